@@ -1,0 +1,68 @@
+/* rule: from fields to one event. Rules are YAML (provctl-rules(5)), read in the order of conf_rule_files; a later rule of the same id
+ * replaces the former in its place. Patterns are PCRE2 with JIT and match limits (rule_pattern.c over pcre.c, the one wrapper of pcre2.h);
+ * a pattern runs only where a literal that it requires is present in its field.
+ *
+ * Files: rule_load.c (YAML to rules), rule_match.c (fields to a match), rule_event.c (a match to an event: kind by status, proof,
+ * imposter, forwarded address, MAC, poll claim, redaction), phone.c (what agent and path tell of the asker), samples.c (`provctl test`).
+ */
+#ifndef PROVCTL_RULE_H
+#define PROVCTL_RULE_H
+
+#include <stdio.h>
+
+#include "analyzer/format.h"
+#include "common/conf.h"
+#include "common/err.h"
+#include "common/event.h"
+
+struct rules;
+
+/* Reads all rule files of the configuration. Each fault is reported as file:line:column: what: why (faults may be NULL); -1 where there
+ * was one. Warnings (a rule without samples is a fault; see `check`) go through the same reporter. */
+int rules_load(struct rules **out, const struct conf *conf, struct conf_faults *faults, struct err *err);
+void rules_free(struct rules **rules);
+const struct field_names *rules_names(const struct rules *rules);
+unsigned rules_count(const struct rules *rules);
+
+/* GeoIP: geo.c, the one wrapper of maxminddb.h. Databases are reread when replaced (geo_refresh looks at most once a second). */
+struct geo;
+int geo_open(struct geo **out, const struct conf *conf, struct err *err);
+void geo_close(struct geo **geo);
+void geo_refresh(struct geo *geo);
+/* NULL geo: leaves both unknown. A broken database gives unknown, and a text in geo_problem ("" for none). */
+void geo_find(struct geo *geo, struct addr ip, char country[2], uint32_t *asn);
+const char *geo_problem(const struct geo *geo);
+
+enum outcome {
+	OUTCOME_EVENT,
+	OUTCOME_NONE,       /* read, and no rule makes an event of it */
+	OUTCOME_UNREADABLE, /* not of this format, or its time cannot be read */
+	OUTCOME_LIMIT       /* a pattern hit its match limit: the line is dropped and counted */
+};
+
+/* One line of a log whose format is f. ctx carries what belongs to the log. On OUTCOME_EVENT *e is filled but for cursor and offset; its slices
+ * borrow the line and the context, until the next call. */
+struct line_context {
+	const struct conf *conf;
+	struct rules *rules;
+	struct geo *geo; /* may be NULL */
+	const struct format *format;
+	struct time_context *time;
+	const char *account; /* of the source, or NULL */
+	struct line_fields *fields;
+	struct buf evidence; /* buf_init(.., 4 * EVENT_LINE_MAX) */
+};
+int line_context_init(struct line_context *ctx, const struct conf *conf, struct rules *rules, struct geo *geo,
+                      const struct format *format, const char *zone, const char *account, struct err *err);
+void line_context_release(struct line_context *ctx);
+enum outcome rules_event(struct line_context *ctx, struct slice line, struct event *e);
+
+/* `explain --line`: the same, telling each step. Writes JSON as domain.md 9 says into out: format, fields, phone, rules (id, and how
+ * far each got: "matched", "no literal", the field that did not match, ...), event. */
+int rules_explain(struct line_context *ctx, struct slice line, struct buf *out, struct err *err);
+
+/* `provctl test`: runs the samples of all rules; each failure is reported with file:line:column, what was expected and what came. */
+int rules_test(struct rules *rules, const struct conf *conf, struct conf_faults *faults, unsigned *passed,
+               unsigned *failed, struct err *err);
+
+#endif

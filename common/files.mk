@@ -1,0 +1,9 @@
+libcommon_a_SOURCES = \
+	common/addr.c common/addr.h \
+	common/buf.c common/buf.h \
+	common/conf.h \
+	common/err.c common/err.h \
+	common/event.c common/event.h \
+	common/js.c common/js.h \
+	common/mac.c common/mac.h \
+	common/timefmt.c common/timefmt.h

@@ -1,0 +1,64 @@
+/* control: commands on the enforcer's second socket. A client sends one request and reads until the end frame.
+ *
+ * Frames, both ways: u32 length (little-endian) of what follows, u8 tag, body. Tags:
+ *   'q' request: a JSON object {"verb": "unlock", ...arguments by name as each verb_*.c documents}
+ *   'r' row: a JSON object, the same that `provctl --json` prints on a line
+ *   'n' note: text for people, printed on standard error
+ *   'e' end: {"exit": 0, "error": null}
+ * The caller's uid comes from the kernel (SO_PEERCRED); "actor" and "reason" in the request are only words. A request is at most
+ * CONTROL_REQUEST_MAX long. A verb runs whole before the next request or batch is looked at; long listings are
+ * produced in pages as the client reads.
+ *
+ * Verbs are rows of one table in control.c: name, function, whether it changes anything (a transaction is opened, committed and projected
+ * around it). One file per group: verb_device.c (unlock, lock, home, window, network, clear-exposed, add, remove, import, list,
+ * show), verb_address.c (ban, unban, bans, block, allow, ip), verb_state.c (status, log, verdict, sync, pause, resume), explain.c.
+ */
+#ifndef PROVCTL_CONTROL_H
+#define PROVCTL_CONTROL_H
+
+#include "common/buf.h"
+#include "common/conf.h"
+#include "common/err.h"
+#include "common/js.h"
+#include "enforcer/judge.h"
+#include "enforcer/store.h"
+
+#define CONTROL_REQUEST_MAX (8U << 20) /* an import of a million devices comes in several requests */
+#define CONTROL_HEADER      5
+
+struct enforcer; /* enforcer.h */
+
+/* What a verb gets. Rows and notes go to `out`; when it grows past CONTROL_FLUSH bytes a listing calls control_flush, which writes it to the client
+ * (with a time limit: a client that does not read is dropped, -1). */
+#define CONTROL_FLUSH (256U << 10)
+struct request {
+	struct enforcer *enforcer;
+	struct store *store;
+	struct judge *judge;
+	const struct conf *conf;
+	const struct json *args;
+	int64_t now; /* the enforcer's clock */
+	int64_t uid; /* of the caller */
+	int fd;
+	struct buf *out;
+	int exit; /* what the end frame says; 0 at the start */
+};
+
+int control_flush(struct request *r, struct err *err);
+/* A row is built in place: b = control_row(r); js_begin(b, '{'); ...; js_end(b, '}'); control_row_end(r); */
+struct buf *control_row(struct request *r);
+void control_row_end(struct request *r);
+void control_note(struct request *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+struct control_verb {
+	const char *name;
+	int (*run)(struct request *r, struct err *err); /* -1: the end frame gets err's class and text; r->exit otherwise */
+	bool changes;
+};
+/* NULL where there is none of that name. */
+const struct control_verb *control_verb_find(const char *name);
+
+/* The order that the judge wants, of the request: time now, uid, actor, reason. */
+struct order control_order(const struct request *r);
+
+#endif

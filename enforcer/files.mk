@@ -1,0 +1,6 @@
+libenforcer_a_SOURCES = \
+	enforcer/control.h \
+	enforcer/firewall.h \
+	enforcer/judge.h \
+	enforcer/publish.h \
+	enforcer/store.h

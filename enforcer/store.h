@@ -1,0 +1,333 @@
+/* store: the state, in SQLite, owned by one enforcer. It is all that the judge knows: the judge asks and changes it through the functions
+ * below and nothing else, so that the same calls on a store in memory (path NULL) are a what-if.
+ *
+ * Order of calls: store_open takes the lock (one owner), checks or migrates the schema, then store_begin; any number of the
+ * typed functions of this header; store_commit or store_rollback. Reads outside a transaction are allowed. Everything read is a
+ * copy; nothing that is returned must be freed. Every function that can fail returns -1 with err set (ERR_SYSTEM: the transaction must be
+ * rolled back); "not there" is an answer (0), not an error.
+ *
+ * Files: db.c is the one wrapper of sqlite3.h; store.c opens, migrates, commits; store_device.c, store_ban.c,
+ * store_record.c, store_source.c hold the statements of each subject.
+ */
+#ifndef PROVCTL_STORE_H
+#define PROVCTL_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/addr.h"
+#include "common/conf.h"
+#include "common/err.h"
+#include "common/event.h"
+
+struct store;
+
+#define STORE_SCHEMA 1 /* PRAGMA user_version; application_id is "pvct" */
+
+enum store_mode {
+	STORE_OWN, /* takes the lock; creates what is missing; migrates an older schema after copying it aside */
+	STORE_COPY /* reads the state of `folder` as it is now into memory, no lock: dry runs */
+};
+
+/* folder NULL: an empty state in memory. busy (may be NULL) is set when somebody else holds the lock: then -1 with ERR_SYSTEM.
+ * wait is for how long, in milliseconds, to wait for the lock. */
+int store_open(struct store **out, const char *folder, enum store_mode mode, int wait, bool *busy, struct err *err);
+void store_close(struct store **store);
+
+int store_begin(struct store *s, struct err *err);
+int store_commit(struct store *s, struct err *err);
+/* Also drops everything cached, and tells through store_generation that the judge's caches are void. */
+void store_rollback(struct store *s);
+
+/* Small named numbers (state time, rate buckets, ...). 0 where the name is not there. */
+int store_number(struct store *s, const char *name, int64_t *value, struct err *err);
+int store_set_number(struct store *s, const char *name, int64_t value, struct err *err);
+/* The secret of this state, made at its creation: 16 bytes for the digests of secret folders. */
+const uint8_t *store_key(const struct store *s);
+
+/* ---- devices ---- */
+
+enum device_state { DEVICE_NEW, DEVICE_LOCKED, DEVICE_UNLOCKED, DEVICE_HELD };
+
+/* From weakest to strongest (domain of `locked` and `held`); the first two are of open devices. */
+enum reason {
+	REASON_NEW,
+	REASON_UNLOCKED,
+	REASON_PROVISIONED,
+	REASON_STALE,
+	REASON_REUSED,
+	REASON_MANUAL,
+	REASON_ACCOUNT,
+	REASON_SUSPICIOUS,
+	REASON_HELD,
+	REASONS
+};
+const char *reason_name(enum reason reason); /* "provisioned" */
+bool reason_parse(struct slice name, enum reason *reason);
+const char *device_state_name(enum device_state state);
+
+enum home_kind {
+	HOME_PROVISIONED, /* the one it was last provisioned from; at most one */
+	HOME_POLL,        /* added by a poll, a registration that is followed, or asn; at most 3 */
+	HOME_GIVEN        /* by an admin or import: never evicted, may be a prefix */
+};
+
+#define DEVICE_LEARNED_HOMES 4
+#define DEVICE_HOMES_MAX     20
+#define DEVICE_MOVED_MAX     3
+
+struct home {
+	struct prefix at; /* full address (bits 128), or the prefix that was given */
+	enum home_kind kind;
+	bool backed; /* by a poll, a registration or an import */
+	int64_t added, used;
+	char country[2]; /* as the event told, else two NUL */
+	uint32_t asn;
+};
+
+struct homes {
+	uint32_t n;
+	struct home at[DEVICE_HOMES_MAX];
+};
+
+struct moved { /* somebody asked from elsewhere */
+	struct addr ip;
+	int64_t first, last;
+	uint32_t count;
+	bool served;
+};
+
+struct device {
+	uint64_t mac;
+	char account[EVENT_ACCOUNT_MAX + 1]; /* "-" for none */
+	enum device_state state;
+	enum reason reason;        /* of the lock; of an open device: REASON_NEW or REASON_UNLOCKED */
+	enum reason lapsed_reason; /* what an unlock that lapses restores; a held device's is REASON_SUSPICIOUS */
+	int64_t created;
+	int64_t
+		changed; /* last change of state or home by an event or a command; TIME_NONE never. Late events are older than this */
+	int64_t unlock_start; /* of the last unlock, TIME_NONE never: rule 11 looks 7d back */
+	int64_t unlock_end;   /* end of the present unlock; TIME_NONE: until used */
+	bool unlock_account;  /* the present unlock was account-wide */
+	bool learned;         /* not from import, add or an inventory */
+	bool adopt;           /* import --adopt: the first served fetch sets the home however late */
+	bool custom;          /* its config was replaced by a custom one */
+	int64_t removed;      /* TIME_NONE: present; else since when it is listed as removed */
+	int64_t exposed;      /* since when, TIME_NONE: not */
+	struct addr exposed_to;
+	bool exposed_race; /* label: race, else ignored; no part of what replays reproduce */
+	uint64_t folder;   /* keyed digest of the secret folder it polls through, 0 none */
+	struct homes homes;
+	uint32_t nmoved;
+	struct moved moved[DEVICE_MOVED_MAX]; /* latest first */
+	uint64_t moved_count;
+	char vendor[EVENT_WORD_MAX + 1], model[EVENT_WORD_MAX + 1], version[EVENT_WORD_MAX + 1]; /* as last told */
+	int64_t seen;      /* last served fetch, for `show`; written behind: no part of what replays reproduce */
+	int64_t published; /* when its present line was renamed into place, by the enforcer's clock; 0 not yet */
+	/* State and home before the last change, for late events. */
+	struct {
+		enum device_state state;
+		enum reason reason;
+		int64_t unlock_start, unlock_end;
+		struct homes homes;
+	} before;
+};
+
+/* 1 found, 0 not, -1 failed. A removed device is found, with `removed` set. */
+int store_device(struct store *s, uint64_t mac, struct device *out, struct err *err);
+/* Inserts or replaces, homes too. The store compares with what it has: only where the device's line in the lock-state file becomes another is
+ * its shard marked for publishing and `published` set to 0. */
+int store_device_put(struct store *s, const struct device *d, struct err *err);
+int store_device_delete(struct store *s, uint64_t mac, struct err *err);
+int64_t store_device_count(struct store *s); /* not removed ones */
+
+/* Calls each() for devices in MAC order, read in pages so that writers are not held up; stops at the first non-zero and returns it. */
+struct device_filter {
+	const char *account; /* NULL any */
+	uint64_t from;       /* first MAC */
+	int shard;           /* last byte of the MAC, -1 any */
+	bool removed;        /* removed ones too */
+};
+int store_devices(struct store *s, const struct device_filter *filter,
+                  int (*each)(void *context, const struct device *d, struct err *err), void *context, struct err *err);
+
+/* The users of a device, replaced as a set. */
+struct device_user {
+	char user[EVENT_USER_MAX + 1];
+	char realm[EVENT_REALM_MAX + 1]; /* "" any */
+};
+int store_users_put(struct store *s, uint64_t mac, const struct device_user *users, uint32_t n, struct err *err);
+int store_users(struct store *s, uint64_t mac, int (*each)(void *context, const struct device_user *user),
+                void *context, struct err *err);
+/* By user and realm; without a realm (in the event or in the inventory) only if the user is unique. MAC_NONE for none. Removed devices have no users. */
+int store_device_of_user(struct store *s, struct slice user, struct slice realm, uint64_t *mac, struct err *err);
+
+/* What lives at an address: devices of which it is (masked as conf says) a home, not removed. "Counted" leaves out homes younger than
+ * 24h before `time` that nothing backs. */
+struct residents {
+	uint32_t devices; /* any age */
+	uint32_t counted;
+	uint32_t accounts; /* distinct accounts of the counted, "-" is none */
+};
+int store_residents(struct store *s, const struct conf *conf, struct addr ip, int64_t time, struct residents *out,
+                    struct err *err);
+/* The same for any address within a prefix. */
+int store_residents_within(struct store *s, struct prefix p, int64_t time, struct residents *out, struct err *err);
+
+/* Networks: prefixes that are home to all devices of an account. Rows are kept when removed, for verdicts about the past. */
+struct network {
+	struct prefix at;
+	char account[EVENT_ACCOUNT_MAX + 1];
+	int64_t added, removed; /* TIME_NONE: in force */
+};
+int store_network_put(struct store *s, const struct network *n, struct err *err); /* key: at, account, added */
+/* account NULL: all; only those in force unless past. */
+int store_networks(struct store *s, const char *account, bool past, int (*each)(void *context, const struct network *n),
+                   void *context, struct err *err);
+/* 1 where a network of the account (NULL: of any) in force holds ip. */
+int store_network_has(struct store *s, const char *account, struct addr ip, struct err *err);
+
+/* Windows. */
+struct window {
+	int64_t id; /* 0 to insert */
+	struct prefix at;
+	char account[EVENT_ACCOUNT_MAX + 1]; /* "*" for any */
+	int64_t start, until;                /* closing sets until */
+};
+int store_window_put(struct store *s, struct window *w, struct err *err);
+/* Those with until > time; past: all that are kept. */
+int store_windows(struct store *s, int64_t time, bool past, int (*each)(void *context, const struct window *w),
+                  void *context, struct err *err);
+/* 1 where a window open at `time` holds ip and is for the account ("*" is for all; account NULL: of any). */
+int store_window_has(struct store *s, const char *account, struct addr ip, int64_t time, struct err *err);
+
+/* Registrations: the newest proven one per user, realm and address, kept 24h of state time, bounded (oldest goes first). */
+int store_registered_put(struct store *s, struct slice user, struct slice realm, uint64_t mac, struct addr ip,
+                         int64_t time, struct err *err);
+/* 1 where a registration from ip (IPv6: its /64) lies within 24h before time. */
+int store_registered_at(struct store *s, struct addr ip, int64_t time, struct err *err);
+int store_registered_within(struct store *s, struct prefix p, int64_t time, struct err *err);
+/* The newest registration of a device, TIME_NONE and no address for none. */
+int store_registered_device(struct store *s, uint64_t mac, struct addr *ip, int64_t *time, struct err *err);
+
+/* ---- addresses ---- */
+
+enum ban_kind { BAN_BAN, BAN_BLOCK, BAN_ALLOW };
+const char *ban_kind_name(enum ban_kind kind); /* "ban" */
+
+struct ban {
+	int64_t id; /* 0 to insert */
+	enum ban_kind kind;
+	struct prefix at;
+	char trigger[EVENT_WORD_MAX + 1]; /* "" by an admin */
+	int64_t start, until;             /* until TIME_NONE: no end (block, allow) */
+	uint32_t level;                   /* 0 the first of its times */
+	bool proven;
+	bool pending;   /* waits for the cap */
+	int64_t lifted; /* TIME_NONE: not; ended by hand (is not remembered then) */
+	int64_t
+		installed; /* when it was in the kernel first, by the enforcer's clock; 0 not yet; no part of what replays reproduce */
+	uint64_t packets, bytes; /* counted by the kernel */
+	char comment[128];
+};
+int store_ban_put(struct store *s, struct ban *b, struct err *err);
+/* The ban of that trigger ("" by an admin; NULL any) of exactly that prefix that is in force or pending at `time` and ends last: 1, 0, -1. */
+int store_ban(struct store *s, enum ban_kind kind, struct prefix at, const char *trigger, int64_t time, struct ban *out,
+              struct err *err);
+/* The one that holds the address (any prefix length) and ends last. */
+int store_ban_of(struct store *s, enum ban_kind kind, struct addr ip, int64_t time, struct ban *out, struct err *err);
+/* How many bans of that trigger and prefix ended (or will end) at or after `since` and were not lifted. */
+int store_ban_level(struct store *s, const char *trigger, struct prefix at, int64_t since, uint32_t *level,
+                    struct err *err);
+/* Those in force or pending at `time` (start <= or > time alike), ordered by prefix; past: all that are kept, newest first. */
+int store_bans(struct store *s, int64_t time, bool past,
+               int (*each)(void *context, const struct ban *b, struct err *err), void *context, struct err *err);
+/* In force or pending bans (kind BAN_BAN) at time. */
+int store_ban_counts(struct store *s, int64_t time, int64_t *bans, int64_t *pending, struct err *err);
+/* Forgets bans that ended before `before`. */
+int store_ban_forget(struct store *s, int64_t before, struct err *err);
+
+/* ---- counters ---- the trigger counters live in counter.h; the store only keeps their bytes, committed with all else. */
+int store_counters_load(struct store *s, int (*each)(void *context, uint32_t slot, struct slice bytes), void *context,
+                        struct err *err);
+int store_counter_put(struct store *s, uint32_t slot, struct slice bytes, struct err *err); /* empty bytes: delete */
+
+/* ---- the record ---- every change: what, when, who, why. */
+struct record {
+	int64_t id;       /* 0 to insert */
+	int64_t time;     /* of the event or command */
+	const char *what; /* "locked", "unlocked", "moved", "exposed", "banned", "reported", ...: see judge.h */
+	uint64_t mac;     /* MAC_NONE without */
+	struct prefix ip; /* bits 0 and no base: without */
+	struct slice account;
+	struct slice rule;   /* rule or trigger, or "" */
+	struct slice detail; /* for people: one line */
+	struct slice line; /* device line of the lock-state file after the change ("open 1795478400 - new acct1"), or "" */
+	int64_t uid;       /* who ordered it; -1: an event did */
+	struct slice actor, reason;
+	struct slice log; /* evidence: name of the log, offset and the line, or "" */
+	uint64_t offset;
+	struct slice evidence;
+};
+int store_record_add(struct store *s, const struct record *r, struct err *err);
+struct record_filter {
+	uint64_t mac;     /* MAC_NONE any */
+	struct prefix ip; /* bits 0: any */
+	int64_t since;
+	int64_t limit; /* newest so many, 0 all */
+};
+/* In time order (then in order of insertion). */
+int store_records(struct store *s, const struct record_filter *f,
+                  int (*each)(void *context, const struct record *r, struct err *err), void *context, struct err *err);
+/* The newest record of that device with a line and time <= `time`: 1 with line (copied), 0 with *begins set to the time of the oldest record kept, -1. */
+int store_record_line(struct store *s, uint64_t mac, int64_t time, char *line, size_t size, int64_t *begins,
+                      struct err *err);
+/* Drops what is older than keep before `now`, then the oldest until under max bytes. */
+int store_record_trim(struct store *s, int64_t before, int64_t max, struct err *err);
+
+/* ---- logs ---- */
+int store_cursors(struct store *s, int (*each)(void *context, const struct cursor *c), void *context, struct err *err);
+int store_cursor(struct store *s, uint32_t id, struct cursor *out, struct buf *texts,
+                 struct err *err);                                        /* 1, 0, -1; texts holds what it borrows */
+int store_cursor_put(struct store *s, struct cursor *c, struct err *err); /* id 0: inserts and sets it */
+int store_cursor_forget(struct store *s, uint32_t id, struct err *err);
+/* Problems of sources, for `status`. Empty text: solved. */
+int store_notice_put(struct store *s, struct slice name, struct slice text, int64_t time, struct err *err);
+int store_notices(struct store *s, int (*each)(void *context, struct slice name, struct slice text, int64_t time),
+                  void *context, struct err *err);
+/* Events from ahead of the clock, encoded as event.h does (its cursor field is a cursor id here). */
+int store_early_put(struct store *s, uint32_t cursor, int64_t time, struct slice event, struct err *err);
+int store_early_count(struct store *s, uint32_t cursor, int64_t *count, struct err *err);
+/* Takes those with time <= due out of the store, in order of insertion, at most max, and hands each on. */
+int store_early_take(struct store *s, int64_t due, uint32_t max,
+                     int (*each)(void *context, struct slice event, struct err *err), void *context, struct err *err);
+
+/* Sums that `status` shows, by name: "events.provision.served", "lines", "leaks", ... */
+int store_sum_add(struct store *s, const char *name, int64_t more, struct err *err);
+int store_sums(struct store *s, int (*each)(void *context, const char *name, int64_t value), void *context,
+               struct err *err);
+
+/* ---- what projections must still write ---- committed with the change that caused it, so that a kill forgets nothing. */
+#define SHARDS 256
+struct unpublished {
+	bool shard[SHARDS]; /* by last byte of the MAC */
+	bool common;        /* windows, networks: every file */
+	bool bans;          /* the published list of bans, and the firewall */
+};
+int store_unpublished(struct store *s, struct unpublished *out, struct err *err);
+int store_mark_unpublished(struct store *s, const struct unpublished *more, struct err *err);
+/* After the rename, in a transaction of its own: clears, and sets `published` of devices in those shards whose line was not published yet to `now`. */
+int store_published(struct store *s, const struct unpublished *done, int64_t now, struct err *err);
+/* Bans changed since the last call (for incremental work in the firewall), newest state each; overflow (more than 65536, or after
+ * opening) is told by *all: then everything must be rewritten. */
+int store_ban_changes(struct store *s, bool *all, int (*each)(void *context, struct prefix at), void *context,
+                      struct err *err);
+
+/* The text of a device in the lock-state file behind "device MAC ", and what it is served as; computed for time `now`
+ * where limits have passed (new -> stale, unlocked -> lapsed). */
+void device_line(const struct device *d, const struct conf *conf, struct buf *out);
+
+/* The conf that store_device_put compares lines with. Must be set before the first put. */
+void store_set_conf(struct store *s, const struct conf *conf);
+
+#endif
