@@ -1,0 +1,67 @@
+/* verb: the enforcer's side of each verb, the rows of control.c's table; and what they share: arguments taken from a request,
+ * and the JSON rows that `provctl --json` prints as they are.
+ *
+ * Every argument is checked here again, as the client is any process with the right uid. Arguments by name are documented at each
+ * verb's function. Rows are the words of the manual: mac, ip, time, state, home, reason, until, account ...
+ */
+#ifndef PROVCTL_VERB_H
+#define PROVCTL_VERB_H
+
+#include "enforcer/control.h"
+
+/* verb_device.c */
+int verb_unlock(struct request *r, struct err *err);
+int verb_lock(struct request *r, struct err *err);
+int verb_home(struct request *r, struct err *err);
+int verb_clear_exposed(struct request *r, struct err *err);
+int verb_add(struct request *r, struct err *err);
+int verb_remove(struct request *r, struct err *err);
+/* verb_inventory.c */
+int verb_import(struct request *r, struct err *err);
+int verb_list(struct request *r, struct err *err);
+int verb_show(struct request *r, struct err *err);
+/* verb_place.c */
+int verb_network(struct request *r, struct err *err);
+int verb_window(struct request *r, struct err *err);
+/* verb_address.c */
+int verb_ban(struct request *r, struct err *err);
+int verb_block(struct request *r, struct err *err);
+int verb_allow(struct request *r, struct err *err);
+int verb_unban(struct request *r, struct err *err);
+int verb_bans(struct request *r, struct err *err); /* reads only */
+int verb_ip(struct request *r, struct err *err);   /* reads only */
+/* verb_state.c */
+int verb_status(struct request *r, struct err *err); /* reads only */
+int verb_log(struct request *r, struct err *err);    /* reads only */
+int verb_verdict(struct request *r, struct err *err); /* reads only */
+int verb_sync(struct request *r, struct err *err);
+int verb_pause(struct request *r, struct err *err);
+int verb_resume(struct request *r, struct err *err);
+/* explain.c */
+int verb_explain(struct request *r, struct err *err); /* reads only */
+
+/* Arguments. Missing or unreadable: -1, ERR_INPUT, naming the argument. */
+int arg_mac(const struct request *r, uint64_t *mac, struct err *err);                    /* "mac" */
+int arg_prefix(const struct request *r, const char *key, struct prefix *at, struct err *err);
+int arg_ip(const struct request *r, struct addr *ip, struct err *err);                   /* "ip" */
+int arg_account(const struct request *r, const char **account, struct err *err);         /* "account"; NULL where missing */
+/* "for", seconds: *lasts is `otherwise` where missing. */
+int arg_lasts(const struct request *r, int64_t otherwise, int64_t *lasts, struct err *err);
+
+/* The device of "mac": -1 with ERR_NEGATIVE where it is unknown. A removed one only where `removed`. */
+int verb_device(struct request *r, uint64_t mac, bool removed, struct device *d, struct err *err);
+/* A listing sends what it has when that has grown enough. */
+int verb_page(struct request *r, struct err *err);
+
+/* Members of an object that is open in b. */
+void row_prefix(struct buf *b, const char *key, struct prefix p);
+void row_addr(struct buf *b, const char *key, struct addr ip); /* null for none */
+void row_mac(struct buf *b, const char *key, uint64_t mac);    /* null for none */
+/* mac, account, state, reason, until, home, custom, exposed, moved: a line of `list`, at r->now. */
+void row_device(struct request *r, struct buf *b, const struct device *d);
+void row_ban(struct request *r, struct buf *b, const struct ban *ban);
+void row_record(struct buf *b, const struct record *record);
+/* The statuses of judge_ip as an array of words. */
+void row_statuses(struct buf *b, const char *key, unsigned status);
+
+#endif
