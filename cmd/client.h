@@ -1,0 +1,44 @@
+/* client: how provctl reaches the enforcer, or becomes it for one command. client_open connects to the socket of the running
+ * enforcer; where none runs it starts `prov-enforcer --once` on a pair of sockets (the lock on the state decides who it is; where
+ * another one was quicker, that one is connected to). The child ends when the client is closed, and when its parent dies.
+ */
+#ifndef PROVCTL_CLIENT_H
+#define PROVCTL_CLIENT_H
+
+#include <stdbool.h>
+
+#include "common/buf.h"
+#include "common/conf.h"
+#include "common/err.h"
+
+struct client;
+
+enum {
+	CLIENT_EVENTS = 1, /* the event link too: client_events */
+	CLIENT_COPY = 2    /* a copy of the state in memory: nothing stays of what is done there */
+};
+
+/* conf_file: as given by -c, NULL for the default; conf is what was read from it. */
+int client_open(struct client **out, const char *conf_file, const struct conf *conf, unsigned flags, struct err *err);
+/* Waits for a child to end. */
+void client_close(struct client **c);
+
+/* The event link, CLOEXEC, owned by the client; a child that is to have it gets it by dup. client_events_done closes it here. */
+int client_events(const struct client *c);
+void client_events_done(struct client *c);
+
+/* row: one JSON object, without a line break; -1 ends the request with err. note: a line for standard error. Either may be NULL. */
+struct client_reader {
+	int (*row)(void *context, struct slice json, struct err *err);
+	void (*note)(void *context, struct slice text);
+	void *context;
+};
+/* Sends one request ({"verb": ...}) and reads its answer. 0 with *exit as the enforcer said; -1 where it failed, with the class and the text of
+ * what went wrong (the class is the exit status). */
+int client_request(struct client *c, struct slice request, const struct client_reader *reader, int *exit,
+                   struct err *err);
+
+/* The path of one of our own programs ("prov-enforcer"): beside provctl where it is run from a build tree, else in the libexec folder. */
+int client_program(const char *name, char *out, size_t size, struct err *err);
+
+#endif

@@ -1,0 +1,44 @@
+/* projection: keeps the published files and the kernel's bans as the state says. Both can be written anew at any time from the
+ * state alone. A projection that fails is kept as a problem for `status` and tried again, first after a second, then at
+ * doubled intervals up to a minute; the state is never held up by it, nor changed.
+ *
+ * The kernel's table carries a stamp, made of the number "firewall.generation" of the state and of all configuration that shapes the table.
+ * The number changes in the transaction that changes a ban, so that a table with the present stamp is what the state says, whoever died when.
+ */
+#ifndef PROVCTL_PROJECTION_H
+#define PROVCTL_PROJECTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/err.h"
+#include "enforcer/enforcer.h"
+
+/* A dry run has a projection that writes nothing. */
+int projection_new(struct projection **out, struct err *err);
+void projection_free(struct projection **p);
+
+/* Inside a transaction, before its commit: moves the generation on where it changes what the firewall must hold. */
+int projection_prepare(struct enforcer *e, struct err *err);
+/* After a commit. The firewall follows at once, the files at once too where `now`, else at most every second. -1 with the reason
+ * where something could not be written: it stays due. Retries that are waiting are not waited for: a call with `now` tries at once. */
+int projection_follow(struct enforcer *e, bool now, struct err *err);
+/* Makes both agree with the state: only where they do not, or whatever they hold with `everything`. */
+int projection_sync(struct enforcer *e, bool everything, struct err *err);
+/* Milliseconds until projection_tick has something to do; -1 for never. */
+int projection_wait(const struct enforcer *e);
+void projection_tick(struct enforcer *e);
+/* After the configuration was reloaded. */
+void projection_reload(struct enforcer *e);
+
+/* Standing problems, "" for none, and since when. */
+struct projection_problems {
+	const char *firewall, *files;
+	int64_t firewall_since, files_since;
+};
+void projection_problems(const struct projection *p, struct projection_problems *out);
+
+/* Is the event one that the firewall should have stopped: from an address 5 s or more after its ban was installed? */
+int projection_leak(struct enforcer *e, const struct event *event, bool *leak, struct err *err);
+
+#endif
