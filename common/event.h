@@ -3,8 +3,8 @@
  * The link is an ordered stream of frames over one AF_UNIX stream socket. The analyzer speaks first (LINK_HELLO), the
  * enforcer answers with every cursor it holds (LINK_CURSORS, repeated, then LINK_READY). The analyzer then sends batches; each is
  * answered, in order, by LINK_ACK (committed: events and cursors in one transaction), LINK_STALE (a cursor had moved: nothing of
- * this batch, nor of those sent after it, was taken; the enforcer sends all cursors and LINK_READY again and drops batches
- * until it sees LINK_HELLO again), or LINK_REFUSED (malformed or failed: the text says why; the link is closed). LINK_DONE ends a pass.
+ * this batch, nor of those sent after it, was taken; the enforcer sends all cursors and LINK_READY again at once and drops batches
+ * until it sees LINK_HELLO again, which then needs no answer), or LINK_REFUSED (malformed or failed: the text says why; the link is closed). LINK_DONE ends a pass.
  *
  * The receiver treats all of it as hostile: event_decode and friends check every length and range, and what
  * they return borrows the frame.
@@ -137,7 +137,10 @@ enum link_type {
 #define LINK_HEADER 5
 
 /* A batch: u64 seq, u32 cursors, per cursor u64 from and the cursor as it will be after this batch, u32 events, the
- * events in the order in which they are to be judged. `from` is the stored offset on which it builds (0 for id 0). */
+ * events in the order in which they are to be judged. `from` is the stored offset on which it builds (0 for id 0).
+ * A log that is new to the enforcer has a number of the session's own in `id`, 0x80000000 | n with n below LINK_LOGS_MAX, in this and all
+ * later batches until LINK_STALE; standard input is transient and has id 0. An event's offset lies in [from, to.offset). */
+#define LINK_LOGS_MAX 8192 /* logs of one session; the enforcer keeps no more cursors than that either */
 struct batch_cursor {
 	uint64_t from;
 	struct cursor to;
