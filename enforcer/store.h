@@ -36,8 +36,13 @@ void store_close(struct store **store);
 
 int store_begin(struct store *s, struct err *err);
 int store_commit(struct store *s, struct err *err);
-/* Also drops everything cached, and tells through store_generation that the judge's caches are void. */
+/* Also drops everything cached; the judge's caches are void then (judge_forget). */
 void store_rollback(struct store *s);
+
+/* State time: that of the newest applied event or command. judge_advance sets it (it never goes back); changes of published lines are stamped with
+ * it, which gives the time in a file's first line. Kept as the number "time". */
+void store_set_time(struct store *s, int64_t time);
+int64_t store_time(const struct store *s);
 
 /* Small named numbers (state time, rate buckets, ...). 0 where the name is not there. */
 int store_number(struct store *s, const char *name, int64_t *value, struct err *err);

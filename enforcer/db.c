@@ -1,0 +1,280 @@
+#include <assert.h>
+#include <errno.h>
+#include <sqlite3.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "enforcer/db.h"
+
+#define QUERIES 256 /* slots for statements; a power of two, well above what the store has */
+
+struct query {
+	struct db *db;
+	sqlite3_stmt *at;
+	const char *sql;
+	int bound;
+	int bad;   /* first failure while binding, SQLITE_OK without */
+	bool busy; /* between db_query and db_end */
+	bool once; /* prepared beside one that is busy: ends with its use */
+};
+
+struct db {
+	sqlite3 *sqlite;
+	char *path;
+	struct query queries[QUERIES];
+	unsigned nqueries;
+};
+
+static int failed(const struct db *db, int code, struct err *err) {
+	const char *path = db->path ? db->path : "memory";
+	const char *why = db->sqlite ? sqlite3_errmsg(db->sqlite) : sqlite3_errstr(code);
+
+	switch (code & 0xff) {
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+		return err_set(err, ERR_SYSTEM,
+		               "%s: the state is corrupt: %s; put a backup in its place, or move it away to start anew", path,
+		               why);
+	case SQLITE_FULL:
+		return err_set(err, ERR_SYSTEM, "%s: the disk is full; free some space and try again", path);
+	case SQLITE_READONLY:
+		return err_set(err, ERR_SYSTEM, "%s: cannot be written (%s); run as its owner, on a writable file system", path,
+		               why);
+	case SQLITE_CANTOPEN:
+	case SQLITE_PERM:
+	case SQLITE_AUTH:
+		return err_set(err, ERR_SYSTEM, "%s: cannot be opened: %s; run as its owner", path,
+		               db->sqlite && sqlite3_system_errno(db->sqlite) != 0 ? strerror(sqlite3_system_errno(db->sqlite))
+		                                                                   : why);
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return err_set(err, ERR_SYSTEM, "%s: another program holds it: %s; end that program", path, why);
+	default:
+		break;
+	}
+	if (db->sqlite && sqlite3_system_errno(db->sqlite) == ENOSPC)
+		return err_set(err, ERR_SYSTEM, "%s: the disk is full; free some space and try again", path);
+	return err_set(err, ERR_SYSTEM, "%s: %s", path, why);
+}
+
+static void sql_masked(sqlite3_context *context, int n, sqlite3_value **values) {
+	struct addr a;
+	sqlite3_int64 bits = sqlite3_value_int64(values[1]);
+
+	(void)n;
+	if (sqlite3_value_bytes(values[0]) != (int)sizeof(a.b) || bits < 0 || bits > 128 ||
+	    sqlite3_value_type(values[1]) == SQLITE_NULL) {
+		sqlite3_result_null(context);
+		return;
+	}
+	memcpy(a.b, sqlite3_value_blob(values[0]), sizeof(a.b));
+	a = addr_masked(a, (unsigned)bits);
+	sqlite3_result_blob(context, a.b, sizeof(a.b), SQLITE_TRANSIENT);
+}
+
+/* Settings of the connection, not of the file. The schema of a foreign file must not run code of ours: defensive and untrusted. */
+static int settle(struct db *db, struct err *err) {
+	int code;
+
+	(void)sqlite3_extended_result_codes(db->sqlite, 1);
+	(void)sqlite3_busy_timeout(db->sqlite, 5000);
+	(void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+	(void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	code = sqlite3_create_function_v2(db->sqlite, "masked", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, sql_masked,
+	                                  NULL, NULL, NULL);
+	if (code != SQLITE_OK)
+		return failed(db, code, err);
+	return db_script(
+		db, "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON;",
+		err);
+}
+
+int db_open(struct db **out, const char *path, enum db_mode mode, struct err *err) {
+	struct db *db = calloc(1, sizeof(*db));
+	int flags = mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+	int code;
+
+	if (!db || (path && !(db->path = strdup(path)))) {
+		free(db);
+		return err_set(err, ERR_SYSTEM, "out of memory");
+	}
+	code = sqlite3_open_v2(path ? path : ":memory:", &db->sqlite, flags | SQLITE_OPEN_NOMUTEX, NULL);
+	if (code != SQLITE_OK) {
+		failed(db, code, err);
+		goto fail;
+	}
+	if (settle(db, err) != 0)
+		goto fail;
+	*out = db;
+	return 0;
+fail:
+	db_close(&db);
+	return -1;
+}
+
+void db_close(struct db **db) {
+	struct db *d = *db;
+
+	if (!d)
+		return;
+	for (unsigned i = 0; i < QUERIES; i++)
+		(void)sqlite3_finalize(d->queries[i].at);
+	(void)sqlite3_close_v2(d->sqlite);
+	free(d->path);
+	free(d);
+	*db = NULL;
+}
+
+int db_script(struct db *db, const char *sql, struct err *err) {
+	int code = sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL);
+
+	return code == SQLITE_OK ? 0 : failed(db, code, err);
+}
+
+int db_copy(struct db *from, struct db *to, struct err *err) {
+	sqlite3_backup *backup = sqlite3_backup_init(to->sqlite, "main", from->sqlite, "main");
+	int code;
+
+	if (!backup)
+		return failed(to, sqlite3_errcode(to->sqlite), err);
+	code = sqlite3_backup_step(backup, -1);
+	if (code == SQLITE_DONE)
+		code = SQLITE_OK;
+	if (code != SQLITE_OK)
+		failed((code & 0xff) == SQLITE_FULL || (code & 0xff) == SQLITE_CANTOPEN ? to : from, code, err);
+	if (sqlite3_backup_finish(backup) != SQLITE_OK && code == SQLITE_OK)
+		return failed(to, sqlite3_errcode(to->sqlite), err);
+	return code == SQLITE_OK ? 0 : -1;
+}
+
+bool db_in_transaction(const struct db *db) {
+	return sqlite3_get_autocommit(db->sqlite) == 0;
+}
+
+static struct query *find_slot(struct db *db, const char *sql) {
+	unsigned i = (unsigned)(((uintptr_t)sql * 0x9e3779b97f4a7c15ULL) >> 56) % QUERIES;
+
+	while (db->queries[i].sql && db->queries[i].sql != sql)
+		i = (i + 1) % QUERIES;
+	return &db->queries[i];
+}
+
+struct query *db_query(struct db *db, const char *sql, struct err *err) {
+	struct query *q = find_slot(db, sql);
+	int code;
+
+	if (q->busy) {
+		q = calloc(1, sizeof(*q));
+		if (!q) {
+			err_set(err, ERR_SYSTEM, "out of memory");
+			return NULL;
+		}
+		q->once = true;
+	}
+	if (!q->at) {
+		code = sqlite3_prepare_v3(db->sqlite, sql, -1, q->once ? 0 : SQLITE_PREPARE_PERSISTENT, &q->at, NULL);
+		if (code != SQLITE_OK) {
+			failed(db, code, err);
+			if (q->once)
+				free(q);
+			return NULL;
+		}
+		if (!q->once) {
+			assert(db->nqueries < QUERIES / 2);
+			db->nqueries++;
+		}
+		q->db = db;
+		q->sql = sql;
+	}
+	q->busy = true;
+	q->bound = 0;
+	q->bad = SQLITE_OK;
+	return q;
+}
+
+static void bound(struct query *q, int code) {
+	if (code != SQLITE_OK && q->bad == SQLITE_OK)
+		q->bad = code;
+}
+
+void db_bind(struct query *q, int64_t value) {
+	if (q)
+		bound(q, sqlite3_bind_int64(q->at, ++q->bound, value));
+}
+
+void db_bind_text(struct query *q, struct slice text) {
+	if (q)
+		bound(q, sqlite3_bind_text64(q->at, ++q->bound, text.n ? text.p : "", text.n, SQLITE_TRANSIENT, SQLITE_UTF8));
+}
+
+void db_bind_bytes(struct query *q, const void *p, size_t n) {
+	if (q)
+		bound(q, sqlite3_bind_blob64(q->at, ++q->bound, n ? p : "", n, SQLITE_TRANSIENT));
+}
+
+void db_bind_addr(struct query *q, struct addr a) {
+	db_bind_bytes(q, a.b, sizeof(a.b));
+}
+
+int db_step(struct query *q, struct err *err) {
+	int code;
+
+	if (!q)
+		return -1;
+	assert(q->bound == sqlite3_bind_parameter_count(q->at));
+	code = q->bad != SQLITE_OK ? q->bad : sqlite3_step(q->at);
+	if (code == SQLITE_ROW)
+		return 1;
+	return code == SQLITE_DONE ? 0 : failed(q->db, code, err);
+}
+
+void db_end(struct query *q) {
+	if (!q)
+		return;
+	if (q->once) {
+		(void)sqlite3_finalize(q->at);
+		free(q);
+		return;
+	}
+	(void)sqlite3_reset(q->at);
+	(void)sqlite3_clear_bindings(q->at);
+	q->busy = false;
+}
+
+int db_run(struct query *q, struct err *err) {
+	int step;
+
+	do
+		step = db_step(q, err);
+	while (step == 1);
+	db_end(q);
+	return step;
+}
+
+int64_t db_int(const struct query *q, int column) {
+	return sqlite3_column_int64(q->at, column);
+}
+
+struct slice db_text(const struct query *q, int column) {
+	const char *p = sqlite3_column_blob(q->at, column);
+	int n = sqlite3_column_bytes(q->at, column);
+
+	return (struct slice){p, p && n > 0 ? (size_t)n : 0};
+}
+
+struct addr db_addr(const struct query *q, int column) {
+	struct slice bytes = db_text(q, column);
+	struct addr a = {{0}};
+
+	if (bytes.n == sizeof(a.b))
+		memcpy(a.b, bytes.p, sizeof(a.b));
+	return a;
+}
+
+int64_t db_last_id(const struct db *db) {
+	return sqlite3_last_insert_rowid(db->sqlite);
+}
+
+int64_t db_changes(const struct db *db) {
+	return sqlite3_changes(db->sqlite);
+}
