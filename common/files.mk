@@ -6,4 +6,5 @@ libcommon_a_SOURCES = \
 	common/event.c common/event.h \
 	common/js.c common/js.h \
 	common/mac.c common/mac.h \
-	common/timefmt.c common/timefmt.h
+	common/timefmt.c common/timefmt.h \
+	common/yamldoc.c common/yamldoc.h common/yamldoc_value.c
