@@ -45,7 +45,7 @@ int firewall_change(struct firewall *fw, uint64_t generation, const struct firew
                     bool *replace, struct err *err);
 /* 1: the table is there and carries this generation; 0: not so. */
 int firewall_is_current(struct firewall *fw, uint64_t generation, struct err *err);
-/* Every element as the kernel has it, with its counters. */
+/* Every element as the kernel has it, with its counters. 1; 0 where there is no table; -1. */
 int firewall_each(struct firewall *fw, int (*each)(void *context, const struct firewall_entry *entry, struct err *err),
                   void *context, struct err *err);
 /* Removes the table. */
