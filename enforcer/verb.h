@@ -30,9 +30,9 @@ int verb_allow(struct request *r, struct err *err);
 int verb_unban(struct request *r, struct err *err);
 int verb_bans(struct request *r, struct err *err); /* reads only */
 int verb_ip(struct request *r, struct err *err);   /* reads only */
-/* verb_state.c */
-int verb_status(struct request *r, struct err *err); /* reads only */
-int verb_log(struct request *r, struct err *err);    /* reads only */
+/* verb_state.c; status in verb_status.c */
+int verb_status(struct request *r, struct err *err);  /* reads only */
+int verb_log(struct request *r, struct err *err);     /* reads only */
 int verb_verdict(struct request *r, struct err *err); /* reads only */
 int verb_sync(struct request *r, struct err *err);
 int verb_pause(struct request *r, struct err *err);
@@ -41,10 +41,10 @@ int verb_resume(struct request *r, struct err *err);
 int verb_explain(struct request *r, struct err *err); /* reads only */
 
 /* Arguments. Missing or unreadable: -1, ERR_INPUT, naming the argument. */
-int arg_mac(const struct request *r, uint64_t *mac, struct err *err);                    /* "mac" */
+int arg_mac(const struct request *r, uint64_t *mac, struct err *err); /* "mac" */
 int arg_prefix(const struct request *r, const char *key, struct prefix *at, struct err *err);
-int arg_ip(const struct request *r, struct addr *ip, struct err *err);                   /* "ip" */
-int arg_account(const struct request *r, const char **account, struct err *err);         /* "account"; NULL where missing */
+int arg_ip(const struct request *r, struct addr *ip, struct err *err);           /* "ip" */
+int arg_account(const struct request *r, const char **account, struct err *err); /* "account"; NULL where missing */
 /* "for", seconds: *lasts is `otherwise` where missing. */
 int arg_lasts(const struct request *r, int64_t otherwise, int64_t *lasts, struct err *err);
 
@@ -63,5 +63,26 @@ void row_ban(struct request *r, struct buf *b, const struct ban *ban);
 void row_record(struct buf *b, const struct record *record);
 /* The statuses of judge_ip as an array of words. */
 void row_statuses(struct buf *b, const char *key, unsigned status);
+
+/* What `ip` and `explain` tell of an address: gathered whole before its row is begun, as a row cannot fail half-way. */
+struct address {
+	struct addr ip; /* in */
+	unsigned status, nbans;
+	struct residents residents;
+	struct ban bans[3]; /* the allow, the block, the ban that holds it */
+};
+int address_gather(struct request *r, struct address *a, struct err *err);
+void row_address(struct request *r, struct buf *b, const struct address *a);
+
+/* What `show` and `explain` tell of a device. details_release even where gathering failed. */
+struct details {
+	struct device device;
+	struct buf users; /* JSON */
+	int64_t registered;
+	struct addr registered_at;
+};
+int details_gather(struct request *r, uint64_t mac, bool removed, struct details *d, struct err *err);
+void details_release(struct details *d);
+void row_details(struct request *r, struct buf *b, const struct details *details);
 
 #endif
