@@ -156,6 +156,11 @@ struct device_filter {
 int store_devices(struct store *s, const struct device_filter *filter,
                   int (*each)(void *context, const struct device *d, struct err *err), void *context, struct err *err);
 
+/* MACs, in order and at most max, of the devices on which time has work to do: a home of kind HOME_POLL that was last used before
+ * `unused`, or removed before `removed`. */
+int store_devices_due(struct store *s, int64_t unused, int64_t removed, uint64_t *macs, uint32_t max, uint32_t *n,
+                      struct err *err);
+
 /* The users of a device, replaced as a set. */
 struct device_user {
 	char user[EVENT_USER_MAX + 1];
