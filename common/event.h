@@ -92,13 +92,17 @@ int event_decode(struct slice *in, struct event *e, struct err *err);
 
 /* How far a log was read. A log is known by what it holds: the hash of its first head_len bytes (up to CURSOR_HEAD)
  * and of the tail_len bytes before `offset` (up to CURSOR_TAIL); dev, ino and file are hints that may change. */
+#define CURSOR_NEW      0x80000000U
 #define CURSOR_HEAD     4096
 #define CURSOR_TAIL     64
 #define CURSOR_NAME_MAX 1024
 
 struct cursor {
-	uint32_t id;     /* the enforcer's; 0 for a log it does not know yet, and for standard input */
-	bool transient;  /* standard input: has no identity, is counted but not kept */
+	/* The enforcer's (below CURSOR_NEW). A log that the enforcer does not know yet has an id of the session's own, CURSOR_NEW and
+	 * a number: the first batch that names it makes the cursor (from is 0, wherever it starts), later batches of the session go on
+	 * naming it so; the enforcer maps it until the link is closed, across LINK_STALE too. 0 for standard input. */
+	uint32_t id;
+	bool transient;  /* standard input: has no identity, is counted but not kept; its sums are those of the session */
 	uint16_t source; /* index in the configuration in force; UINT16_MAX for a FILE of the command line */
 	uint64_t dev, ino;
 	uint64_t head_hash, tail_hash;
