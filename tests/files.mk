@@ -1,4 +1,18 @@
-AM_TESTS_ENVIRONMENT = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)'; export top_srcdir top_builddir;
+# All tests speak TAP, so that every case is counted and what is skipped is skipped by name.
+LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+TEST_EXTENSIONS = .bats .sh
+BATS_LOG_DRIVER = $(LOG_DRIVER)
+BATS_LOG_COMPILER = bats
+AM_BATS_LOG_FLAGS = --tap
+SH_LOG_DRIVER = $(LOG_DRIVER)
+SH_LOG_COMPILER = bash
+AM_TESTS_ENVIRONMENT = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' CMOCKA_MESSAGE_OUTPUT=TAP; \
+	export top_srcdir top_builddir CMOCKA_MESSAGE_OUTPUT;
+
+# Scripts and scenarios. Whatever they need beside themselves is in EXTRA_DIST.
+SCRIPT_TESTS = tests/floors.sh
+TESTS += $(SCRIPT_TESTS)
+EXTRA_DIST += $(SCRIPT_TESTS)
 
 # A unit test is tests/unit/test_NAME.c, linked with the libraries of the highest floor that it tests.
 UNIT_TESTS =

@@ -234,8 +234,8 @@ int main(void) {
 	conf.firewall.nudp = 1;
 	conf.portal_port = 5085;
 	if (unshare(CLONE_NEWNET) < 0) {
-		(void)printf("SKIP test_firewall: no network namespace may be made here\n");
-		return 77;
+		(void)printf("1..0 # SKIP no network namespace may be made here\n");
+		return 0;
 	}
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
