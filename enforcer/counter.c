@@ -1,0 +1,405 @@
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/timefmt.h"
+#include "enforcer/counter_private.h"
+
+int counters_new(struct counters **out, const struct trigger *triggers, uint32_t ntriggers, struct err *err) {
+	struct counters *c = calloc(1, sizeof *c);
+
+	if (!c)
+		return err_errno(err, "cannot count");
+	c->triggers = triggers;
+	c->ntriggers = ntriggers;
+	*out = c;
+	return 0;
+}
+
+bool pool_has(const struct pool *pool, uint32_t i) {
+	return pool->taken[i / 64] >> (i % 64) & 1;
+}
+
+static void pool_free(struct pool *pool) {
+	if (!pool)
+		return;
+	for (uint32_t i = 0; i < COUNTER_SLOTS; i++)
+		if (pool_has(pool, i))
+			free(pool->slots[i].entries);
+	free(pool->slots);
+	free(pool->chains);
+	free(pool->peers);
+	free(pool);
+}
+
+void counters_clear(struct counters *c) {
+	for (int i = 0; i < COUNTER_POOLS; i++) {
+		pool_free(c->pools[i]);
+		c->pools[i] = NULL;
+	}
+	free(c->dirty);
+	c->dirty = NULL;
+	c->ndirty = 0;
+	c->touched = 0;
+	c->loaded = false;
+}
+
+void counters_free(struct counters **counters) {
+	if (!*counters)
+		return;
+	counters_clear(*counters);
+	free(*counters);
+	*counters = NULL;
+}
+
+size_t counters_memory(const struct counters *c) {
+	size_t bytes = sizeof *c;
+
+	if (c->dirty)
+		bytes += COUNTER_POOLS * COUNTER_SLOTS * sizeof *c->dirty;
+	for (int i = 0; i < COUNTER_POOLS; i++)
+		if (c->pools[i])
+			bytes += sizeof *c->pools[i] + COUNTER_SLOTS * (sizeof(struct counter) + sizeof(uint32_t)) +
+			         c->ntriggers * sizeof(struct list) + c->pools[i]->room * sizeof(struct counter_entry);
+	return bytes;
+}
+
+bool counters_loaded(const struct counters *c) {
+	return c->loaded;
+}
+
+uint64_t counters_touched(const struct counters *c) {
+	return c->touched;
+}
+
+struct pool *pool_of(struct counters *c, enum counter_pool which, struct err *err) {
+	struct pool *pool;
+
+	if (!c->dirty && !(c->dirty = malloc(COUNTER_POOLS * COUNTER_SLOTS * sizeof *c->dirty))) {
+		err_errno(err, "cannot count");
+		return NULL;
+	}
+	if (c->pools[which])
+		return c->pools[which];
+	pool = calloc(1, sizeof *pool);
+	if (pool) {
+		pool->slots = calloc(COUNTER_SLOTS, sizeof *pool->slots);
+		pool->chains = malloc(COUNTER_SLOTS * sizeof *pool->chains);
+		pool->peers = malloc((c->ntriggers + 1) * sizeof *pool->peers);
+	}
+	if (!pool || !pool->slots || !pool->chains || !pool->peers) {
+		err_errno(err, "cannot count");
+		pool_free(pool);
+		return NULL;
+	}
+	memset(pool->chains, 0xff, COUNTER_SLOTS * sizeof *pool->chains);
+	for (uint32_t i = 0; i < c->ntriggers; i++)
+		pool->peers[i] = (struct list){NOWHERE, NOWHERE};
+	for (uint32_t i = 0; i < RANKS; i++)
+		pool->ranks[i] = (struct list){NOWHERE, NOWHERE};
+	c->pools[which] = pool;
+	return pool;
+}
+
+enum { BY_RANK, BY_TRIGGER }; /* which of a slot's links */
+
+static uint32_t index_of(const struct pool *pool, const struct counter *slot) {
+	return (uint32_t)(slot - pool->slots);
+}
+
+static void list_append(struct pool *pool, struct list *list, int by, uint32_t i) {
+	pool->slots[i].link[by] = (struct counter_link){list->last, NOWHERE};
+	if (list->last == NOWHERE)
+		list->first = i;
+	else
+		pool->slots[list->last].link[by].next = i;
+	list->last = i;
+}
+
+static void list_remove(struct pool *pool, struct list *list, int by, uint32_t i) {
+	struct counter_link link = pool->slots[i].link[by];
+
+	if (link.prev == NOWHERE)
+		list->first = link.next;
+	else
+		pool->slots[link.prev].link[by].next = link.next;
+	if (link.next == NOWHERE)
+		list->last = link.prev;
+	else
+		pool->slots[link.next].link[by].prev = link.prev;
+}
+
+void slot_enlist(struct pool *pool, uint32_t i) {
+	struct counter *slot = &pool->slots[i];
+
+	list_append(pool, &pool->ranks[slot->n], BY_RANK, i);
+	pool->ranked[slot->n / 64] |= 1ULL << (slot->n % 64);
+	list_append(pool, &pool->peers[slot->trigger], BY_TRIGGER, i);
+}
+
+static void slot_delist(struct pool *pool, uint32_t i) {
+	struct counter *slot = &pool->slots[i];
+
+	list_remove(pool, &pool->ranks[slot->n], BY_RANK, i);
+	if (pool->ranks[slot->n].first == NOWHERE)
+		pool->ranked[slot->n / 64] &= ~(1ULL << (slot->n % 64));
+	list_remove(pool, &pool->peers[slot->trigger], BY_TRIGGER, i);
+}
+
+void slot_mark(struct counters *c, struct counter *slot) {
+	if (!slot->dirty) {
+		slot->dirty = true;
+		c->dirty[c->ndirty++] = slot->pool * COUNTER_SLOTS + index_of(c->pools[slot->pool], slot);
+	}
+}
+
+/* After slot_delist and the change: back into the lists, as the one touched last. */
+static void slot_touch(struct counters *c, struct counter *slot) {
+	struct pool *pool = c->pools[slot->pool];
+
+	slot->touched = ++c->touched;
+	slot_enlist(pool, index_of(pool, slot));
+	slot_mark(c, slot);
+}
+
+static uint32_t *chain_of(const struct pool *pool, const uint64_t key[2]) {
+	return &pool->chains[key[0] & (COUNTER_SLOTS - 1)];
+}
+
+void slot_take(struct pool *pool, uint32_t i) {
+	uint32_t *chain = chain_of(pool, pool->slots[i].key);
+
+	pool->slots[i].chain = *chain;
+	*chain = i;
+	pool->taken[i / 64] |= 1ULL << (i % 64);
+	pool->used++;
+}
+
+void counter_drop(struct counters *c, struct counter *slot) {
+	struct pool *pool = c->pools[slot->pool];
+	uint32_t i = index_of(pool, slot), *chain = chain_of(pool, slot->key);
+
+	slot_delist(pool, i);
+	while (*chain != i)
+		chain = &pool->slots[*chain].chain;
+	*chain = slot->chain;
+	pool->taken[i / 64] &= ~(1ULL << (i % 64));
+	pool->used--;
+	pool->room -= slot->room;
+	free(slot->entries);
+	slot_mark(c, slot);
+	*slot = (struct counter){.pool = slot->pool, .dirty = slot->dirty};
+}
+
+/* Makes room in a full pool; `but` is spared. */
+static void pool_evict(struct counters *c, struct pool *pool, const struct counter *but, int64_t now) {
+	for (uint32_t i = 0; i < c->ntriggers; i++) {
+		struct counter *slot = pool->peers[i].first == NOWHERE ? NULL : &pool->slots[pool->peers[i].first];
+
+		if (slot && slot != but && now - slot->newest >= c->triggers[i].within && now >= slot->quiet) {
+			counter_drop(c, slot);
+			return;
+		}
+	}
+	for (uint32_t word = 0; word < RANKS / 64 + 1; word++)
+		for (uint64_t bits = pool->ranked[word]; bits != 0; bits &= bits - 1) {
+			uint32_t i = pool->ranks[word * 64 + (uint32_t)__builtin_ctzll(bits)].first;
+
+			if (&pool->slots[i] == but)
+				i = but->link[BY_RANK].next;
+			if (i != NOWHERE) {
+				counter_drop(c, &pool->slots[i]);
+				return;
+			}
+		}
+}
+
+struct counter *counter_find(struct counters *c, enum counter_pool which, const uint64_t key[2]) {
+	struct pool *pool = c->pools[which];
+
+	if (!pool)
+		return NULL;
+	for (uint32_t i = *chain_of(pool, key); i != NOWHERE; i = pool->slots[i].chain)
+		if (pool->slots[i].key[0] == key[0] && pool->slots[i].key[1] == key[1])
+			return &pool->slots[i];
+	return NULL;
+}
+
+static uint32_t free_slot(const struct pool *pool) {
+	uint32_t word = 0;
+
+	/* The lowest, so that where a slot lies depends on nothing but what is taken. */
+	while (pool->taken[word] == UINT64_MAX)
+		word++;
+	return word * 64 + (uint32_t)__builtin_ctzll(~pool->taken[word]);
+}
+
+/* Room for one more entry, up to the trigger's limit. */
+static int slot_grow(struct counters *c, struct pool *pool, struct counter *slot, int64_t now, struct err *err) {
+	uint32_t limit = c->triggers[slot->trigger].limit, room = slot->room ? slot->room * 2U : 2, more;
+	struct counter_entry *entries;
+
+	if (slot->n < slot->room)
+		return 0;
+	assert(slot->room < limit); /* whoever is told that the limit is reached empties the slot */
+	if (room > limit)
+		room = limit;
+	more = room - slot->room;
+	while (pool->room + more > COUNTER_ENTRIES)
+		pool_evict(c, pool, slot, now);
+	entries = realloc(slot->entries, room * sizeof *entries);
+	if (!entries)
+		return err_errno(err, "cannot count");
+	slot->entries = entries;
+	slot->room = (uint16_t)room;
+	pool->room += more;
+	return 0;
+}
+
+static struct counter *slot_new(struct counters *c, struct pool *pool, const struct counter_hit *hit, struct err *err) {
+	struct counter *slot;
+	bool dirty;
+	uint32_t i;
+
+	if (pool->used == COUNTER_SLOTS)
+		pool_evict(c, pool, NULL, hit->now);
+	i = free_slot(pool);
+	slot = &pool->slots[i];
+	dirty = slot->dirty;
+	*slot = (struct counter){
+		.key = {hit->key[0], hit->key[1]},
+		.newest = hit->entry.time,
+		.at = hit->at,
+		.mac = hit->mac,
+		.trigger = (uint16_t)hit->trigger,
+		.pool = (uint8_t)hit->pool,
+		.dirty = dirty,
+	};
+	if (slot_grow(c, pool, slot, hit->now, err) < 0)
+		return NULL;
+	slot_take(pool, i);
+	slot_enlist(pool, i);
+	return slot;
+}
+
+/* ---- the entries of a slot ---- */
+
+static void entry_remove(struct counter *slot, uint32_t i) {
+	slot->n--;
+	memmove(&slot->entries[i], &slot->entries[i + 1], (slot->n - i) * sizeof *slot->entries);
+}
+
+static void entry_insert(struct counter *slot, const struct counter_entry *entry) {
+	uint32_t i = slot->n;
+
+	while (i > 0 && slot->entries[i - 1].time > entry->time)
+		i--;
+	memmove(&slot->entries[i + 1], &slot->entries[i], (slot->n - i) * sizeof *slot->entries);
+	slot->entries[i] = *entry;
+	slot->entries[i].copies = 1;
+	slot->n++;
+}
+
+/* The line is another one of a failure that is counted already. */
+static bool entry_fold(struct counter *slot, const struct counter_entry *entry) {
+	if (entry->fold == 0)
+		return false;
+	for (uint32_t i = slot->n; i-- > 0 && slot->entries[i].time >= entry->time - FOLD_SECONDS;) {
+		struct counter_entry *e = &slot->entries[i];
+
+		if (e->fold == entry->fold && e->copies < FOLD_COPIES && e->time <= entry->time + FOLD_SECONDS) {
+			e->copies++;
+			return true;
+		}
+	}
+	return false;
+}
+
+/* A distinct value that is counted already: its newest time stands. */
+static bool entry_renew(struct counter *slot, const struct counter_entry *entry) {
+	for (uint32_t i = 0; i < slot->n; i++)
+		if (slot->entries[i].value == entry->value) {
+			struct counter_entry newer = slot->entries[i].time > entry->time ? slot->entries[i] : *entry;
+
+			entry_remove(slot, i);
+			entry_insert(slot, &newer);
+			return true;
+		}
+	return false;
+}
+
+int counter_add(struct counters *c, const struct counter_hit *hit, struct counter **out, enum counter_result *result,
+                struct err *err) {
+	const struct trigger *t = &c->triggers[hit->trigger];
+	struct pool *pool = pool_of(c, hit->pool, err);
+	struct counter *slot;
+	uint32_t passed = 0;
+	int64_t newest;
+
+	if (!pool)
+		return -1;
+	slot = counter_find(c, hit->pool, hit->key);
+	if (!slot && !(slot = slot_new(c, pool, hit, err)))
+		return -1;
+	*out = slot;
+	newest = hit->entry.time > slot->newest ? hit->entry.time : slot->newest;
+	*result = COUNTER_IGNORED;
+	if (hit->entry.time <= newest - t->within)
+		return 0;
+	if (t->count == COUNT_EVENTS && entry_fold(slot, &hit->entry)) {
+		slot_mark(c, slot);
+		return 0;
+	}
+	while (passed < slot->n && slot->entries[passed].time <= newest - t->within)
+		passed++;
+	/* Before anything moves: when memory is out the slot is as it was. */
+	if (passed == 0 && slot_grow(c, pool, slot, hit->now, err) < 0)
+		return -1;
+	slot_delist(pool, index_of(pool, slot));
+	slot->newest = newest;
+	memmove(slot->entries, slot->entries + passed, (slot->n - passed) * sizeof *slot->entries);
+	slot->n = (uint16_t)(slot->n - passed);
+	if (t->count == COUNT_EVENTS || !entry_renew(slot, &hit->entry))
+		entry_insert(slot, &hit->entry);
+	*result = slot->n >= t->limit ? COUNTER_REACHED : COUNTER_COUNTED;
+	slot_touch(c, slot);
+	return 0;
+}
+
+bool counter_sift(struct counters *c, struct counter *slot,
+                  bool (*drop)(void *context, const struct counter_entry *entry), void *context) {
+	struct pool *pool = c->pools[slot->pool];
+	uint16_t n = 0;
+
+	slot_delist(pool, index_of(pool, slot));
+	for (uint16_t i = 0; i < slot->n; i++)
+		if (!drop(context, &slot->entries[i]))
+			slot->entries[n++] = slot->entries[i];
+	slot->n = n;
+	slot_touch(c, slot);
+	if (n > 0 || slot->quiet != TIME_NONE)
+		return true;
+	counter_drop(c, slot);
+	return false;
+}
+
+void counter_empty(struct counters *c, struct counter *slot, int64_t quiet) {
+	slot_delist(c->pools[slot->pool], index_of(c->pools[slot->pool], slot));
+	slot->n = 0;
+	slot->quiet = quiet;
+	slot_touch(c, slot);
+	if (quiet == TIME_NONE)
+		counter_drop(c, slot);
+}
+
+int counters_each(struct counters *c, int (*each)(void *context, struct counter *slot), void *context) {
+	for (int p = 0; p < COUNTER_POOLS; p++)
+		for (uint32_t i = 0; c->pools[p] && i < COUNTER_SLOTS; i++)
+			if (pool_has(c->pools[p], i)) {
+				int stop = each(context, &c->pools[p]->slots[i]);
+
+				if (stop)
+					return stop;
+			}
+	return 0;
+}

@@ -1,0 +1,56 @@
+/* counter_private: the pools, shared by counter.c (counting, eviction) and counter_codec.c (storing) alone.
+ *
+ * A pool is an array of slots. Each taken slot is in three chains: by key, by rank (its count) and by trigger; the latter two are ordered
+ * by when the slot was touched, so that whom to evict is found without a search.
+ */
+#ifndef PROVCTL_COUNTER_PRIVATE_H
+#define PROVCTL_COUNTER_PRIVATE_H
+
+#include <assert.h>
+
+#include "enforcer/counter.h"
+
+#define NOWHERE UINT32_MAX
+#define RANKS   (TRIGGER_LIMIT_MAX + 1)
+/* Lines of one failure: so many, within so many seconds of the first. */
+#define FOLD_COPIES  4
+#define FOLD_SECONDS 2
+
+static_assert(COUNTER_SLOTS % 64 == 0, "slots are found by words of a bitmap");
+static_assert((COUNTER_SLOTS & (COUNTER_SLOTS - 1)) == 0, "chains are found by the low bits of a key");
+static_assert(sizeof(struct counter_entry) == 32, "what counter.h says of memory");
+
+struct list {
+	uint32_t first, last;
+};
+
+struct pool {
+	struct counter *slots;
+	uint32_t *chains;                /* by the low bits of the key */
+	struct list *peers;              /* by trigger, longest untouched first */
+	struct list ranks[RANKS];        /* by count, longest untouched first */
+	uint64_t ranked[RANKS / 64 + 1]; /* which ranks hold any */
+	uint64_t taken[COUNTER_SLOTS / 64];
+	uint32_t used;
+	uint32_t room; /* entries allocated, of all slots */
+};
+
+struct counters {
+	const struct trigger *triggers;
+	uint32_t ntriggers;
+	struct pool *pools[COUNTER_POOLS]; /* NULL until the first hit */
+	uint64_t touched;
+	bool loaded;
+	uint32_t *dirty; /* numbers of slots to write, each once */
+	uint32_t ndirty;
+};
+
+/* Makes the pool at its first use. NULL when memory is out. */
+struct pool *pool_of(struct counters *c, enum counter_pool which, struct err *err);
+bool pool_has(const struct pool *pool, uint32_t i);
+/* Marks slot i, whose key is set, as taken; slot_enlist then ranks it as the one touched last. */
+void slot_take(struct pool *pool, uint32_t i);
+void slot_enlist(struct pool *pool, uint32_t i);
+void slot_mark(struct counters *c, struct counter *slot);
+
+#endif

@@ -1,0 +1,13 @@
+/* digest: a keyed hash (SipHash-2-4, Aumasson and Bernstein 2012) for whatever comes from outside and is kept as a number: without
+ * the key nobody can make two values meet. The key is the state's own (store_key). */
+#ifndef PROVCTL_DIGEST_H
+#define PROVCTL_DIGEST_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define DIGEST_KEY 16
+
+uint64_t digest_bytes(const uint8_t key[DIGEST_KEY], const void *p, size_t n);
+
+#endif
