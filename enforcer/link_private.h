@@ -1,0 +1,51 @@
+/* link_private: what link.c (the session and its frames) and link_batch.c (one batch: checked, compared with what is committed,
+ * applied) share.
+ */
+#ifndef PROVCTL_LINK_PRIVATE_H
+#define PROVCTL_LINK_PRIVATE_H
+
+#include "enforcer/link.h"
+
+#define LINK_OWN_BIT 0x80000000U /* of the numbers that the session gives to logs that are new */
+
+struct link {
+	struct enforcer *e;
+	struct stream s;
+	bool greeted;
+	bool stale;        /* batches are dropped until the analyzer begins anew */
+	uint32_t told;     /* the highest cursor that the analyzer was told of */
+	uint32_t cursors;  /* how many there were */
+	uint64_t seq;      /* of the last batch that was answered */
+	uint64_t inputs;   /* lines of standard input so far */
+	uint32_t *own;     /* LINK_LOGS_MAX: cursors made for the session's own numbers, 0 none */
+	uint64_t made;     /* of the enforcer's count of cursors made: those that were told of or made here */
+	struct place *at;  /* the table of the batch at hand */
+	uint32_t room, n;  /* of it */
+	struct slice rest; /* its events, encoded */
+	uint32_t nevents;
+};
+
+/* One log of a batch. */
+struct place {
+	uint64_t from;
+	struct cursor to;
+	uint32_t own;          /* the session's number, or UINT32_MAX */
+	uint32_t id;           /* of the stored cursor, 0: there is none yet */
+	uint64_t stored;       /* offset */
+	uint64_t lines;        /* of the stored cursor */
+	bool believed;         /* its device.* events */
+	int64_t early;         /* events of it that are kept aside; -1 not counted yet */
+	uint64_t newly, leaks; /* put aside, leaked in this batch */
+	int64_t ahead;         /* the most that one was */
+	struct addr leaked;
+};
+
+/* Queues a frame whose body is a number. */
+void link_answer(struct link *l, enum link_type type, uint64_t seq);
+/* Tells every cursor; the session's own numbers are void from here on. */
+int link_tell(struct link *l, struct err *err);
+
+/* LINK_BATCH: answers it, or fails, and then nothing of it is applied. */
+int link_batch(struct link *l, struct slice body, struct err *err);
+
+#endif
