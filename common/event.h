@@ -98,9 +98,8 @@ int event_decode(struct slice *in, struct event *e, struct err *err);
 #define CURSOR_NAME_MAX 1024
 
 struct cursor {
-	/* The enforcer's (below CURSOR_NEW). A log that the enforcer does not know yet has an id of the session's own, CURSOR_NEW and
-	 * a number: the first batch that names it makes the cursor (from is 0, wherever it starts), later batches of the session go on
-	 * naming it so; the enforcer maps it until the link is closed, across LINK_STALE too. 0 for standard input. */
+	/* The enforcer's, below CURSOR_NEW. A log that the enforcer does not know yet has CURSOR_NEW and a number of the session's own (see
+	 * struct batch_cursor); standard input has 0. */
 	uint32_t id;
 	bool transient;  /* standard input: has no identity, is counted but not kept; its sums are those of the session */
 	uint16_t source; /* index in the configuration in force; UINT16_MAX for a FILE of the command line */
@@ -142,7 +141,7 @@ enum link_type {
 
 /* A batch: u64 seq, u32 cursors, per cursor u64 from and the cursor as it will be after this batch, u32 events, the
  * events in the order in which they are to be judged. `from` is the stored offset on which it builds (0 for id 0).
- * A log that is new to the enforcer has a number of the session's own in `id`, 0x80000000 | n with n below LINK_LOGS_MAX, in this and all
+ * A log that is new to the enforcer has a number of the session's own in `id`, CURSOR_NEW | n with n below LINK_LOGS_MAX, in this and all
  * later batches until LINK_STALE; standard input is transient and has id 0. An event's offset lies in [from, to.offset). */
 #define LINK_LOGS_MAX 8192 /* logs of one session; the enforcer keeps no more cursors than that either */
 struct batch_cursor {
