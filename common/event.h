@@ -141,8 +141,7 @@ enum link_type {
 
 /* A batch: u64 seq, u32 cursors, per cursor u64 from and the cursor as it will be after this batch, u32 events, the
  * events in the order in which they are to be judged. `from` is the stored offset on which it builds (0 for id 0).
- * A log that is new to the enforcer has a number of the session's own in `id`, CURSOR_NEW | n with n below LINK_LOGS_MAX, in this and all
- * later batches until LINK_STALE; standard input is transient and has id 0. An event's offset lies in [from, to.offset). */
+ * An event's offset lies in [from, to.offset). */
 #define LINK_LOGS_MAX 8192 /* logs of one session; the enforcer keeps no more cursors than that either */
 struct batch_cursor {
 	uint64_t from;

@@ -1,6 +1,7 @@
 /* control: commands on the enforcer's second socket. A client sends one request and reads until the end frame.
  *
  * Frames, both ways: u32 length (little-endian) of what follows, u8 tag, body. Tags:
+ *   'h' greeting of the enforcer: it will answer. A connection that ends before it was never looked at and may be tried anew
  *   'q' request: a JSON object {"verb": "unlock", ...arguments by name as each verb_*.c documents}
  *   'r' row: a JSON object, the same that `provctl --json` prints on a line
  *   'n' note: text for people, printed on standard error
@@ -9,9 +10,9 @@
  * CONTROL_REQUEST_MAX long. A verb runs whole before the next request or batch is looked at; long listings are
  * produced in pages as the client reads.
  *
- * Verbs are rows of one table in control.c: name, function, whether it changes anything (a transaction is opened, committed and projected
- * around it). One file per group: verb_device.c (unlock, lock, home, window, network, clear-exposed, add, remove, import, list,
- * show), verb_address.c (ban, unban, bans, block, allow, ip), verb_state.c (status, log, verdict, sync, pause, resume), explain.c.
+ * Verbs are rows of one table in control.c: name, function (verb.h), whether it changes anything (a transaction is opened, committed and
+ * projected around it, before the end frame is sent; where "more" is true another request of the same kind follows, and the files need not be
+ * written for this one).
  */
 #ifndef PROVCTL_CONTROL_H
 #define PROVCTL_CONTROL_H
@@ -27,6 +28,7 @@
 #define CONTROL_HEADER      5
 
 struct enforcer; /* enforcer.h */
+struct stream;   /* stream.h */
 
 /* What a verb gets. Rows and notes go to `out`; when it grows past CONTROL_FLUSH bytes a listing calls control_flush, which writes it to the client
  * (with a time limit: a client that does not read is dropped, -1). */
@@ -39,9 +41,10 @@ struct request {
 	const struct json *args;
 	int64_t now; /* the enforcer's clock */
 	int64_t uid; /* of the caller */
-	int fd;
-	struct buf *out;
-	int exit; /* what the end frame says; 0 at the start */
+	struct stream *stream;
+	struct buf *out; /* of the stream */
+	struct buf *row; /* being built */
+	int exit;        /* what the end frame says; 0 at the start */
 };
 
 int control_flush(struct request *r, struct err *err);
@@ -55,6 +58,14 @@ struct control_verb {
 	int (*run)(struct request *r, struct err *err); /* -1: the end frame gets err's class and text; r->exit otherwise */
 	bool changes;
 };
+/* ---- the server's side ---- one session with a client. control_new takes fd, even on failure. */
+struct control;
+int control_new(struct control **out, struct enforcer *e, int fd, struct err *err);
+void control_free(struct control **c);
+struct stream *control_stream(struct control *c);
+/* Runs one whole request where there is one: 1 did, 0 there was none, -1 the session is over. */
+int control_step(struct control *c);
+
 /* NULL where there is none of that name. */
 const struct control_verb *control_verb_find(const char *name);
 

@@ -99,7 +99,6 @@ int link_tell(struct link *l, struct err *err) {
 	size_t begin;
 	int result;
 
-	memset(l->own, 0, LINK_LOGS_MAX * sizeof(*l->own));
 	l->told = 0;
 	l->cursors = 0;
 	l->made = l->e->cursors_made;

@@ -25,7 +25,7 @@ static int check_once(const struct link *l, struct err *err) {
 	if (!ids)
 		return err_set(err, ERR_SYSTEM, "link: out of memory");
 	for (uint32_t i = 0; i < l->n; i++)
-		ids[i] = l->at[i].to.id;
+		ids[i] = l->at[i].id ? l->at[i].id : l->at[i].to.id;
 	qsort(ids, l->n, sizeof(*ids), compare_ids);
 	for (uint32_t i = 1; i < l->n; i++)
 		twice = twice || ids[i] == ids[i - 1];
@@ -42,8 +42,8 @@ static int check_place(const struct link *l, struct place *p, struct err *err) {
 	p->early = -1;
 	if (to->transient != (to->id == 0))
 		return err_set(err, ERR_INPUT, "batch: only standard input has no number");
-	if (to->id & LINK_OWN_BIT) {
-		p->own = to->id & ~LINK_OWN_BIT;
+	if (to->id & CURSOR_NEW) {
+		p->own = to->id & ~CURSOR_NEW;
 		if (p->own >= LINK_LOGS_MAX)
 			return err_set(err, ERR_INPUT, "batch: more than %u logs", LINK_LOGS_MAX);
 		p->id = l->own[p->own];

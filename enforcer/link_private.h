@@ -6,8 +6,6 @@
 
 #include "enforcer/link.h"
 
-#define LINK_OWN_BIT 0x80000000U /* of the numbers that the session gives to logs that are new */
-
 struct link {
 	struct enforcer *e;
 	struct stream s;
@@ -42,7 +40,7 @@ struct place {
 
 /* Queues a frame whose body is a number. */
 void link_answer(struct link *l, enum link_type type, uint64_t seq);
-/* Tells every cursor; the session's own numbers are void from here on. */
+/* Tells every cursor. The session's own numbers stay what they are. */
 int link_tell(struct link *l, struct err *err);
 
 /* LINK_BATCH: answers it, or fails, and then nothing of it is applied. */

@@ -37,6 +37,8 @@ int verb_verdict(struct request *r, struct err *err); /* reads only */
 int verb_sync(struct request *r, struct err *err);
 int verb_pause(struct request *r, struct err *err);
 int verb_resume(struct request *r, struct err *err);
+/* verb_summary.c */
+int verb_summary(struct request *r, struct err *err); /* reads only */
 /* explain.c */
 int verb_explain(struct request *r, struct err *err); /* reads only */
 
