@@ -85,7 +85,8 @@ static int settle(struct db *db, struct err *err) {
 	if (code != SQLITE_OK)
 		return failed(db, code, err);
 	return db_script(
-		db, "PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON;",
+		db,
+		"PRAGMA cache_size = -16384; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA cell_size_check = ON;",
 		err);
 }
 

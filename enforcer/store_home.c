@@ -1,0 +1,137 @@
+#include <string.h>
+
+#include "common/timefmt.h"
+#include "enforcer/store_private.h"
+
+/* ---- users ---- */
+
+int store_users_put(struct store *s, uint64_t mac, const struct device_user *users, uint32_t n, struct err *err) {
+	static const char clear[] = "DELETE FROM user WHERE mac = ?";
+	static const char add[] = "INSERT OR IGNORE INTO user (user, realm, mac) VALUES (?, ?, ?)";
+	struct query *q = db_query(s->db, clear, err);
+
+	db_bind(q, (int64_t)mac);
+	if (db_run(q, err) != 0)
+		return -1;
+	for (uint32_t i = 0; i < n; i++) {
+		q = db_query(s->db, add, err);
+		db_bind_text(q, slice_of(users[i].user));
+		db_bind_text(q, slice_of(users[i].realm));
+		db_bind(q, (int64_t)mac);
+		if (db_run(q, err) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int store_users(struct store *s, uint64_t mac, int (*each)(void *context, const struct device_user *user),
+                void *context, struct err *err) {
+	static const char sql[] = "SELECT user, realm FROM user WHERE mac = ? ORDER BY user, realm";
+	struct query *q = db_query(s->db, sql, err);
+	struct device_user user;
+	int step;
+
+	db_bind(q, (int64_t)mac);
+	while ((step = db_step(q, err)) == 1) {
+		db_copy_text(q, 0, user.user, sizeof(user.user));
+		db_copy_text(q, 1, user.realm, sizeof(user.realm));
+		step = each(context, &user);
+		if (step != 0)
+			break;
+	}
+	db_end(q);
+	return step;
+}
+
+/* How many devices have the user (and realm), at most 2, and one of them. */
+static int owners(struct store *s, const char *sql, struct slice user, const struct slice *realm, int *n, uint64_t *mac,
+                  bool *any_realm, struct err *err) {
+	struct query *q = db_query(s->db, sql, err);
+	int step;
+
+	*n = 0;
+	db_bind_text(q, user);
+	if (realm)
+		db_bind_text(q, *realm);
+	while ((step = db_step(q, err)) == 1) {
+		++*n;
+		*mac = (uint64_t)db_int(q, 0);
+		*any_realm = db_int(q, 1) != 0;
+	}
+	db_end(q);
+	return step;
+}
+
+int store_device_of_user(struct store *s, struct slice user, struct slice realm, uint64_t *mac, struct err *err) {
+	static const char exact[] = "SELECT DISTINCT mac, 0 FROM user WHERE user = ? AND realm = ? LIMIT 2";
+	static const char alone[] = "SELECT mac, max(realm = '') FROM user WHERE user = ? GROUP BY mac LIMIT 2";
+	uint64_t owner = MAC_NONE;
+	bool any_realm = false;
+	int n = 0;
+
+	if (realm.n > 0) {
+		if (owners(s, exact, user, &realm, &n, &owner, &any_realm, err) != 0)
+			return -1;
+		if (n > 0) {
+			*mac = n == 1 ? owner : MAC_NONE;
+			return 0;
+		}
+	}
+	if (owners(s, alone, user, NULL, &n, &owner, &any_realm, err) != 0)
+		return -1;
+	*mac = n == 1 && (realm.n == 0 || any_realm) ? owner : MAC_NONE;
+	return 0;
+}
+
+/* ---- residents ---- */
+
+/* Of the rows h, by device: does one of its homes count? Then how many devices, counted devices, and accounts of these. */
+#define SELECT_RESIDENTS                                                                                               \
+	"SELECT count(*), total(r.counts), count(DISTINCT CASE WHEN r.counts AND d.account <> '-' THEN d.account END)"     \
+	" FROM (SELECT mac, max(backed OR added <= ?1) AS counts FROM h GROUP BY mac) r JOIN device d ON d.mac = r.mac"
+
+static int count_residents(struct query *q, struct residents *out, struct err *err) {
+	int step = db_step(q, err);
+
+	if (step == 1) {
+		*out = (struct residents){
+			.devices = (uint32_t)db_int(q, 0), .counted = (uint32_t)db_int(q, 1), .accounts = (uint32_t)db_int(q, 2)};
+		step = 0;
+	}
+	db_end(q);
+	return step;
+}
+
+int store_residents(struct store *s, const struct conf *conf, struct addr ip, int64_t time, struct residents *out,
+                    struct err *err) {
+	/* A learned home is the same where the mask makes it so, a given one as it was given. */
+	static const char sql[] = SQL_LENGTHS(
+		"home",
+		"bits < 128") ", h AS (SELECT mac, backed, added FROM home WHERE base BETWEEN ?2 AND ?3 AND bits = 128"
+					  " AND (given = 0 OR base = ?4) UNION ALL"
+					  " SELECT mac, backed, added FROM l CROSS JOIN home g INDEXED BY home_given"
+					  " ON g.bits = l.bits AND g.base = masked(?4, l.bits) WHERE g.bits < 128) " SELECT_RESIDENTS;
+	struct prefix at = conf_home_of(conf, ip);
+	struct query *q = db_query(s->db, sql, err);
+
+	db_bind(q, time - DAY);
+	db_bind_addr(q, at.base);
+	db_bind_addr(q, prefix_last(at));
+	db_bind_addr(q, ip);
+	return count_residents(q, out, err);
+}
+
+int store_residents_within(struct store *s, struct prefix p, int64_t time, struct residents *out, struct err *err) {
+	static const char sql[] = SQL_LENGTHS(
+		"home", "bits < 128") ", h AS (SELECT mac, backed, added FROM home WHERE base BETWEEN ?2 AND ?3 UNION ALL"
+							  " SELECT mac, backed, added FROM l CROSS JOIN home g INDEXED BY home_given"
+							  " ON g.bits = l.bits AND g.base = masked(?2, l.bits)"
+							  " WHERE g.bits < 128 AND l.bits < ?4) " SELECT_RESIDENTS;
+	struct query *q = db_query(s->db, sql, err);
+
+	db_bind(q, time - DAY);
+	db_bind_addr(q, p.base);
+	db_bind_addr(q, prefix_last(p));
+	db_bind(q, p.bits);
+	return count_residents(q, out, err);
+}

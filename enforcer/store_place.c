@@ -1,0 +1,206 @@
+#include <string.h>
+
+#include "common/timefmt.h"
+#include "enforcer/store_private.h"
+
+#define REGISTERED_KEPT DAY
+#define REGISTERED_MAX  200000
+
+/* What a question for one row answers: 1 where there is one. */
+static int exists(struct query *q, struct err *err) {
+	int step = db_step(q, err);
+
+	db_end(q);
+	return step;
+}
+
+/* ---- networks ---- */
+
+int store_network_put(struct store *s, const struct network *n, struct err *err) {
+	static const char sql[] =
+		"INSERT OR REPLACE INTO network (base, bits, account, added, removed) VALUES (?, ?, ?, ?, ?)";
+	struct query *q = db_query(s->db, sql, err);
+
+	db_bind_prefix(q, n->at);
+	db_bind_text(q, slice_of(n->account));
+	db_bind(q, n->added);
+	db_bind(q, n->removed);
+	if (db_run(q, err) != 0)
+		return -1;
+	store_mark(s, PART_COMMON);
+	return 0;
+}
+
+int store_networks(struct store *s, const char *account, bool past, int (*each)(void *context, const struct network *n),
+                   void *context, struct err *err) {
+#define SELECT_NETWORK "SELECT base, bits, account, added, removed FROM network WHERE (removed = 0 OR ?1)"
+	static const char all[] = SELECT_NETWORK " ORDER BY base, bits, account, added";
+	static const char of_account[] = SELECT_NETWORK " AND account = ?2 ORDER BY base, bits, account, added";
+	struct query *q = db_query(s->db, account ? of_account : all, err);
+	struct network n;
+	int step;
+
+	db_bind(q, past);
+	if (account)
+		db_bind_text(q, slice_of(account));
+	while ((step = db_step(q, err)) == 1) {
+		n.at = db_prefix(q, 0);
+		db_copy_text(q, 2, n.account, sizeof(n.account));
+		n.added = db_int(q, 3);
+		n.removed = db_int(q, 4);
+		step = each(context, &n);
+		if (step != 0)
+			break;
+	}
+	db_end(q);
+	return step;
+}
+
+int store_network_has(struct store *s, const char *account, struct addr ip, struct err *err) {
+	static const char sql[] = SQL_LENGTHS("network", "1") "SELECT 1 FROM l CROSS JOIN network n ON n.bits = l.bits"
+														  " AND n.base = masked(?1, l.bits) WHERE n.removed = 0"
+														  " AND (?2 = '' OR n.account = ?2) LIMIT 1";
+	struct query *q = db_query(s->db, sql, err);
+
+	db_bind_addr(q, ip);
+	db_bind_text(q, slice_of(account));
+	return exists(q, err);
+}
+
+/* ---- windows ---- */
+
+int store_window_put(struct store *s, struct window *w, struct err *err) {
+	static const char add[] = "INSERT INTO \"window\" (base, bits, account, start, until) VALUES (?, ?, ?, ?, ?)";
+	static const char change[] = "UPDATE \"window\" SET base = ?, bits = ?, account = ?, start = ?, until = ?"
+								 " WHERE id = ?";
+	struct query *q = db_query(s->db, w->id == 0 ? add : change, err);
+
+	db_bind_prefix(q, w->at);
+	db_bind_text(q, slice_of(w->account));
+	db_bind(q, w->start);
+	db_bind(q, w->until);
+	if (w->id != 0)
+		db_bind(q, w->id);
+	if (db_run(q, err) != 0)
+		return -1;
+	if (w->id == 0)
+		w->id = db_last_id(s->db);
+	store_mark(s, PART_COMMON);
+	store_ban_changed(s, w->at); /* the firewall lets a window's address through */
+	return 0;
+}
+
+int store_windows(struct store *s, int64_t time, bool past, int (*each)(void *context, const struct window *w),
+                  void *context, struct err *err) {
+#define SELECT_WINDOW "SELECT id, base, bits, account, start, until FROM \"window\""
+	static const char all[] = SELECT_WINDOW " ORDER BY id";
+	static const char open[] = SELECT_WINDOW " WHERE until > ? ORDER BY id";
+	struct query *q = db_query(s->db, past ? all : open, err);
+	struct window w;
+	int step;
+
+	if (!past)
+		db_bind(q, time);
+	while ((step = db_step(q, err)) == 1) {
+		w.id = db_int(q, 0);
+		w.at = db_prefix(q, 1);
+		db_copy_text(q, 3, w.account, sizeof(w.account));
+		w.start = db_int(q, 4);
+		w.until = db_int(q, 5);
+		step = each(context, &w);
+		if (step != 0)
+			break;
+	}
+	db_end(q);
+	return step;
+}
+
+int store_window_has(struct store *s, const char *account, struct addr ip, int64_t time, struct err *err) {
+	static const char sql[] =
+		SQL_LENGTHS("\"window\"", "1") "SELECT 1 FROM l CROSS JOIN \"window\" w ON w.bits = l.bits"
+									   " AND w.base = masked(?1, l.bits) WHERE w.start <= ?2 AND w.until > ?2"
+									   " AND (?3 = '' OR w.account IN ('*', ?3)) LIMIT 1";
+	struct query *q = db_query(s->db, sql, err);
+
+	db_bind_addr(q, ip);
+	db_bind(q, time);
+	db_bind_text(q, slice_of(account));
+	return exists(q, err);
+}
+
+/* ---- registrations ---- */
+
+static int registered_delete(struct store *s, struct query *q, struct err *err) {
+	if (db_run(q, err) != 0)
+		return -1;
+	return store_add(&s->numbers, "registrations", -db_changes(s->db), err);
+}
+
+int store_registered_put(struct store *s, struct slice user, struct slice realm, uint64_t mac, struct addr ip,
+                         int64_t time, struct err *err) {
+	static const char renew[] = "UPDATE registered SET time = max(time, ?4), mac = ?5"
+								" WHERE user = ?1 AND realm = ?2 AND base = ?3";
+	static const char add[] = "INSERT INTO registered (user, realm, base, time, mac) VALUES (?1, ?2, ?3, ?4, ?5)";
+	static const char expire[] = "DELETE FROM registered WHERE time < ?";
+	static const char oldest[] = "DELETE FROM registered WHERE (user, realm, base) IN"
+								 " (SELECT user, realm, base FROM registered ORDER BY time, user, realm, base LIMIT ?)";
+	const char *const tries[] = {renew, add};
+	struct query *q;
+	int64_t count;
+
+	for (unsigned i = 0; i < 2; i++) {
+		q = db_query(s->db, tries[i], err);
+		db_bind_text(q, user);
+		db_bind_text(q, realm);
+		db_bind_addr(q, ip);
+		db_bind(q, time);
+		db_bind(q, (int64_t)mac);
+		if (db_run(q, err) != 0)
+			return -1;
+		if (i == 0 && db_changes(s->db) > 0)
+			return 0;
+	}
+	if (store_add(&s->numbers, "registrations", 1, err) != 0)
+		return -1;
+	q = db_query(s->db, expire, err);
+	db_bind(q, time - REGISTERED_KEPT);
+	if (registered_delete(s, q, err) != 0 || store_number(s, "registrations", &count, err) != 0)
+		return -1;
+	if (count <= REGISTERED_MAX)
+		return 0;
+	q = db_query(s->db, oldest, err);
+	db_bind(q, count - REGISTERED_MAX);
+	return registered_delete(s, q, err);
+}
+
+int store_registered_within(struct store *s, struct prefix p, int64_t time, struct err *err) {
+	/* Only the newest is kept, so one that is newer than `time` stands for those before it. */
+	static const char sql[] = "SELECT 1 FROM registered WHERE base BETWEEN ? AND ? AND time > ? LIMIT 1";
+	struct query *q = db_query(s->db, sql, err);
+
+	db_bind_addr(q, p.base);
+	db_bind_addr(q, prefix_last(p));
+	db_bind(q, time - REGISTERED_KEPT);
+	return exists(q, err);
+}
+
+int store_registered_at(struct store *s, struct addr ip, int64_t time, struct err *err) {
+	return store_registered_within(s, prefix_of(ip, addr_is_v4(ip) ? 128 : 64), time, err);
+}
+
+int store_registered_device(struct store *s, uint64_t mac, struct addr *ip, int64_t *time, struct err *err) {
+	static const char sql[] =
+		"SELECT base, time FROM registered WHERE mac = ?1 AND mac <> 0 ORDER BY time DESC, base LIMIT 1";
+	struct query *q = db_query(s->db, sql, err);
+	struct addr none = {{0}};
+	int step;
+
+	db_bind(q, (int64_t)mac);
+	step = db_step(q, err);
+	if (step >= 0) {
+		*ip = step == 1 ? db_addr(q, 0) : none;
+		*time = step == 1 ? db_int(q, 1) : TIME_NONE;
+	}
+	db_end(q);
+	return step < 0 ? -1 : 0;
+}

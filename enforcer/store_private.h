@@ -1,0 +1,129 @@
+/* store_private: what the parts of the store share. Nobody outside store*.c and their tests includes it.
+ *
+ * All rows are in SQLite. Beside them stand, and are void after a rollback: the shelf (devices read or written lately, encoded), the
+ * tallies (small named numbers and sums, written at commit), the parts of what is published (a mark and the state time of the newest change of each),
+ * and how many bans are in force.
+ */
+#ifndef PROVCTL_STORE_PRIVATE_H
+#define PROVCTL_STORE_PRIVATE_H
+
+#include "enforcer/db.h"
+#include "enforcer/store.h"
+
+#define STORE_APPLICATION 0x70766374 /* "pvct" */
+
+/* ---- store_tally.c ---- named numbers, in memory and in a table (name, value). */
+#define TALLY_NAME_MAX 63
+#define TALLY_SLOTS    1024
+#define TALLY_MAX      512
+
+struct tally {
+	char name[TALLY_NAME_MAX + 1]; /* "" for a free slot */
+	int64_t value;
+	bool dirty;
+};
+
+struct tallies {
+	struct tally at[TALLY_SLOTS];
+	unsigned n;
+	bool dirty;
+};
+
+/* NULL where it is not there and make is not set, where the name is too long, or where there are too many. */
+struct tally *tally_find(struct tallies *t, const char *name, bool make);
+int tallies_load(struct tallies *t, struct db *db, const char *sql, struct err *err);
+int tallies_save(struct tallies *t, struct db *db, const char *sql, struct err *err);
+
+/* ---- store_shelf.c ---- encoded devices, a bounded number, those used least lately go first. */
+#define SHELF_SETS 8192
+#define SHELF_WAYS 8
+
+struct shelved {
+	uint64_t mac;
+	int64_t seen, seen_stored, published;
+	size_t n;
+	char bytes[];
+};
+
+struct shelf {
+	struct shelved *(*sets)[SHELF_WAYS]; /* of each set the one used last first */
+};
+
+int shelf_init(struct shelf *shelf);
+void shelf_release(struct shelf *shelf);
+void shelf_clear(struct shelf *shelf);
+struct shelved *shelf_get(struct shelf *shelf, uint64_t mac);
+/* NULL when memory is out: it is not kept then. */
+struct shelved *shelf_put(struct shelf *shelf, uint64_t mac, struct slice bytes);
+void shelf_drop(struct shelf *shelf, uint64_t mac);
+
+/* ---- store_device_code.c ---- */
+void device_encode(const struct device *d, struct buf *out);
+/* Fills all but seen and published. -1 where the bytes are no device. */
+int device_decode(uint64_t mac, struct slice bytes, struct device *d);
+
+/* ---- store.c ---- */
+
+/* What publishing writes: shards, then these. */
+enum { PART_COMMON = SHARDS, PART_BANS, PARTS };
+
+struct part {
+	bool marked, dirty;
+	int64_t changed; /* state time of the newest change */
+};
+
+#define BAN_CHANGES_MAX 65536
+
+struct store {
+	struct db *db;
+	char *folder; /* NULL in memory */
+	int lock;     /* -1 without */
+	const struct conf *conf;
+	uint8_t key[16];
+	bool loaded; /* what is held in memory agrees with the rows */
+	struct tallies numbers, sums;
+	struct part parts[PARTS];
+	struct shelf shelf;
+	struct buf code, line_old, line_new;
+	struct { /* how many bans are in force or pending at a time; see store_ban_counts */
+		bool known;
+		int64_t time, bans, pending;
+	} counts;
+	struct { /* bans changed since store_ban_changes was called last */
+		struct prefix *at;
+		uint32_t n, committed, room;
+		bool all, all_committed;
+	} changes;
+};
+
+/* Marks a part for publishing, and stamps it with the state time. */
+void store_mark(struct store *s, unsigned part);
+int64_t store_part_changed(const struct store *s, unsigned part);
+/* The firewall and the list of bans must look at this prefix again. */
+void store_ban_changed(struct store *s, struct prefix at);
+
+/* steps[i] makes schema i + 1 of schema i. Where there is something to lose the database is copied aside first. */
+int store_migrate(struct db *db, const char *folder, const char *const *steps, int target, struct err *err);
+extern const char *const store_steps[STORE_SCHEMA];
+
+/* Adds to a number without looking at it. */
+int store_add(struct tallies *t, const char *name, int64_t more, struct err *err);
+
+/* A time without end as the last there is, so that SQL needs one comparison only. */
+int64_t end_to_sql(int64_t time);
+int64_t end_of_sql(int64_t value);
+
+/* The last address of a prefix. */
+struct addr prefix_last(struct prefix p);
+void db_bind_prefix(struct query *q, struct prefix p); /* base, bits */
+struct prefix db_prefix(const struct query *q, int column);
+/* Copies a column into a NUL-terminated array. */
+void db_copy_text(const struct query *q, int column, char *out, size_t size);
+
+/* SQL: the prefix lengths that stand in a table as l(bits), each found by one look into an index on (..., bits). */
+#define SQL_LENGTHS(table, where)                                                                                      \
+	"WITH RECURSIVE l(bits) AS (SELECT min(bits) FROM " table " WHERE " where                                          \
+	" UNION ALL SELECT (SELECT min(bits) FROM " table " WHERE " where                                                  \
+	" AND bits > l.bits) FROM l WHERE l.bits IS NOT NULL) "
+
+#endif

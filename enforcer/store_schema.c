@@ -1,0 +1,62 @@
+#include "enforcer/store_private.h"
+
+/* Addresses are 16 bytes, and a prefix is its base and its bits of 128. A time without end is 0, but for `until` of bans. What a device is
+ * stands in `data`, as store_device_code.c writes it; the columns beside it are what SQL asks by, and what replays need not reproduce. */
+const char *const store_steps[STORE_SCHEMA] = {
+	"CREATE TABLE number (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE sum (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE secret (key BLOB NOT NULL);"
+	"CREATE TABLE part (id INTEGER PRIMARY KEY, marked INTEGER NOT NULL, changed INTEGER NOT NULL);"
+
+	"CREATE TABLE device (mac INTEGER PRIMARY KEY, account TEXT NOT NULL, removed INTEGER NOT NULL,"
+	" published INTEGER NOT NULL, seen INTEGER NOT NULL, data BLOB NOT NULL);"
+	"CREATE INDEX device_account ON device (account);"
+	"CREATE INDEX device_shard ON device (mac & 255);"
+	"CREATE INDEX device_unpublished ON device (mac & 255) WHERE published = 0;"
+	"CREATE TABLE home (base BLOB NOT NULL, bits INTEGER NOT NULL, mac INTEGER NOT NULL, given INTEGER NOT NULL,"
+	" backed INTEGER NOT NULL, added INTEGER NOT NULL, PRIMARY KEY (base, bits, mac)) WITHOUT ROWID;"
+	"CREATE INDEX home_mac ON home (mac);"
+	"CREATE INDEX home_given ON home (bits, base) WHERE bits < 128;"
+	"CREATE TABLE user (user TEXT NOT NULL, realm TEXT NOT NULL, mac INTEGER NOT NULL,"
+	" PRIMARY KEY (user, realm, mac)) WITHOUT ROWID;"
+	"CREATE INDEX user_mac ON user (mac);"
+
+	"CREATE TABLE network (bits INTEGER NOT NULL, base BLOB NOT NULL, account TEXT NOT NULL, added INTEGER NOT NULL,"
+	" removed INTEGER NOT NULL, PRIMARY KEY (bits, base, account, added)) WITHOUT ROWID;"
+	"CREATE INDEX network_account ON network (account);"
+	"CREATE TABLE \"window\" (id INTEGER PRIMARY KEY, base BLOB NOT NULL, bits INTEGER NOT NULL, account TEXT NOT NULL,"
+	" start INTEGER NOT NULL, until INTEGER NOT NULL);"
+	"CREATE INDEX window_until ON \"window\" (until);"
+	"CREATE INDEX window_at ON \"window\" (bits, base);"
+	"CREATE TABLE registered (user TEXT NOT NULL, realm TEXT NOT NULL, base BLOB NOT NULL, mac INTEGER NOT NULL,"
+	" time INTEGER NOT NULL, PRIMARY KEY (user, realm, base)) WITHOUT ROWID;"
+	"CREATE INDEX registered_at ON registered (base, time);"
+	"CREATE INDEX registered_mac ON registered (mac, time) WHERE mac <> 0;"
+	"CREATE INDEX registered_time ON registered (time);"
+
+	"CREATE TABLE ban (id INTEGER PRIMARY KEY, kind INTEGER NOT NULL, base BLOB NOT NULL, bits INTEGER NOT NULL,"
+	" cause TEXT NOT NULL, start INTEGER NOT NULL, until INTEGER NOT NULL, level INTEGER NOT NULL,"
+	" proven INTEGER NOT NULL, pending INTEGER NOT NULL, lifted INTEGER NOT NULL, installed INTEGER NOT NULL,"
+	" packets INTEGER NOT NULL, bytes INTEGER NOT NULL, comment TEXT NOT NULL);"
+	"CREATE INDEX ban_at ON ban (kind, bits, base);"
+	"CREATE INDEX ban_order ON ban (base, bits, id);"
+	"CREATE INDEX ban_until ON ban (kind, lifted, pending, until);"
+	"CREATE INDEX ban_end ON ban (until);"
+	"CREATE INDEX ban_lifted ON ban (lifted) WHERE lifted <> 0;"
+	"CREATE TABLE counter (slot INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
+
+	"CREATE TABLE record (id INTEGER PRIMARY KEY, time INTEGER NOT NULL, what TEXT NOT NULL, mac INTEGER NOT NULL,"
+	" base BLOB NOT NULL, bits INTEGER NOT NULL, account TEXT NOT NULL, rule TEXT NOT NULL, detail TEXT NOT NULL,"
+	" line TEXT NOT NULL, uid INTEGER NOT NULL, actor TEXT NOT NULL, reason TEXT NOT NULL, log TEXT NOT NULL,"
+	" \"offset\" INTEGER NOT NULL, evidence TEXT NOT NULL, size INTEGER NOT NULL);"
+	"CREATE INDEX record_time ON record (time);"
+	"CREATE INDEX record_mac ON record (mac, time) WHERE mac <> 0;"
+	"CREATE INDEX record_ip ON record (base) WHERE bits <> 0;"
+	"CREATE INDEX record_prefix ON record (bits, base) WHERE bits > 0 AND bits < 128;"
+
+	"CREATE TABLE cursor (id INTEGER PRIMARY KEY AUTOINCREMENT, data BLOB NOT NULL);"
+	"CREATE TABLE notice (name TEXT PRIMARY KEY, text TEXT NOT NULL, time INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE early (id INTEGER PRIMARY KEY, cursor INTEGER NOT NULL, time INTEGER NOT NULL, event BLOB NOT NULL);"
+	"CREATE INDEX early_time ON early (time);"
+	"CREATE INDEX early_cursor ON early (cursor);",
+};
