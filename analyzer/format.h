@@ -58,6 +58,7 @@ int field_number(struct field_names *names, struct slice name);
 /* -1 where nobody has asked for that name: such a field need not be kept. */
 int field_find(const struct field_names *names, struct slice name);
 const char *field_name(const struct field_names *names, int field);
+int field_count(const struct field_names *names);
 
 #define SCRATCH_MAX 16384
 
@@ -77,6 +78,9 @@ void time_context_free(struct time_context **tc);
 /* The file's own time (mtime, or that inside a .gz): a stamp without a year is the nearest one not after it (a day of slack for
  * clocks). Also --year-at. */
 void time_context_anchor(struct time_context *tc, int64_t file_time);
+/* The highest time decoded so far, which the double hour is judged by: to be kept with the cursor and given back when a log is read on. */
+void time_context_resume(struct time_context *tc, int64_t highest);
+int64_t time_context_highest(const struct time_context *tc);
 /* Wall-clock fields of the zone to UTC. In the double hour when summer time ends, the reading is taken that does not go back behind the
  * time decoded before (the first, if that fits neither); in the gap of spring, the offset before the gap. */
 

@@ -1,0 +1,96 @@
+/* Access logs as Apache httpd and nginx write them: `[host[:port] ]ip ident user [time] "request" status bytes`, then
+ * ` "referer" "agent"`, then ` "forwarded"`, and whatever else. Both servers escape quotes and backslashes in what a client
+ * sent (\x22, \"), so that a quote ends a field for sure. */
+#include <string.h>
+
+#include "analyzer/format_private.h"
+
+/* A quoted field at the start of *s, as it is written, without its quotes. */
+static bool quoted_take(struct slice *s, struct slice *out) {
+	struct slice at = *s;
+	size_t n = 0;
+
+	if (!slice_skip(&at, '"'))
+		return false;
+	while (n < at.n && at.p[n] != '"')
+		n += at.p[n] == '\\' && n + 1 < at.n ? 2 : 1;
+	if (n >= at.n)
+		return false;
+	*out = slice_take(&at, n);
+	(void)slice_skip(&at, '"');
+	*s = at;
+	return true;
+}
+
+static void set_unless_dash(struct slice value, struct slice *field) {
+	if (!slice_is(value, "-"))
+		*field = value;
+}
+
+static bool is_address(struct slice s) {
+	struct addr ip;
+
+	return addr_parse_endpoint(s.p, s.n, &ip);
+}
+
+/* What stands before the time: [host] ip ident user. A user may hold blanks; the others cannot. */
+static bool head_split(struct slice head, struct line_fields *out) {
+	struct slice rest = head;
+	struct slice first = slice_word(&rest);
+	struct slice second = slice_word(&rest);
+	const char *colon;
+
+	if (is_address(second)) {
+		/* A host, or in the plain form what an ident server said? With fewer than four fields this cannot be known. */
+		if (!memchr(rest.p, ' ', rest.n))
+			return false;
+		colon = memchr(first.p, ':', first.n);
+		if (colon && first.p[0] != '[')
+			first.n = (size_t)(colon - first.p);
+		set_unless_dash(first, &out->at[FIELD_HOST]);
+		out->at[FIELD_IP] = second;
+		(void)slice_word(&rest);
+	} else if (is_address(first))
+		out->at[FIELD_IP] = first;
+	else
+		return false;
+	if (rest.n > 0 && !slice_is(rest, "\"\""))
+		set_unless_dash(rest, &out->at[FIELD_USER]);
+	return true;
+}
+
+bool combined_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
+                    struct line_fields *out) {
+	/* No client can write a bare quote, so the first `] "` is where the request begins. */
+	const char *end = memmem(line.p, line.n, "] \"", 3);
+	const char *begin = end ? memrchr(line.p, '[', (size_t)(end - line.p)) : NULL;
+	struct slice rest, value;
+
+	(void)f;
+	(void)names;
+	if (!begin || begin - line.p < 2 || begin[-1] != ' ' ||
+	    !stamp_set(tc, (struct slice){begin + 1, (size_t)(end - begin - 1)}, out) ||
+	    !head_split((struct slice){line.p, (size_t)(begin - 1 - line.p)}, out))
+		return false;
+	rest = (struct slice){end + 2, line.n - (size_t)(end + 2 - line.p)};
+	if (!quoted_take(&rest, &value) || !slice_skip(&rest, ' '))
+		return false;
+	(void)request_split(value, out);
+	value = slice_word(&rest);
+	if (!slice_is(value, "-") && (value.n != 3 || slice_take_digits(&(struct slice){value.p, value.n}).n != 3))
+		return false;
+	set_unless_dash(value, &out->at[FIELD_STATUS]);
+	value = slice_word(&rest);
+	if (value.n == 0 || (!slice_is(value, "-") && slice_take_digits(&(struct slice){value.p, value.n}).n != value.n))
+		return false;
+	set_unless_dash(value, &out->at[FIELD_BYTES]);
+	if (!quoted_take(&rest, &value))
+		return true;
+	set_unless_dash(value, &out->at[FIELD_REFERER]);
+	if (!slice_skip(&rest, ' ') || !quoted_take(&rest, &value))
+		return true;
+	out->at[FIELD_AGENT] = value;
+	if (slice_skip(&rest, ' ') && quoted_take(&rest, &value))
+		set_unless_dash(value, &out->at[FIELD_FORWARDED]);
+	return true;
+}

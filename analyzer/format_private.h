@@ -1,0 +1,88 @@
+/* format_private: what the splitters share. A splitter fills fields of a struct line_fields that format_split has cleared (or, for a
+ * message within a line, that still holds the line's), and says whether the line is of its format. */
+#ifndef PROVCTL_FORMAT_PRIVATE_H
+#define PROVCTL_FORMAT_PRIVATE_H
+
+#include "analyzer/format.h"
+
+struct pattern;
+
+struct format {
+	const char *name;
+	const char *program; /* the syslog program whose messages are of this format, or NULL for any */
+	bool (*split)(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
+	              struct line_fields *out);
+	/* format_own.c only */
+	struct pattern *pattern;
+	int *groups; /* field of each group */
+};
+
+bool combined_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
+                    struct line_fields *out);
+bool asterisk_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
+                    struct line_fields *out);
+bool freeswitch_split(const struct format *f, const struct field_names *names, struct time_context *tc,
+                      struct slice line, struct line_fields *out);
+bool syslog_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
+                  struct line_fields *out);
+bool json_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
+                struct line_fields *out);
+
+/* ---- times (format_time.c) ---- */
+
+/* Reads all of text as one of: 22/Nov/2026:10:00:00 +0100; 2026-11-22 10:00:00 with "T", "/", a fraction and a zone or without; Nov 22 10:00:00;
+ * Nov 22 2026 10:00:00; 11-22 10:00:00; seconds or milliseconds since the epoch. Without a zone it is that of the log. */
+bool stamp_decode(struct time_context *tc, struct slice text, int64_t *out);
+/* As stamp_decode for a field, setting the line's time. */
+bool stamp_set(struct time_context *tc, struct slice text, struct line_fields *out);
+/* The length of the date and time that text begins with ("2026-11-22T10:00:00.123+01:00", "Nov  2 10:00:00", "11-22 10:00:00.1"), 0 for none.
+ * Looks at the shape only. */
+size_t stamp_length(struct slice text);
+
+/* ---- text ---- */
+
+/* Cuts the first n bytes off *s. */
+static inline struct slice slice_take(struct slice *s, size_t n) {
+	struct slice head = {s->p, n};
+
+	s->p += n;
+	s->n -= n;
+	return head;
+}
+
+bool slice_skip(struct slice *s, char c); /* the next byte, where it is c */
+void slice_skip_blanks(struct slice *s);  /* any number */
+struct slice slice_word(struct slice *s); /* up to a blank, and the blank; empty at the end */
+bool slice_starts(struct slice s, const char *text);
+struct slice slice_take_digits(struct slice *s);
+struct slice slice_take_letters(struct slice *s); /* ASCII letters */
+void slice_skip_colours(struct slice *s);         /* terminal colour sequences: ESC [ digits and ; m */
+
+/* The head of a syslog line: [<pri>]stamp [host] program[pid]: and what stands behind. What is missing has p NULL. */
+struct syslog_head {
+	struct slice stamp, host, program, pid;
+};
+bool syslog_head_take(struct slice *line, struct syslog_head *head);
+
+/* A request's target into host, path, file and query. */
+void target_split(struct slice target, struct line_fields *out);
+/* "GET /x HTTP/1.1" into method and target's fields; false where it is no such line. */
+bool request_split(struct slice request, struct line_fields *out);
+
+/* n bytes of scratch memory of the line, NULL where there are not as many. */
+char *scratch_take(struct line_fields *out, size_t n);
+/* Percent-decoded once, into scratch where anything had to be decoded. p NULL where scratch is full. */
+struct slice percent_decoded(struct slice s, struct line_fields *out);
+
+/* ---- JSON keys ---- */
+
+/* A key's own field (-1 where nobody asked for it), and the fixed field that it is another spelling of (-1), with its rank among such: the
+ * lowest is believed. */
+struct field_key {
+	int field;
+	int fixed;
+	unsigned rank;
+};
+struct field_key field_key(const struct field_names *names, struct slice name);
+
+#endif

@@ -1,0 +1,261 @@
+#include <string.h>
+
+#include "analyzer/format_private.h"
+
+#define HEAD_WORD_MAX 255 /* of a host or program name in a syslog line */
+
+bool slice_skip(struct slice *s, char c) {
+	if (s->n == 0 || s->p[0] != c)
+		return false;
+	(void)slice_take(s, 1);
+	return true;
+}
+
+void slice_skip_blanks(struct slice *s) {
+	while (slice_skip(s, ' '))
+		;
+}
+
+struct slice slice_word(struct slice *s) {
+	const char *blank = s->n ? memchr(s->p, ' ', s->n) : NULL;
+	struct slice word = slice_take(s, blank ? (size_t)(blank - s->p) : s->n);
+
+	(void)slice_skip(s, ' ');
+	return word;
+}
+
+bool slice_starts(struct slice s, const char *text) {
+	size_t n = strlen(text);
+
+	return s.n >= n && memcmp(s.p, text, n) == 0;
+}
+
+struct slice slice_take_digits(struct slice *s) {
+	size_t n = 0;
+
+	while (n < s->n && s->p[n] >= '0' && s->p[n] <= '9')
+		n++;
+	return slice_take(s, n);
+}
+
+struct slice slice_take_letters(struct slice *s) {
+	size_t n = 0;
+
+	while (n < s->n && ((s->p[n] >= 'A' && s->p[n] <= 'Z') || (s->p[n] >= 'a' && s->p[n] <= 'z')))
+		n++;
+	return slice_take(s, n);
+}
+
+void slice_skip_colours(struct slice *s) {
+	while (s->n >= 3 && s->p[0] == '\033' && s->p[1] == '[') {
+		size_t n = 2;
+
+		while (n < s->n && ((s->p[n] >= '0' && s->p[n] <= '9') || s->p[n] == ';'))
+			n++;
+		if (n == s->n || s->p[n] != 'm')
+			return;
+		(void)slice_take(s, n + 1);
+	}
+}
+
+/* program[pid]: or program: at the start of *s, with the blank behind it. */
+static bool program_take(struct slice *s, struct syslog_head *head) {
+	struct slice at = *s;
+	size_t n = 0;
+	const char *slash;
+
+	while (n < at.n && n <= HEAD_WORD_MAX && at.p[n] != '[' && at.p[n] != ':' && at.p[n] != ' ')
+		n++;
+	if (n == 0 || n == at.n || at.p[n] == ' ')
+		return false;
+	head->program = slice_take(&at, n);
+	if (slice_skip(&at, '[')) {
+		head->pid = slice_take_digits(&at);
+		if (head->pid.n == 0 || !slice_skip(&at, ']'))
+			return false;
+		(void)slice_skip(&at, ':');
+	} else if (!slice_skip(&at, ':'))
+		return false;
+	if (at.n > 0 && at.p[0] != ' ')
+		return false;
+	/* /usr/sbin/kamailio is kamailio. */
+	slash = memrchr(head->program.p, '/', head->program.n);
+	if (slash)
+		(void)slice_take(&head->program, (size_t)(slash + 1 - head->program.p));
+	slice_skip_blanks(&at);
+	*s = at;
+	return head->program.n > 0;
+}
+
+/* Behind "<pri>1 ": stamp host program pid message-id structured-data, RFC 5424. */
+static bool head_5424(struct slice *s, struct syslog_head *head) {
+	head->stamp = slice_word(s);
+	head->host = slice_word(s);
+	head->program = slice_word(s);
+	head->pid = slice_word(s);
+	(void)slice_word(s);
+	if (slice_skip(s, '-')) {
+		(void)slice_skip(s, ' ');
+		return true;
+	}
+	while (slice_skip(s, '[')) {
+		bool quoted = false;
+
+		while (s->n > 0 && (quoted || s->p[0] != ']')) {
+			if (quoted && s->p[0] == '\\' && s->n > 1)
+				(void)slice_take(s, 1);
+			else if (s->p[0] == '"')
+				quoted = !quoted;
+			(void)slice_take(s, 1);
+		}
+		if (!slice_skip(s, ']'))
+			return false;
+	}
+	(void)slice_skip(s, ' ');
+	return true;
+}
+
+bool syslog_head_take(struct slice *line, struct syslog_head *head) {
+	struct slice s = *line;
+	struct syslog_head found = {0};
+	size_t n;
+
+	if (slice_skip(&s, '<')) {
+		if (slice_take_digits(&s).n == 0 || !slice_skip(&s, '>'))
+			return false;
+		if (slice_starts(s, "1 ")) {
+			(void)slice_take(&s, 2);
+			if (!head_5424(&s, &found) || found.stamp.n == 0)
+				return false;
+			/* Some senders put a byte order mark before UTF-8 text. */
+			if (slice_starts(s, "\xef\xbb\xbf"))
+				(void)slice_take(&s, 3);
+			*head = found;
+			*line = s;
+			return true;
+		}
+	}
+	n = stamp_length(s);
+	if (n == 0 || n == s.n)
+		return false;
+	found.stamp = slice_take(&s, n);
+	if (!slice_skip(&s, ' '))
+		return false;
+	slice_skip_blanks(&s);
+	if (!program_take(&s, &found)) {
+		struct slice rest = s;
+
+		found.host = slice_word(&rest);
+		if (found.host.n == 0 || found.host.n > HEAD_WORD_MAX)
+			return false;
+		slice_skip_blanks(&rest);
+		s = rest;
+		found.program = found.pid = (struct slice){0};
+		(void)program_take(&s, &found);
+		if (s.p == rest.p)
+			found.program = found.pid = (struct slice){0};
+	}
+	*head = found;
+	*line = s;
+	return true;
+}
+
+char *scratch_take(struct line_fields *out, size_t n) {
+	char *p = out->scratch + out->scratch_used;
+
+	if (n > SCRATCH_MAX - out->scratch_used)
+		return NULL;
+	out->scratch_used += n;
+	return p;
+}
+
+static int hex(char c) {
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c = (char)(c | 0x20);
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+struct slice percent_decoded(struct slice s, struct line_fields *out) {
+	char *to;
+	size_t n = 0;
+
+	if (s.n == 0 || !memchr(s.p, '%', s.n))
+		return s;
+	to = scratch_take(out, s.n);
+	if (!to)
+		return (struct slice){0};
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] == '%' && i + 2 < s.n && hex(s.p[i + 1]) >= 0 && hex(s.p[i + 2]) >= 0) {
+			to[n++] = (char)(hex(s.p[i + 1]) << 4 | hex(s.p[i + 2]));
+			i += 2;
+		} else
+			to[n++] = s.p[i];
+	}
+	return (struct slice){to, n};
+}
+
+static struct slice behind_last(struct slice s, char c) {
+	const char *at = s.n ? memrchr(s.p, c, s.n) : NULL;
+
+	if (at)
+		(void)slice_take(&s, (size_t)(at + 1 - s.p));
+	return s;
+}
+
+void target_split(struct slice target, struct line_fields *out) {
+	struct slice path = target;
+	struct slice file;
+	const char *end;
+
+	/* The absolute form, as proxies are asked (RFC 9112, 3.2.2). */
+	if (slice_starts(path, "http://") || slice_starts(path, "https://")) {
+		(void)slice_take(&path, path.p[4] == 's' ? 8 : 7);
+		end = path.n ? memchr(path.p, '/', path.n) : NULL;
+		out->at[FIELD_HOST] = slice_take(&path, end ? (size_t)(end - path.p) : path.n);
+	}
+	/* Servers end the path at a "#" too: without this, one in the request would hide the file's name. */
+	for (size_t i = 0; i < path.n; i++) {
+		if (path.p[i] != '?' && path.p[i] != '#')
+			continue;
+		if (path.p[i] == '?')
+			out->at[FIELD_QUERY] = (struct slice){path.p + i + 1, path.n - i - 1};
+		path.n = i;
+	}
+	out->at[FIELD_PATH] = path;
+	/* Decoding may bring up another slash, which servers take as one. */
+	file = behind_last(percent_decoded(behind_last(path, '/'), out), '/');
+	slice_skip_blanks(&file);
+	while (file.n > 0 && file.p[file.n - 1] == ' ')
+		file.n--;
+	if (file.p)
+		out->at[FIELD_FILE] = file;
+}
+
+bool request_split(struct slice request, struct line_fields *out) {
+	static const char version[] = " HTTP/";
+	struct slice rest = request;
+	struct slice method = {request.p, 0};
+	struct slice target;
+	size_t n;
+
+	while (method.n < rest.n && rest.p[method.n] >= 'A' && rest.p[method.n] <= 'Z')
+		method.n++;
+	(void)slice_take(&rest, method.n);
+	if (method.n == 0 || !slice_skip(&rest, ' '))
+		return false;
+	/* The version stands behind the last " HTTP/": a target may hold blanks, and an attacker's may hold this too. */
+	for (n = rest.n; n > 0; n--)
+		if (rest.n - n >= sizeof(version) - 1 && memcmp(rest.p + n, version, sizeof(version) - 1) == 0)
+			break;
+	target = (struct slice){rest.p, n};
+	if (n == 0) {
+		/* HTTP/0.9 has no version, and servers still answer it. */
+		if (rest.n == 0 || rest.p[0] != '/' || memchr(rest.p, ' ', rest.n))
+			return false;
+		target = rest;
+	}
+	out->at[FIELD_METHOD] = method;
+	target_split(target, out);
+	return true;
+}

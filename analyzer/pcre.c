@@ -1,0 +1,251 @@
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/pcre.h"
+
+/* What one match may cost. A rule's pattern on an honest field needs a few hundred steps. */
+#define MATCH_LIMIT 100000
+#define DEPTH_LIMIT 1000
+#define HEAP_LIMIT  1024 /* KiB */
+
+struct group {
+	char name[33]; /* PCRE2's names have 32 bytes at most */
+	uint32_t number;
+};
+
+struct pattern {
+	pcre2_code *code;
+	pcre2_match_data *data;
+	pcre2_match_context *context;
+	uint32_t ngroups;
+	struct group groups[PATTERN_GROUPS_MAX];
+	size_t literal_n;
+	char *literal;
+};
+
+/* The length of the escape at p ("\." or "\x2e"), and the byte that it stands for, or -1 for a class or an assertion. 0 where this scanner does not
+ * know it. */
+static size_t escape_length(struct slice s, int *byte) {
+	*byte = -1;
+	if (s.n < 2)
+		return 0;
+	if (s.p[1] >= '!' && s.p[1] <= '~' &&
+	    !((s.p[1] >= '0' && s.p[1] <= '9') || (s.p[1] >= 'A' && s.p[1] <= 'Z') || (s.p[1] >= 'a' && s.p[1] <= 'z')))
+		*byte = (unsigned char)s.p[1];
+	else if (!memchr("dDwWsSbBAzZhHvVR", s.p[1], 16))
+		return 0;
+	return 2;
+}
+
+/* The length of a [class], 0 where it does not end. */
+static size_t class_length(struct slice s) {
+	size_t i = 1;
+
+	if (i < s.n && s.p[i] == '^')
+		i++;
+	if (i < s.n && s.p[i] == ']')
+		i++;
+	while (i < s.n && s.p[i] != ']') {
+		if (s.p[i] == '\\') {
+			/* \Q hides a bracket. */
+			if (i + 1 < s.n && (s.p[i + 1] == 'Q' || s.p[i + 1] == 'E'))
+				return 0;
+			i++;
+		} else if (s.p[i] == '[' && i + 1 < s.n && s.p[i + 1] == ':') {
+			const char *end = memmem(s.p + i + 2, s.n - i - 2, ":]", 2);
+
+			if (end)
+				i = (size_t)(end + 1 - s.p);
+		}
+		i++;
+	}
+	return i < s.n ? i + 1 : 0;
+}
+
+/* The length of a (group) with all that is in it, 0 where this scanner does not know it: options such as (?i) change what literals mean. */
+static size_t group_length(struct slice s) {
+	size_t depth = 0;
+	size_t i = 0;
+
+	while (i < s.n) {
+		struct slice at = {s.p + i, s.n - i};
+		size_t n = 1;
+		int byte;
+
+		if (at.p[0] == '\\')
+			n = escape_length(at, &byte);
+		else if (at.p[0] == '[')
+			n = class_length(at);
+		else if (at.p[0] == '(') {
+			depth++;
+			if (at.n > 1 && at.p[1] == '*')
+				n = 0;
+			else if (at.n > 2 && at.p[1] == '?')
+				n = memchr(":<=!>P'", at.p[2], 7) ? 2 : 0;
+		} else if (at.p[0] == ')' && --depth == 0)
+			return i + 1;
+		if (n == 0)
+			return 0;
+		i += n;
+	}
+	return 0;
+}
+
+size_t pattern_literal(struct slice text, char *out) {
+	char run[PATTERN_TEXT_MAX];
+	size_t run_n = 0;
+	size_t best = 0;
+	size_t i = 0;
+
+	if (text.n > PATTERN_TEXT_MAX)
+		return 0;
+	while (i <= text.n) {
+		struct slice at = {text.p + i, text.n - i};
+		size_t n = 1;
+		int byte = -1;
+		bool optional = false;
+
+		if (at.n > 0) {
+			if (at.p[0] == '|')
+				return 0;
+			if (at.p[0] == '\\')
+				n = escape_length(at, &byte);
+			else if (at.p[0] == '[')
+				n = class_length(at);
+			else if (at.p[0] == '(')
+				n = group_length(at);
+			else if (!memchr("^$.*+?{})", at.p[0], 9))
+				byte = (unsigned char)at.p[0];
+			if (n == 0)
+				return 0;
+			optional = at.n > n && memchr("?*{", at.p[n], 3);
+		}
+		if (byte >= 0 && !optional)
+			run[run_n++] = (char)byte;
+		if (byte < 0 || optional || (at.n > n && at.p[n] == '+')) {
+			if (run_n > best) {
+				best = run_n;
+				memcpy(out, run, run_n);
+			}
+			run_n = 0;
+		}
+		i += n;
+		/* The numbers in {3} are no literals. */
+		if (i < text.n && text.p[i] == '{') {
+			const char *end = memchr(text.p + i, '}', text.n - i);
+
+			if (end)
+				i = (size_t)(end + 1 - text.p);
+		}
+	}
+	return best;
+}
+
+static int groups_read(struct pattern *p, struct err *err) {
+	uint32_t count = 0;
+	uint32_t size = 0;
+	PCRE2_SPTR table = NULL;
+
+	(void)pcre2_pattern_info(p->code, PCRE2_INFO_NAMECOUNT, &count);
+	(void)pcre2_pattern_info(p->code, PCRE2_INFO_NAMEENTRYSIZE, &size);
+	(void)pcre2_pattern_info(p->code, PCRE2_INFO_NAMETABLE, &table);
+	if (count > PATTERN_GROUPS_MAX)
+		return err_set(err, ERR_INPUT, "pattern: more than %d named groups", PATTERN_GROUPS_MAX);
+	for (uint32_t i = 0; i < count; i++, table += size) {
+		p->groups[i].number = (uint32_t)(table[0] << 8 | table[1]);
+		(void)slice_copy(slice_of((const char *)table + 2), p->groups[i].name, sizeof(p->groups[i].name));
+	}
+	p->ngroups = count;
+	return 0;
+}
+
+int pattern_new(struct pattern **out, struct slice text, struct err *err) {
+	struct pattern *p = calloc(1, sizeof(*p));
+	char literal[PATTERN_TEXT_MAX];
+	PCRE2_UCHAR message[256];
+	PCRE2_SIZE at;
+	int code;
+
+	if (!p)
+		return err_errno(err, "pattern");
+	if (text.n > PATTERN_TEXT_MAX) {
+		(void)err_set(err, ERR_INPUT, "pattern: longer than %d bytes", PATTERN_TEXT_MAX);
+		goto fail;
+	}
+	p->code = pcre2_compile((PCRE2_SPTR)(text.n ? text.p : ""), text.n,
+	                        PCRE2_NO_AUTO_CAPTURE | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C,
+	                        &code, &at, NULL);
+	if (!p->code) {
+		(void)pcre2_get_error_message(code, message, sizeof(message));
+		(void)err_set(err, ERR_INPUT, "pattern: %s at byte %zu", (const char *)message, (size_t)at + 1);
+		goto fail;
+	}
+	if (groups_read(p, err))
+		goto fail;
+	p->data = pcre2_match_data_create_from_pattern(p->code, NULL);
+	p->context = pcre2_match_context_create(NULL);
+	p->literal_n = pattern_literal(text, literal);
+	p->literal = malloc(p->literal_n + 1);
+	if (!p->data || !p->context || !p->literal) {
+		(void)err_errno(err, "pattern");
+		goto fail;
+	}
+	memcpy(p->literal, literal, p->literal_n);
+	(void)pcre2_set_match_limit(p->context, MATCH_LIMIT);
+	(void)pcre2_set_depth_limit(p->context, DEPTH_LIMIT);
+	(void)pcre2_set_heap_limit(p->context, HEAP_LIMIT);
+	/* Where no executable memory may be made the interpreter does the same, slower. The machine code runs on PCRE2's own
+	 * stack of 32 KiB, which bounds it too. */
+	(void)pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE);
+	*out = p;
+	return 0;
+fail:
+	pattern_free(&p);
+	return -1;
+}
+
+void pattern_free(struct pattern **pattern) {
+	struct pattern *p = *pattern;
+
+	if (!p)
+		return;
+	pcre2_match_context_free(p->context);
+	pcre2_match_data_free(p->data);
+	pcre2_code_free(p->code);
+	free(p->literal);
+	free(p);
+	*pattern = NULL;
+}
+
+enum pattern_result pattern_match(const struct pattern *p, struct slice subject, bool *no_literal) {
+	int code;
+
+	if (p->literal_n > 0 && (subject.n < p->literal_n || !memmem(subject.p, subject.n, p->literal, p->literal_n))) {
+		if (no_literal)
+			*no_literal = true;
+		return PATTERN_NO;
+	}
+	code = pcre2_match(p->code, (PCRE2_SPTR)(subject.n ? subject.p : ""), subject.n, 0, 0, p->data, p->context);
+	if (code >= 0)
+		return PATTERN_YES;
+	return code == PCRE2_ERROR_NOMATCH ? PATTERN_NO : PATTERN_LIMIT;
+}
+
+uint32_t pattern_groups(const struct pattern *p) {
+	return p->ngroups;
+}
+
+const char *pattern_group_name(const struct pattern *p, uint32_t i) {
+	return p->groups[i].name;
+}
+
+struct slice pattern_group(const struct pattern *p, uint32_t i, struct slice subject) {
+	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(p->data) + 2 * (size_t)p->groups[i].number;
+
+	/* A look-behind or \K can turn the two round. */
+	if (at[0] == PCRE2_UNSET || at[1] < at[0] || at[1] > subject.n || !subject.p)
+		return (struct slice){0};
+	return (struct slice){subject.p + at[0], at[1] - at[0]};
+}

@@ -1,0 +1,34 @@
+/* pcre: the one wrapper of pcre2.h. Patterns work on bytes, never on UTF-8; only named groups capture; "$" is the very end. They are
+ * compiled once, to machine code where the system allows it; a match that exceeds its limits ends as PATTERN_LIMIT. */
+#ifndef PROVCTL_PCRE_H
+#define PROVCTL_PCRE_H
+
+#include <stdint.h>
+
+#include "common/buf.h"
+#include "common/err.h"
+
+#define PATTERN_TEXT_MAX   2048
+#define PATTERN_GROUPS_MAX 32
+
+struct pattern;
+
+/* err tells what and at which byte of the pattern. */
+int pattern_new(struct pattern **out, struct slice text, struct err *err);
+void pattern_free(struct pattern **pattern);
+
+enum pattern_result { PATTERN_NO, PATTERN_YES, PATTERN_LIMIT };
+
+/* Tries the literal that the pattern requires first: *no_literal is set where it is what was missing (may be NULL). */
+enum pattern_result pattern_match(const struct pattern *p, struct slice subject, bool *no_literal);
+
+/* Named groups, 0 to count - 1. The value is that of the last match: it borrows the subject, and has p NULL where the group took no part. */
+uint32_t pattern_groups(const struct pattern *p);
+const char *pattern_group_name(const struct pattern *p, uint32_t i);
+struct slice pattern_group(const struct pattern *p, uint32_t i, struct slice subject);
+
+/* The longest run of bytes that every match must contain, as far as a look at the pattern tells; empty where it tells nothing. Written to
+ * out, which has room for PATTERN_TEXT_MAX bytes. */
+size_t pattern_literal(struct slice text, char *out);
+
+#endif
