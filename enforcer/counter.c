@@ -68,6 +68,10 @@ bool counters_loaded(const struct counters *c) {
 	return c->loaded;
 }
 
+bool counters_changed(const struct counters *c) {
+	return c->ndirty > 0;
+}
+
 uint64_t counters_touched(const struct counters *c) {
 	return c->touched;
 }

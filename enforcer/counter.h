@@ -106,6 +106,8 @@ int counters_decode(struct counters *c, uint32_t number, struct slice bytes, str
 /* After the last counters_decode: puts the slots in order; touched: as counters_touched told at the last flush. */
 int counters_settle(struct counters *c, uint64_t touched, struct err *err);
 uint64_t counters_touched(const struct counters *c);
+/* Something is to be flushed. */
+bool counters_changed(const struct counters *c);
 /* Hands out each slot that changed since the last call, encoded; empty for one that is gone. Stops at the first non-zero and returns it. */
 int counters_flush(struct counters *c, int (*put)(void *context, uint32_t number, struct slice bytes, struct err *err),
                    void *context, struct err *err);

@@ -18,6 +18,7 @@ struct judge {
 	int64_t now;      /* state time */
 	struct slice log; /* name of the log of the event at hand */
 	struct judge_sums sums;
+	struct judge_sums flushed; /* as of the last judge_flush: what the store's sums have */
 };
 
 struct facts {
@@ -29,6 +30,8 @@ struct facts {
 	bool is_home;             /* e->ip is one of its homes */
 	bool in_network;          /* ... or in a network of its account */
 	bool in_window;           /* a window open at e->time for its account holds e->ip */
+	uint64_t folder;          /* digest of the claimed secret folder, 0 none */
+	bool first_folder;        /* a poll only because the device had no secret folder yet: it backs nothing */
 	/* Worked out when asked for, by facts_residents and facts_known. */
 	bool residents_done, known_done;
 	struct residents residents;
@@ -42,10 +45,17 @@ int facts_known(struct judge *j, struct facts *f, struct err *err);
 /* The same for any address. */
 int address_known(struct judge *j, struct addr ip, int64_t time, bool *known, struct err *err);
 
+/* Which kind the event truly is: a claimed secret folder is believed only where this device has it, or has none and asks from home. */
+enum event_kind facts_claim(const struct judge *j, struct facts *f);
+
 /* lock.c: rules 1 to 14. */
 int lock_event(struct judge *j, struct facts *f, struct err *err);
 /* Rule 11, ordered by a trigger. */
 int lock_suspect(struct judge *j, uint64_t mac, const struct event *e, const char *trigger, struct err *err);
+/* Rule 12, where the device of f became exposed or held. */
+int lock_cascade(struct judge *j, const struct facts *f, const struct device *origin, struct err *err);
+/* What is left of a removed device: locked, nobody's home, without users. */
+int device_remove(struct judge *j, struct device *d, int64_t time, struct err *err);
 
 /* trigger.c: counting and firing. */
 int trigger_init(struct judge *j, struct err *err);
@@ -56,12 +66,29 @@ int trigger_device_cleared(struct judge *j, uint64_t mac, struct err *err);
 int trigger_flush(struct judge *j, struct err *err);
 void trigger_forget(struct judge *j);
 
-/* ban.c. */
+/* "10 distinct MACs within 1h": what a trigger waits for. */
+#define TRIGGER_TEXT 96
+void trigger_text(const struct trigger *t, char out[TRIGGER_TEXT]);
+/* Lifting bans by hand empties the counters of what lies within. */
+int trigger_address_cleared(struct judge *j, struct prefix at, struct err *err);
+
+/* By ip is by the address, and by the /64 for IPv6. */
+struct prefix address_of(struct addr ip);
+
+/* ban.c; orders of an admin, and what is told of an address, are in ban_order.c. */
 bool ban_is_never(const struct judge *j, struct prefix p);
+/* A home, a network, a registration, an open window, a peer or a never-address lies within. */
+int ban_is_inhabited(struct judge *j, struct prefix p, int64_t time, bool *inhabited, struct err *err);
 /* A trigger fired for `at`. Decides by domain.md 7 (never, allow, peers, spare_homes, three accounts, caps, escalation) and records; what happened comes
- * back. one_device: all counted events name one MAC or one user. */
-enum ban_outcome { BAN_DONE, BAN_EXTENDED, BAN_PENDING, BAN_SPARED, BAN_REFUSED };
-int ban_fire(struct judge *j, const struct trigger *t, struct prefix at, struct facts *f, bool one_device,
+ * back. one_device: all counted events name one MAC or one user. told: that the address is spared is in the record already. */
+enum ban_outcome {
+	BAN_DONE,
+	BAN_EXTENDED, /* a ban of the address was running */
+	BAN_PENDING,  /* waits for bans_per_minute, or for room */
+	BAN_SPARED,   /* never banned automatically */
+	BAN_REFUSED   /* past every cap: dropped and counted */
+};
+int ban_fire(struct judge *j, const struct trigger *t, struct prefix at, struct facts *f, bool one_device, bool told,
              enum ban_outcome *outcome, struct err *err);
 /* Is the address under an automatic or manual ban of this trigger (NULL any) at time? */
 int ban_holds(struct judge *j, struct addr ip, const char *trigger, int64_t time, bool *holds, struct err *err);
@@ -70,11 +97,8 @@ int ban_lift_within(struct judge *j, struct prefix at, const struct order *o, bo
 /* Promotes pending bans as the caps allow at time. */
 int ban_advance(struct judge *j, int64_t time, struct err *err);
 
-/* judge.c: adds to the record. f gives time and evidence where an event caused it (o NULL), o where a command did (f NULL). d (may be NULL)
- * gives MAC, account and line. `what` is one of the words in record_words[] of judge.c, a public table for the manual: learned, locked,
- * opened, unlocked, relocked, moved, exposed, held, suspected, home-added, home-dropped, stale, created, removed, customised, cascaded,
- * banned, extended, pending, spared, reported, unbanned, blocked, allowed, window-opened, window-closed, network-added, network-removed,
- * imported, cleared, paused, resumed. */
+/* judge.c: adds to the record. f gives time and evidence where an event caused it (o NULL), o where a command did (f NULL); both NULL: state time
+ * did. d (may be NULL) gives MAC, account and line. `what` is one of record_words. */
 int judge_record(struct judge *j, const struct facts *f, const struct order *o, const char *what,
                  const struct device *d, const struct prefix *ip, const char *rule, struct err *err, const char *detail,
                  ...) __attribute__((format(printf, 9, 10)));

@@ -254,9 +254,10 @@ int store_bans(struct store *s, int64_t time, bool past,
                int (*each)(void *context, const struct ban *b, struct err *err), void *context, struct err *err);
 /* In force or pending bans (kind BAN_BAN) at time. */
 int store_ban_counts(struct store *s, int64_t time, int64_t *bans, int64_t *pending, struct err *err);
-/* Of the bans (kind BAN_BAN) in force or pending at `time`: the oldest (by start, then id) that is pending, or else the oldest that is
- * unproven and in force. By an index: the judge asks under attack. 1, 0, -1. */
-int store_ban_oldest(struct store *s, bool pending, int64_t time, struct ban *out, struct err *err);
+/* The bans (kind BAN_BAN) pending at `time` that were made first (by start, then id): at most max of them into out. */
+int store_bans_pending(struct store *s, int64_t time, uint32_t max, struct ban *out, uint32_t *n, struct err *err);
+/* The unproven ban (kind BAN_BAN) in force at `time` that ends first: 1, 0, -1. By an index: the judge asks under attack. */
+int store_ban_unproven(struct store *s, int64_t time, struct ban *out, struct err *err);
 /* Forgets bans that ended before `before`. */
 int store_ban_forget(struct store *s, int64_t before, struct err *err);
 

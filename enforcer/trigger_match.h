@@ -1,0 +1,33 @@
+/* trigger_match: whether an event counts for a trigger, and as what. Shared by trigger.c and trigger_match.c alone. */
+#ifndef PROVCTL_TRIGGER_MATCH_H
+#define PROVCTL_TRIGGER_MATCH_H
+
+#include "enforcer/counter.h"
+#include "enforcer/judge_private.h"
+
+/* What a trigger counts an event by. */
+struct subject {
+	uint64_t key[2];
+	struct prefix at; /* bits 0: not by address */
+	uint64_t mac;
+	uint16_t contributor; /* of a net */
+};
+
+bool event_is_of(const struct event *e, uint32_t kinds); /* bit 1 << event_kind */
+/* The address (the /64) of a net that a contributor is. */
+struct prefix contributor_address(struct prefix net, uint16_t contributor);
+
+/* The MAC that the event is about: of a SIP event that of the device that its user is. */
+uint64_t subject_mac(const struct facts *f);
+
+/* False where the event lacks something that the trigger counts by, or has no proof and the trigger counts by net. */
+bool trigger_subject(const struct judge *j, const struct facts *f, const struct trigger *t, struct subject *out);
+/* All conditions but the kind. */
+int trigger_matches(struct judge *j, struct facts *f, const struct trigger *t, bool *matches, struct err *err);
+/* What is counted. False where the event has nothing of the sort. */
+bool trigger_entry(const struct judge *j, const struct facts *f, const struct trigger *t, const struct subject *s,
+                   struct counter_entry *out);
+/* The MAC or user that the event names, as a counter_entry has it; 0 for none. */
+uint32_t trigger_who(const struct judge *j, const struct facts *f);
+
+#endif
