@@ -1,0 +1,145 @@
+# What every scenario needs: a folder of its own, a configuration, logs that are written as a story goes, and the programs of the build
+# tree. A story has a clock: `at 25h` is 25 hours after it began, for the lines that follow and for provctl alike.
+
+bats_require_minimum_version 1.5.0
+export LC_ALL=C TZ=UTC
+start=1795341600 # 2026-11-22T10:00:00Z
+
+# The programs under test; valgrind or another wrapper may be named in PROVCTL_RUN.
+bin=${top_builddir:-$BATS_TEST_DIRNAME/../..}
+
+setup() {
+	folder=$(mktemp -d "${BATS_TMPDIR:-/tmp}/provctl.XXXXXX")
+	cd "$folder"
+	mkdir log
+	: >log/web.log
+	: >log/sip.log
+	configure
+	at 0s
+}
+
+teardown() {
+	cd /
+	rm -rf "$folder"
+}
+
+# configure [YAML]: the configuration, with more lines at its end. Keys given there replace the same top-level keys here.
+configure() {
+	local more=${1:-} key
+	: >provctl.yaml
+	for key in "state: $folder/state" \
+		"lockstate: {path: $folder/publish/lockstate, group: \"\"}" \
+		"rules: [${top_srcdir:-$BATS_TEST_DIRNAME/../..}/rules]" \
+		"firewall: {backend: none}" \
+		"sources: [{path: $folder/log/web.log, format: combined, account: acct1}, {path: $folder/log/sip.log, format: asterisk}]"; do
+		grep -q "^${key%%:*}:" <<<"$more" || echo "$key" >>provctl.yaml
+	done
+	[ -z "$more" ] || echo "$more" >>provctl.yaml
+}
+
+# at DURATION: the story's clock, counted from its start. Several units may be added: "25h 30s".
+at() {
+	local part seconds=0
+	for part in $1; do
+		case $part in
+		*d) seconds=$((seconds + ${part%d} * 86400)) ;;
+		*h) seconds=$((seconds + ${part%h} * 3600)) ;;
+		*m) seconds=$((seconds + ${part%m} * 60)) ;;
+		*s) seconds=$((seconds + ${part%s})) ;;
+		esac
+	done
+	now=$((start + seconds))
+	export PROVCTL_CLOCK=@$now
+}
+
+# web ADDRESS REQUEST STATUS [AGENT [USER]]: a line in the web server's log; REQUEST is "GET /x".
+web() {
+	printf '%s - %s [%(%d/%b/%Y:%H:%M:%S +0000)T] "%s HTTP/1.1" %s 512 "-" "%s"\n' \
+		"$1" "${5:--}" "$now" "$2" "$3" "${4:--}" >>log/web.log
+}
+
+# fetch ADDRESS MAC STATUS [AGENT]: a phone's request for its configuration.
+fetch() {
+	web "$1" "GET /$2.cfg" "$3" "${4:--}"
+}
+
+# sip EVENT ADDRESS USER [TRANSPORT [SESSION]]: a security event of Asterisk. EVENT is InvalidPassword, InvalidAccountID,
+# SuccessfulAuth or FailedACL; an InvalidPassword shows the nonce that was sent.
+sip() {
+	local transport=${4:-UDP} session=${5:-session-$RANDOM$RANDOM} tail=
+	case $1 in
+	InvalidPassword) tail=',Challenge="41d26de5",ReceivedChallenge="41d26de5",ReceivedHash="5e44"' ;;
+	SuccessfulAuth) tail=',UsingPassword="1"' ;;
+	esac
+	printf '[%(%Y-%m-%d %H:%M:%S)T] SECURITY[100] res_security_log.c: SecurityEvent="%s",EventTV="%(%Y-%m-%dT%H:%M:%S)T.000+0000",' \
+		"$now" "$1" "$now" >>log/sip.log
+	printf 'Severity="%s",Service="PJSIP",EventVersion="1",AccountID="%s",SessionID="%s",LocalAddress="IPV4/%s/192.0.2.1/5060",' \
+		"$([ "$1" = SuccessfulAuth ] && echo Informational || echo Error)" "$3" "$session" "$transport" >>log/sip.log
+	printf 'RemoteAddress="IPV4/%s/%s/5060"%s\n' "$transport" "$2" "$tail" >>log/sip.log
+}
+
+provctl() {
+	# shellcheck disable=SC2086 # a wrapper may have options
+	${PROVCTL_RUN:-} "$bin/provctl" -c "$folder/provctl.yaml" "$@"
+}
+
+pass() {
+	provctl analyze "$@" >"$folder/pass.out" 2>"$folder/pass.err" || {
+		local status=$?
+		cat "$folder/pass.out" "$folder/pass.err"
+		return "$status"
+	}
+}
+
+# device MAC: its line in the lock-state file, without the first two words; empty where it has none.
+device() {
+	sed -n "s/^device $1 //p" "$folder/publish/lockstate"
+}
+
+same() { # GOT WANTED
+	if [ "$1" != "$2" ]; then
+		printf 'wanted: %s\ngot:    %s\n' "$2" "$1"
+		return 1
+	fi
+}
+
+# wants MAC LINE: the device's line is that.
+wants() {
+	same "$(device "$1")" "$2"
+}
+
+# banned: the addresses that are banned now, one a line, sorted; from the list that is published.
+banned() {
+	sed -n 's/^ban \([^ ]*\) .*/\1/p' "$folder/publish/bans" | sort
+}
+
+# fails STATUS COMMAND...: it ends with that status; its output is in $output.
+fails() {
+	local status=0 wanted=$1
+	shift
+	output=$("$@" 2>&1) || status=$?
+	[ "$status" = "$wanted" ] || {
+		printf 'wanted exit %s, got %s: %s\n' "$wanted" "$status" "$output"
+		return 1
+	}
+}
+
+# has TEXT: the last output holds it.
+has() {
+	grep -qF -- "$1" <<<"$output" || {
+		printf 'wanted: %s\nin:     %s\n' "$1" "$output"
+		return 1
+	}
+}
+
+# json FILTER VERB...: what jq makes of a verb's JSON.
+json() {
+	local filter=$1
+	shift
+	provctl "$@" --json | jq -r "$filter"
+}
+
+# recorded WORD: how often the record holds it.
+recorded() {
+	provctl log --json | jq -r 'select(.event == "'"$1"'" or .what == "'"$1"'") | .time' | grep -c . || true
+}
