@@ -207,6 +207,25 @@ int store_devices(struct store *s, const struct device_filter *filter,
 	return done;
 }
 
+int store_devices_due(struct store *s, int64_t unused, int64_t removed, uint64_t *macs, uint32_t max, uint32_t *n,
+                      struct err *err) {
+	static const char sql[] = "SELECT mac FROM home WHERE used <> 0 AND used < ?1"
+							  " UNION SELECT mac FROM device WHERE removed <> 0 AND removed < ?2 ORDER BY mac LIMIT ?3";
+	struct query *q = db_query(s->db, sql, err);
+	uint32_t found = 0;
+	int step;
+
+	db_bind(q, unused);
+	db_bind(q, removed);
+	db_bind(q, max);
+	while ((step = db_step(q, err)) == 1)
+		macs[found++] = (uint64_t)db_int(q, 0);
+	db_end(q);
+	if (step == 0)
+		*n = found;
+	return step;
+}
+
 /* ---- writing ---- */
 
 static bool same_homes(const struct homes *a, const struct homes *b) {
@@ -214,7 +233,8 @@ static bool same_homes(const struct homes *a, const struct homes *b) {
 		return false;
 	for (uint32_t i = 0; i < a->n; i++)
 		if (!prefix_same(a->at[i].at, b->at[i].at) || a->at[i].kind != b->at[i].kind ||
-		    a->at[i].backed != b->at[i].backed || a->at[i].added != b->at[i].added)
+		    a->at[i].backed != b->at[i].backed || a->at[i].added != b->at[i].added ||
+		    (a->at[i].kind == HOME_POLL && a->at[i].used != b->at[i].used))
 			return false;
 	return true;
 }
@@ -222,7 +242,7 @@ static bool same_homes(const struct homes *a, const struct homes *b) {
 static int put_homes_of(struct store *s, const struct device *d, struct err *err) {
 	static const char clear[] = "DELETE FROM home WHERE mac = ?";
 	static const char add[] =
-		"INSERT OR IGNORE INTO home (base, bits, mac, given, backed, added) VALUES (?, ?, ?, ?, ?, ?)";
+		"INSERT OR IGNORE INTO home (base, bits, mac, given, backed, added, used) VALUES (?, ?, ?, ?, ?, ?, ?)";
 	struct query *q = db_query(s->db, clear, err);
 
 	db_bind(q, (int64_t)d->mac);
@@ -237,6 +257,7 @@ static int put_homes_of(struct store *s, const struct device *d, struct err *err
 		db_bind(q, h->kind == HOME_GIVEN);
 		db_bind(q, h->backed || h->kind == HOME_GIVEN);
 		db_bind(q, h->added);
+		db_bind(q, h->kind == HOME_POLL ? (h->used ? h->used : 1) : 0);
 		if (db_run(q, err) != 0)
 			return -1;
 	}

@@ -1,6 +1,7 @@
 #include "enforcer/store_private.h"
 
-/* Addresses are 16 bytes, and a prefix is its base and its bits of 128. A time without end is 0, but for `until` of bans. What a device is
+/* Addresses are 16 bytes, and a prefix is its base and its bits of 128. A time without end is 0, but for `until` of bans; `used` of a
+ * home is 0 where disuse does not end it. What a device is
  * stands in `data`, as store_device_code.c writes it; the columns beside it are what SQL asks by, and what replays need not reproduce. */
 const char *const store_steps[STORE_SCHEMA] = {
 	"CREATE TABLE number (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
@@ -12,9 +13,12 @@ const char *const store_steps[STORE_SCHEMA] = {
 	" published INTEGER NOT NULL, seen INTEGER NOT NULL, data BLOB NOT NULL);"
 	"CREATE INDEX device_account ON device (account);"
 	"CREATE INDEX device_shard ON device (mac & 255);"
+	"CREATE INDEX device_removed ON device (removed) WHERE removed <> 0;"
 	"CREATE INDEX device_unpublished ON device (mac & 255) WHERE published = 0;"
 	"CREATE TABLE home (base BLOB NOT NULL, bits INTEGER NOT NULL, mac INTEGER NOT NULL, given INTEGER NOT NULL,"
-	" backed INTEGER NOT NULL, added INTEGER NOT NULL, PRIMARY KEY (base, bits, mac)) WITHOUT ROWID;"
+	" backed INTEGER NOT NULL, added INTEGER NOT NULL, used INTEGER NOT NULL, PRIMARY KEY (base, bits, mac)) WITHOUT "
+    "ROWID;"
+	"CREATE INDEX home_used ON home (used) WHERE used <> 0;"
 	"CREATE INDEX home_mac ON home (mac);"
 	"CREATE INDEX home_given ON home (bits, base) WHERE bits < 128;"
 	"CREATE TABLE user (user TEXT NOT NULL, realm TEXT NOT NULL, mac INTEGER NOT NULL,"
@@ -41,6 +45,8 @@ const char *const store_steps[STORE_SCHEMA] = {
 	"CREATE INDEX ban_at ON ban (kind, bits, base);"
 	"CREATE INDEX ban_order ON ban (base, bits, id);"
 	"CREATE INDEX ban_until ON ban (kind, lifted, pending, until);"
+	"CREATE INDEX ban_pending ON ban (start, id) WHERE kind = 0 AND lifted = 0 AND pending = 1;"
+	"CREATE INDEX ban_oldest ON ban (start, id) WHERE kind = 0 AND lifted = 0 AND pending = 0 AND proven = 0;"
 	"CREATE INDEX ban_end ON ban (until);"
 	"CREATE INDEX ban_unproven ON ban (until, id) WHERE kind = 0 AND lifted = 0 AND pending = 0 AND proven = 0;"
 	"CREATE INDEX ban_lifted ON ban (lifted) WHERE lifted <> 0;"
