@@ -331,7 +331,7 @@ int store_open(struct store **out, const char *folder, enum store_mode mode, int
 		goto fail;
 	}
 	s->changes.all = s->changes.all_committed = true;
-	s->oldest[0].start = s->oldest[1].start = INT64_MIN;
+	s->waiting.start = INT64_MIN;
 	buf_init(&s->code, 8192);
 	buf_init(&s->line_old, 4096);
 	buf_init(&s->line_new, 4096);
@@ -405,7 +405,7 @@ void store_rollback(struct store *s) {
 		(void)db_run(db_query(s->db, "ROLLBACK", &ignored), &ignored);
 	shelf_clear(&s->shelf);
 	s->counts.known = false;
-	s->oldest[0].start = s->oldest[1].start = INT64_MIN;
+	s->waiting.start = INT64_MIN;
 	s->changes.n = s->changes.committed;
 	s->changes.all = s->changes.all_committed;
 	s->loaded = false;

@@ -202,9 +202,8 @@ int store_ban_put(struct store *s, struct ban *b, struct err *err) {
 	if (found == 1)
 		count(s, &old, -1);
 	count(s, b, 1);
-	for (unsigned i = 0; i < 2; i++)
-		if (b->start < s->oldest[i].start)
-			s->oldest[i].start = b->start;
+	if (b->pending && b->start < s->waiting.start)
+		s->waiting.start = b->start;
 	if (found == 0 || !same_effect(&old, b)) {
 		store_ban_changed(s, b->at);
 		if (found == 1 && !prefix_same(old.at, b->at))
@@ -262,25 +261,39 @@ int store_ban_of(struct store *s, enum ban_kind kind, struct addr ip, int64_t ti
 	return one_ban(q, out, err);
 }
 
-/* Bans that ended stand at the head of the index for days: where the last search ended the next one starts. */
-int store_ban_oldest(struct store *s, bool pending, int64_t time, struct ban *out, struct err *err) {
-	static const char waiting[] = "SELECT " BAN_COLUMNS " FROM ban b INDEXED BY ban_pending WHERE b.kind = 0"
-								  " AND b.lifted = 0 AND b.pending = 1"
-								  " AND b.start >= ?1 AND b.until > ?2 ORDER BY b.start, b.id LIMIT 1";
-	static const char unproven[] = "SELECT " BAN_COLUMNS " FROM ban b INDEXED BY ban_oldest WHERE b.kind = 0"
-								   " AND b.lifted = 0 AND b.pending = 0 AND b.proven = 0"
-								   " AND b.start >= ?1 AND b.until > ?2 ORDER BY b.start, b.id LIMIT 1";
-	struct query *q = db_query(s->db, pending ? waiting : unproven, err);
-	int found;
+/* Pending bans that ended stand at the head of the index for days: where the last search began to find, the next one starts. */
+int store_bans_pending(struct store *s, int64_t time, uint32_t max, struct ban *out, uint32_t *n, struct err *err) {
+	static const char sql[] = "SELECT " BAN_COLUMNS " FROM ban b INDEXED BY ban_pending WHERE b.kind = 0"
+							  " AND b.lifted = 0 AND b.pending = 1 AND b.start >= ?1 AND b.until > ?2"
+							  " ORDER BY b.start, b.id LIMIT ?3";
+	struct query *q = db_query(s->db, sql, err);
+	uint32_t found = 0;
+	int step;
 
-	db_bind(q, time >= s->oldest[pending].time ? s->oldest[pending].start : INT64_MIN);
+	db_bind(q, time >= s->waiting.time ? s->waiting.start : INT64_MIN);
 	db_bind(q, time);
-	found = one_ban(q, out, err);
-	if (found >= 0) {
-		s->oldest[pending].time = time;
-		s->oldest[pending].start = found == 1 ? out->start : INT64_MAX;
+	db_bind(q, max);
+	while ((step = db_step(q, err)) == 1)
+		read_ban(q, &out[found++]);
+	db_end(q);
+	if (step != 0)
+		return -1;
+	if (max > 0) {
+		s->waiting.time = time;
+		s->waiting.start = found > 0 ? out[0].start : INT64_MAX;
 	}
-	return found;
+	*n = found;
+	return 0;
+}
+
+int store_ban_unproven(struct store *s, int64_t time, struct ban *out, struct err *err) {
+	static const char sql[] = "SELECT " BAN_COLUMNS " FROM ban b INDEXED BY ban_unproven WHERE b.kind = 0"
+							  " AND b.lifted = 0 AND b.pending = 0 AND b.proven = 0 AND b.until > ?"
+							  " ORDER BY b.until, b.id LIMIT 1";
+	struct query *q = db_query(s->db, sql, err);
+
+	db_bind(q, time);
+	return one_ban(q, out, err);
 }
 
 int store_ban_level(struct store *s, const char *trigger, struct prefix at, int64_t since, uint32_t *level,

@@ -89,9 +89,9 @@ struct store {
 		bool known;
 		int64_t time, bans, pending;
 	} counts;
-	struct { /* no ban of store_ban_oldest (pending or not) started before `start`, at `time` and later */
+	struct { /* at `time` and later no pending ban in force started before `start` */
 		int64_t time, start;
-	} oldest[2];
+	} waiting;
 	struct { /* bans changed since store_ban_changes was called last */
 		struct prefix *at;
 		uint32_t n, committed, room;
