@@ -2,7 +2,8 @@
  * the event's, countries and networks arrive inside it. Numbers of rules are those of the manual, provctl(8) "What events do".
  *
  * Phases behind this header: lock.c (what an event does to a device), trigger.c (counting, firing), ban.c (bans, caps, who is never
- * banned), admin.c (commands), facts.c (what is known of the asker, worked out at most once per event). They share judge_private.h.
+ * banned), admin.c and inventory.c (commands), facts.c (what is known of the asker, worked out at most once per event), standing.c and
+ * verdict.c (reading the state at a time). They share judge_private.h.
  */
 #ifndef PROVCTL_JUDGE_H
 #define PROVCTL_JUDGE_H
@@ -33,6 +34,9 @@ int judge_advance(struct judge *j, int64_t time, struct err *err);
 int judge_flush(struct judge *j, struct err *err);
 /* After store_rollback: drops everything held in memory. */
 void judge_forget(struct judge *j);
+
+/* The words that the record uses for what happened, NULL at the end. */
+extern const char *const record_words[];
 
 /* Time of the newest applied event or command. */
 int64_t judge_time(const struct judge *j);
@@ -86,7 +90,7 @@ struct order {
 
 struct unlock_result {
 	struct device device; /* after */
-	bool home_banned;     /* an address of its (old) home is banned now */
+	bool home_banned;     /* an address of its (old) home, or one that asked from elsewhere last, is banned now */
 	struct addr banned;
 };
 /* lasts: seconds, 0 for the configured unlock_for. */
