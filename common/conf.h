@@ -74,6 +74,10 @@ struct trigger {
 	unsigned line;
 };
 
+struct conf_place {
+	unsigned line, column; /* 0 for a default */
+};
+
 enum conf_mode { MODE_ENFORCE, MODE_WATCH };
 enum conf_backend { BACKEND_NFTABLES, BACKEND_NONE };
 enum claim { CLAIM_PROVISION, CLAIM_POLL };
@@ -139,15 +143,22 @@ struct conf {
 		int64_t keep; /* seconds */
 		int64_t max;  /* bytes */
 	} record;
-	char *hook; /* program, "" for none */
+	char *hook; /* program, absolute, "" for none */
+
+	/* For messages and conf_print. */
+	struct conf_place *places; /* where each row of the table was set; line 0: it has its default */
+	char **triggers_off;       /* ids taken out by `off: true` */
+	uint32_t ntriggers_off;
 };
 
 /* Collects faults. Each call gives one line "file:line:column: what: why". */
 struct conf_faults {
-	void (*report)(void *context, const char *text);
+	void (*report)(void *context, const char *text); /* NULL: they are only counted */
 	void *context;
 	unsigned count;
 };
+/* Reports one fault and counts it. faults may be NULL. */
+void conf_fault(struct conf_faults *faults, const char *text);
 
 /* Reads `file` and the triggers of its rules' folders. NULL as `file` means CONF_DEFAULT_FILE, which may be
  * missing (all defaults); a named one may not. Every fault is reported; -1 when there was any, with err the first. faults may be NULL. */
