@@ -1,12 +1,28 @@
 libenforcer_a_SOURCES = \
+	enforcer/ban.c \
+	enforcer/ban_order.c \
+	enforcer/admin.c enforcer/admin_private.h \
+	enforcer/cascade.c \
 	enforcer/control.h \
+	enforcer/counter.c enforcer/counter.h \
+	enforcer/counter_codec.c \
+	enforcer/counter_private.h \
+	enforcer/digest.c enforcer/digest.h \
 	enforcer/explain.c \
 	enforcer/db.c enforcer/db.h \
+	enforcer/facts.c \
 	enforcer/firewall.c enforcer/firewall.h \
+	enforcer/home.c enforcer/home.h \
+	enforcer/inventory.c \
+	enforcer/judge.c \
 	enforcer/judge.h \
 	enforcer/judge_private.h \
+	enforcer/lock.c enforcer/lock_private.h \
+	enforcer/lock_change.c \
+	enforcer/lock_late.c \
 	enforcer/nft.c enforcer/nft.h \
 	enforcer/publish.h \
+	enforcer/standing.c \
 	enforcer/store.c enforcer/store.h \
 	enforcer/store_ban.c \
 	enforcer/store_device.c \
@@ -19,10 +35,22 @@ libenforcer_a_SOURCES = \
 	enforcer/store_shelf.c \
 	enforcer/store_source.c \
 	enforcer/store_tally.c \
+	enforcer/verdict.c \
+	enforcer/trigger.c \
+	enforcer/trigger_match.c enforcer/trigger_match.h \
 	enforcer/verb.c enforcer/verb.h \
 	enforcer/verb_address.c \
 	enforcer/verb_device.c \
 	enforcer/verb_inventory.c \
 	enforcer/verb_place.c \
 	enforcer/verb_state.c \
-	enforcer/verb_status.c
+	enforcer/verb_status.c \
+	enforcer/control.c \
+	enforcer/enforcer.c enforcer/enforcer.h \
+	enforcer/link.c enforcer/link.h \
+	enforcer/link_batch.c enforcer/link_private.h \
+	enforcer/projection.c enforcer/projection.h \
+	enforcer/projection_firewall.c enforcer/projection_private.h \
+	enforcer/server.c enforcer/server.h \
+	enforcer/stream.c enforcer/stream.h \
+	enforcer/verb_summary.c
