@@ -11,7 +11,6 @@ struct link;
 
 #define LINK_AHEAD     60    /* seconds that an event may be ahead of the clock */
 #define LINK_EARLY_MAX 10000 /* events kept aside for one log */
-#define LINK_LEAK      5     /* seconds after its ban was installed from which an address should be silent */
 
 /* Takes fd, even on failure. */
 int link_new(struct link **out, struct enforcer *e, int fd, struct err *err);

@@ -387,6 +387,7 @@ static int apply(struct link *l, struct err *err) {
 			l->made++;
 			l->e->cursors_made++;
 		}
+		l->e->early = l->e->early || l->at[i].newly > 0;
 		if (l->at[i].to.transient)
 			l->inputs = l->at[i].to.lines;
 	}

@@ -28,8 +28,8 @@ int projection_sync(struct enforcer *e, bool everything, struct err *err);
 /* Milliseconds until projection_tick has something to do; -1 for never. */
 int projection_wait(const struct enforcer *e);
 void projection_tick(struct enforcer *e);
-/* After the configuration was reloaded. */
-void projection_reload(struct enforcer *e);
+/* Before the configuration is replaced: lets go of what borrows it. A projection_sync must follow. */
+void projection_release(struct projection *p);
 
 /* Standing problems, "" for none, and since when. */
 struct projection_problems {

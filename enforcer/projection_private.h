@@ -1,0 +1,40 @@
+/* projection_private: what projection.c (when, and what follows a failure) and projection_firewall.c (what the kernel must hold) share.
+ */
+#ifndef PROVCTL_PROJECTION_PRIVATE_H
+#define PROVCTL_PROJECTION_PRIVATE_H
+
+#include "enforcer/firewall.h"
+#include "enforcer/projection.h"
+
+#define PROJECTION_GENERATION "firewall.generation" /* a number of the state */
+
+/* One of the two projections. */
+struct half {
+	bool due;
+	int64_t at; /* when it is tried again, monotonic_ms; 0: nothing failed */
+	int64_t wait;
+	char text[1024];
+	int64_t since;
+};
+
+struct projection {
+	struct firewall *fw; /* NULL until it could be opened */
+	struct half firewall, files;
+	bool replace;          /* the kernel's table is not known to be what it should */
+	bool asked;            /* the transaction that was committed last changed what the firewall must hold */
+	bool bans_off;         /* as the table was made last: watched or paused */
+	bool all;              /* every file, whether its part changed or not */
+	int64_t files_at;      /* when they were written last, monotonic_ms */
+	int64_t pause_until;   /* 0: none; then the bans come back */
+	bool installed_known;  /* what follows is known */
+	int64_t installed_min; /* the first moment at which a ban was in the kernel, INT64_MAX: none */
+};
+
+/* What all that shapes the table comes to, in the 32 bits that the kernel keeps for us. */
+int projection_stamp(struct enforcer *e, uint64_t *out, struct err *err);
+/* The table as the state says; then notes which bans are installed. */
+int projection_replace(struct enforcer *e, struct err *err);
+/* The prefixes whose bans changed; where that cannot be, the whole table. On failure `replace` is set. */
+int projection_change(struct enforcer *e, struct err *err);
+
+#endif

@@ -1,0 +1,362 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "enforcer/control.h"
+#include "enforcer/link.h"
+#include "enforcer/projection.h"
+#include "enforcer/server.h"
+
+#define EARLY_EVERY 30000 /* milliseconds between looks for early events whose time has come, while there are any */
+#define PEERS       (SERVER_CONTROLS + SERVER_LINKS)
+
+enum { LISTEN_CONTROL, LISTEN_EVENTS, LISTENERS };
+
+/* One connection; a free slot has neither. */
+struct peer {
+	struct control *control;
+	struct link *link;
+	struct stream *stream;
+	int64_t since; /* when it last did something */
+	bool given;    /* inherited from who started us: it tells that our work is done */
+};
+
+struct server {
+	struct enforcer *e;
+	int folder; /* of the state, for paths of any length */
+	int signals;
+	sigset_t former;
+	bool blocked;
+	int listeners[LISTENERS];
+	bool bound[LISTENERS];
+	struct peer peers[PEERS];
+	int64_t early_at;
+	bool waiting; /* a whole frame of somebody has not been looked at yet */
+	bool leave;   /* once: who started us is gone */
+};
+
+static const struct {
+	const char *name;
+	mode_t mode;
+} sockets[LISTENERS] = {
+	[LISTEN_CONTROL] = {ENFORCER_CONTROL_SOCKET, 0660},
+	[LISTEN_EVENTS] = {ENFORCER_EVENTS_SOCKET, 0600},
+};
+
+/* ---- peers ---- */
+
+static void drop(struct peer *p) {
+	control_free(&p->control);
+	link_free(&p->link);
+	*p = (struct peer){0};
+}
+
+static struct peer *slot(struct server *s, int listener) {
+	unsigned most = listener == LISTEN_CONTROL ? SERVER_CONTROLS : SERVER_LINKS;
+	struct peer *free_slot = NULL, *idle = NULL;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < PEERS; i++) {
+		struct peer *p = &s->peers[i];
+
+		if (!p->stream) {
+			free_slot = p;
+			continue;
+		}
+		if ((listener == LISTEN_CONTROL) != (p->control != NULL))
+			continue;
+		n++;
+		if (p->control && !p->given && p->stream->in.n == 0 && p->stream->out.n == 0 &&
+		    (!idle || p->since < idle->since))
+			idle = p;
+	}
+	if (n < most)
+		return free_slot;
+	/* A command's connection that rests gives way; an analyzer's never does. */
+	if (idle)
+		drop(idle);
+	return idle;
+}
+
+/* Takes fd. */
+static void welcome(struct server *s, int listener, int fd, bool given) {
+	struct peer *p = slot(s, listener);
+	struct err err;
+
+	if (!p) {
+		(void)close(fd);
+		return;
+	}
+	if (listener == LISTEN_CONTROL ? control_new(&p->control, s->e, fd, &err) < 0
+	                               : link_new(&p->link, s->e, fd, &err) < 0) {
+		s->e->options.say(s->e->options.context, err.text);
+		return;
+	}
+	p->stream = p->control ? control_stream(p->control) : link_stream(p->link);
+	p->since = monotonic_ms();
+	p->given = given;
+	(void)stream_write(p->stream);
+}
+
+static void accept_one(struct server *s, int listener) {
+	int fd = accept4(s->listeners[listener], NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd >= 0)
+		welcome(s, listener, fd, false);
+}
+
+static int64_t peer_deadline(const struct peer *p) {
+	int64_t at = stream_deadline(p->stream);
+
+	if (p->link && !link_greeted(p->link) && (at == 0 || p->since + STREAM_STUCK < at))
+		at = p->since + STREAM_STUCK;
+	return at;
+}
+
+static unsigned others(const struct server *s, const struct peer *but) {
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < PEERS; i++)
+		n += s->peers[i].stream && &s->peers[i] != but;
+	return n;
+}
+
+/* Who started us waits for our end; where others are still being served it is told not to. */
+static void part(struct server *s, struct peer *p) {
+	static const char stays[CONTROL_HEADER] = {0, 0, 0, 0, 's'};
+	bool given = p->given && s->e->options.once;
+
+	if (given && others(s, p) == 0) {
+		s->leave = true; /* the connection ends with the process, after the last write */
+		return;
+	}
+	if (given && p->control) {
+		buf_clear(&p->stream->out);
+		buf_add(&p->stream->out, stays, sizeof(stays));
+		(void)stream_write(p->stream);
+	}
+	drop(p);
+}
+
+static void serve(struct server *s, struct peer *p, short events) {
+	bool broken = false;
+	int step = 0;
+
+	if (events & (POLLIN | POLLHUP | POLLERR))
+		broken = stream_read(p->stream) < 0;
+	if (!broken)
+		step = p->control ? control_step(p->control) : link_step(p->link);
+	if (step > 0)
+		p->since = monotonic_ms();
+	broken = stream_write(p->stream) < 0 || broken || step < 0;
+	if (broken || (p->stream->closed && step == 0 && (p->stream->out.n == 0 || (events & POLLERR)))) {
+		part(s, p);
+		return;
+	}
+	if (peer_deadline(p) && monotonic_ms() >= peer_deadline(p)) {
+		part(s, p);
+		return;
+	}
+	s->waiting = s->waiting || (step > 0 && (p->stream->in.n > 0 || p->stream->closed));
+}
+
+/* ---- sockets ---- */
+
+/* The path by way of the folder's descriptor, as an address holds 107 bytes only. */
+static int bind_at(struct server *s, int listener, const struct stat *folder, struct err *err) {
+	const char *name = sockets[listener].name;
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	char fresh[64];
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0)
+		return err_errno(err, "%s", name);
+	(void)snprintf(fresh, sizeof(fresh), ".%s.new", name);
+	(void)snprintf(at.sun_path, sizeof(at.sun_path), "/proc/self/fd/%d/%s", s->folder, fresh);
+	/* Complete before it has its name: who finds it can connect. We hold the lock, so what is there is a dead enforcer's. */
+	if ((unlinkat(s->folder, fresh, 0) < 0 && errno != ENOENT) ||
+	    bind(fd, (const struct sockaddr *)&at, sizeof(at)) < 0 ||
+	    fchmodat(s->folder, fresh, sockets[listener].mode, 0) < 0)
+		goto fail;
+	if (folder->st_uid != geteuid() || folder->st_gid != getegid())
+		if (fchownat(s->folder, fresh, folder->st_uid, folder->st_gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != EPERM)
+			goto fail;
+	if (listen(fd, SERVER_CONTROLS) < 0 || renameat(s->folder, fresh, s->folder, name) < 0)
+		goto fail;
+	s->listeners[listener] = fd;
+	s->bound[listener] = true;
+	return 0;
+fail:
+	(void)err_errno(err, "%s/%s", s->e->conf->state, name);
+	(void)close(fd);
+	return -1;
+}
+
+static int bind_all(struct server *s, struct err *err) {
+	struct stat folder;
+
+	s->folder = open(s->e->conf->state, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (s->folder < 0 || fstat(s->folder, &folder) < 0)
+		return err_errno(err, "%s", s->e->conf->state);
+	for (int i = 0; i < LISTENERS; i++)
+		if (bind_at(s, i, &folder, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int watch_signals(struct server *s, struct err *err) {
+	sigset_t set;
+
+	(void)sigemptyset(&set);
+	(void)sigaddset(&set, SIGTERM);
+	(void)sigaddset(&set, SIGINT);
+	(void)sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_BLOCK, &set, &s->former) < 0)
+		return err_errno(err, "signals");
+	s->blocked = true;
+	s->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return s->signals < 0 ? err_errno(err, "signals") : 0;
+}
+
+int server_new(struct server **out, struct enforcer *e, struct err *err) {
+	const struct enforcer_options *o = &e->options;
+	struct server *s = calloc(1, sizeof(*s));
+
+	if (!s) {
+		if (o->control_fd >= 0)
+			(void)close(o->control_fd);
+		if (o->events_fd >= 0)
+			(void)close(o->events_fd);
+		return err_errno(err, "server");
+	}
+	s->e = e;
+	s->folder = s->signals = -1;
+	for (int i = 0; i < LISTENERS; i++)
+		s->listeners[i] = -1;
+	if (o->control_fd >= 0)
+		welcome(s, LISTEN_CONTROL, o->control_fd, true);
+	if (o->events_fd >= 0)
+		welcome(s, LISTEN_EVENTS, o->events_fd, true);
+	if (watch_signals(s, err) < 0 || (!o->dry_run && bind_all(s, err) < 0)) {
+		server_free(&s);
+		return -1;
+	}
+	*out = s;
+	return 0;
+}
+
+void server_free(struct server **s) {
+	struct server *old = *s;
+
+	if (!old)
+		return;
+	for (int i = 0; i < LISTENERS; i++) {
+		if (old->bound[i])
+			(void)unlinkat(old->folder, sockets[i].name, 0);
+		if (old->listeners[i] >= 0)
+			(void)close(old->listeners[i]);
+	}
+	for (unsigned i = 0; i < PEERS; i++)
+		drop(&old->peers[i]);
+	if (old->signals >= 0)
+		(void)close(old->signals);
+	if (old->blocked)
+		(void)sigprocmask(SIG_SETMASK, &old->former, NULL);
+	if (old->folder >= 0)
+		(void)close(old->folder);
+	free(old);
+	*s = NULL;
+}
+
+/* ---- the loop ---- */
+
+static void sooner(int64_t *wait, int64_t at) {
+	int64_t now = monotonic_ms();
+	int64_t left = at > now ? at - now : 0;
+
+	if (*wait < 0 || left < *wait)
+		*wait = left;
+}
+
+static int64_t how_long(struct server *s) {
+	int64_t wait = projection_wait(s->e);
+
+	if (s->waiting)
+		return 0;
+	for (unsigned i = 0; i < PEERS; i++)
+		if (s->peers[i].stream && peer_deadline(&s->peers[i]))
+			sooner(&wait, peer_deadline(&s->peers[i]));
+	if (s->e->early && s->early_at == 0)
+		s->early_at = monotonic_ms() + EARLY_EVERY;
+	if (s->early_at)
+		sooner(&wait, s->early_at);
+	return wait > 3600000 ? 3600000 : wait;
+}
+
+/* A signal that was waited for: true where the enforcer must act. */
+static bool take_signal(struct server *s, enum server_call *call) {
+	struct signalfd_siginfo info;
+
+	if (read(s->signals, &info, sizeof(info)) != (ssize_t)sizeof(info))
+		return false;
+	*call = info.ssi_signo == SIGHUP ? SERVER_RELOAD : SERVER_END;
+	return true;
+}
+
+static void take_times(struct server *s) {
+	struct err err;
+
+	if (projection_wait(s->e) == 0)
+		projection_tick(s->e);
+	if (s->early_at && monotonic_ms() >= s->early_at) {
+		s->early_at = 0;
+		if (enforcer_take_due(s->e, &err) < 0)
+			s->e->options.say(s->e->options.context, err.text);
+		else
+			(void)projection_follow(s->e, false, &err);
+	}
+}
+
+int server_run(struct server *s, enum server_call *call, struct err *err) {
+	while (!s->leave && (!s->e->options.once || others(s, NULL) > 0)) {
+		struct pollfd fds[1 + LISTENERS + PEERS];
+		struct peer *peers[PEERS];
+		nfds_t n = 1 + LISTENERS;
+
+		fds[0] = (struct pollfd){.fd = s->signals, .events = POLLIN};
+		for (int i = 0; i < LISTENERS; i++)
+			fds[1 + i] = (struct pollfd){.fd = s->listeners[i], .events = POLLIN}; /* -1 is left out by poll */
+		for (unsigned i = 0; i < PEERS; i++) {
+			if (!s->peers[i].stream)
+				continue;
+			peers[n - 1 - LISTENERS] = &s->peers[i];
+			fds[n++] = (struct pollfd){.fd = s->peers[i].stream->fd, .events = stream_events(s->peers[i].stream)};
+		}
+		if (poll(fds, n, (int)how_long(s)) < 0 && errno != EINTR)
+			return err_errno(err, "poll");
+		s->waiting = false;
+		if ((fds[0].revents & POLLIN) && take_signal(s, call))
+			return 0;
+		/* Links first: who started us closes its command connection after its analyzer's, and is told by the order in which both end. */
+		for (int links = 1; links >= 0; links--)
+			for (nfds_t i = 1 + LISTENERS; i < n; i++)
+				if (peers[i - 1 - LISTENERS]->stream && links == (peers[i - 1 - LISTENERS]->link != NULL))
+					serve(s, peers[i - 1 - LISTENERS], fds[i].revents);
+		for (int i = 0; i < LISTENERS; i++)
+			if (fds[1 + i].revents & POLLIN)
+				accept_one(s, i);
+		take_times(s);
+	}
+	*call = SERVER_END;
+	return 0;
+}
