@@ -1,1 +1,21 @@
 # cmd
+bin_PROGRAMS += provctl
+provctl_SOURCES = \
+	cmd/client.c cmd/client.h \
+	cmd/command.c cmd/command.h \
+	cmd/csv.c cmd/csv.h \
+	cmd/option.c cmd/option.h \
+	cmd/provctl.c \
+	cmd/table.c cmd/table.h \
+	cmd/verb_address.c \
+	cmd/verb_analyze.c \
+	cmd/verb_check.c \
+	cmd/verb_device.c \
+	cmd/verb_explain.c \
+	cmd/verb_import.c \
+	cmd/verb_list.c \
+	cmd/verb_place.c \
+	cmd/verb_state.c \
+	cmd/verb_status.c \
+	cmd/verb_unlock.c
+provctl_LDADD = $(ANALYZER_LIBS)

@@ -1,0 +1,140 @@
+/* provctl check, test: the configuration and the rules, without the enforcer. */
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "analyzer/rule.h"
+
+#include "cmd/command.h"
+
+static void report_fault(void *context, const char *text) {
+	(void)context;
+	command_warn("%s", text);
+}
+
+/* What weakens the promise of the lock, but is no fault. */
+static void warn_weak(const struct conf *conf) {
+	if (!conf->devices.learn)
+		command_warn("warning: devices.unknown: ignore: a MAC that is not imported is never locked");
+	if (conf->mode == MODE_WATCH)
+		command_warn("warning: mode: watch: nothing is banned, and every device is published as open");
+	if (conf->nsources == 0)
+		command_warn("warning: no sources: only what `provctl analyze FILE` is given is read");
+	for (uint32_t i = 0; i < conf->nsources; i++) {
+		const struct conf_source *source = &conf->sources[i];
+		struct stat st;
+
+		if (!strpbrk(source->path, "*?[") && stat(source->path, &st) < 0)
+			command_warn("warning: %s: cannot be seen (yet?): its source on line %u gives nothing", source->path,
+			             source->line);
+	}
+}
+
+static const struct option_row check_options[] = {
+	{"print", NULL, "print the configuration in force, each value with where it came from", 0},
+	{0},
+};
+
+static void print_json(const struct conf *conf, unsigned rules) {
+	struct buf b;
+
+	buf_init(&b, 1U << 20);
+	js_begin(&b, '{');
+	js_put_bool(&b, "ok", true);
+	js_put_string(&b, "file", conf->file);
+	js_put_number(&b, "sources", conf->nsources);
+	js_put_number(&b, "triggers", conf->ntriggers);
+	js_put_number(&b, "rules", rules);
+	js_end(&b, '}');
+	(void)printf("%.*s\n", (int)b.n, b.p ? b.p : "");
+	buf_release(&b);
+}
+
+static int run_check(struct command *c, struct err *err) {
+	struct conf_faults faults = {.report = report_fault};
+	struct rules *rules = NULL;
+	int result;
+
+	if (conf_load(&c->conf, c->conf_file, &faults, err) < 0)
+		return faults.count > 0 ? (int)err->class : -1;
+	result = rules_load(&rules, c->conf, &faults, err);
+	if (result < 0) {
+		result = faults.count > 0 ? (int)err->class : -1;
+		goto out;
+	}
+	if (options_given(&c->options, "print"))
+		conf_print(c->conf, stdout);
+	warn_weak(c->conf);
+	if (c->json && !options_given(&c->options, "print"))
+		print_json(c->conf, rules_count(rules));
+	else if (!options_given(&c->options, "print"))
+		(void)printf("configuration OK: %u sources, %u triggers, %u rules\n", c->conf->nsources, c->conf->ntriggers,
+		             rules_count(rules));
+out:
+	rules_free(&rules);
+	return result;
+}
+
+const struct verb verb_check = {
+	.name = "check",
+	.usage = "[--print]",
+	.summary = "read the configuration and every rule, and tell every fault",
+	.text = "Each fault is told with file:line:column; exit 2 on any. Warns of what weakens the lock.",
+	.options = check_options,
+	.example = "provctl -c ./provctl.yaml check",
+	.words_max = 0,
+	.run = run_check,
+};
+
+/* The configuration whose rule folders are the files given instead. */
+static int conf_of_files(struct command *c, struct err *err) {
+	for (uint32_t i = 0; i < c->conf->nrules; i++)
+		free(c->conf->rules[i]);
+	free(c->conf->rules);
+	c->conf->nrules = 0;
+	c->conf->rules = calloc((size_t)c->options.nwords, sizeof(*c->conf->rules));
+	if (!c->conf->rules)
+		return err_set(err, ERR_SYSTEM, "out of memory");
+	for (int i = 0; i < c->options.nwords; i++) {
+		c->conf->rules[i] = strdup(c->options.words[i]);
+		if (!c->conf->rules[i])
+			return err_set(err, ERR_SYSTEM, "out of memory");
+		c->conf->nrules++;
+	}
+	return 0;
+}
+
+static int run_test(struct command *c, struct err *err) {
+	struct conf_faults faults = {.report = report_fault};
+	struct rules *rules = NULL;
+	unsigned passed = 0, failed = 0;
+	int result = -1;
+
+	if (command_conf(c, err) < 0 || (c->options.nwords > 0 && conf_of_files(c, err) < 0))
+		return -1;
+	if (rules_load(&rules, c->conf, &faults, err) < 0) {
+		result = faults.count > 0 ? (int)err->class : -1;
+		goto out;
+	}
+	if (rules_test(rules, c->conf, &faults, &passed, &failed, err) < 0)
+		goto out;
+	if (c->json)
+		(void)printf("{\"rules\":%u,\"passed\":%u,\"failed\":%u}\n", rules_count(rules), passed, failed);
+	else
+		(void)printf("%u rules: %u samples passed, %u failed\n", rules_count(rules), passed, failed);
+	result = failed > 0 ? ERR_NEGATIVE : 0;
+out:
+	rules_free(&rules);
+	return result;
+}
+
+const struct verb verb_test = {
+	.name = "test",
+	.usage = "[FILE...]",
+	.summary = "run the samples that the rules carry",
+	.text = "Each sample that gives another event than it says is told with file:line:column; exit 1 then.\n"
+			"Rules come from the folders of the configuration, or from the files or folders given.",
+	.example = "provctl test /etc/provctl/rules/mine.yaml",
+	.words_max = -1,
+	.run = run_test,
+};

@@ -1,0 +1,266 @@
+/* provctl explain: why a device, an address or a log line is taken as it is. */
+#include <string.h>
+
+#include "analyzer/rule.h"
+#include "common/mac.h"
+
+#include "cmd/command.h"
+
+static const struct option_row options[] = {
+	{"line", "TEXT", "a line of a log", 0},
+	{"format", "F", "its format (default: the first that can read it)", 0},
+	{0},
+};
+
+static const char *reason_text(const char *reason) {
+	static const struct {
+		const char *reason, *text;
+	} texts[] = {
+		{"new", "nobody fetched its configuration yet: the first who does gives it its home"},
+		{"unlocked", "an admin opened it"},
+		{"provisioned", "its configuration was fetched: it is served at its home alone"},
+		{"stale", "nobody fetched its configuration in time after it was created"},
+		{"reused", "a phone with its user had registered already: it is not a new phone"},
+		{"manual", "an admin locked it"},
+		{"account", "another device of its account was exposed or held"},
+		{"suspicious", "somebody who is no phone fetched it, or it was attacked"},
+		{"held", "it was attacked after an unlock or an exposure; only support opens it"},
+	};
+
+	for (size_t i = 0; reason && i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (strcmp(texts[i].reason, reason) == 0)
+			return texts[i].text;
+	return "";
+}
+
+/* The record that tells why, with its evidence. */
+static void show_because(const struct json *because) {
+	static const struct line_row lines[] = {
+		{"since", "time"}, {"event", "what"},  {"rule", "rule"},       {"detail", "detail"},
+		{"by uid", "uid"}, {"actor", "actor"}, {"said why", "reason"}, {0},
+	};
+	const char *log = js_text(because, "log");
+	struct buf b;
+
+	if (!because || js_is_null(because))
+		return;
+	show_lines(because, lines);
+	if (!log || !log[0])
+		return;
+	buf_init(&b, 64U << 10);
+	member_text(&b, because, "log");
+	buf_printf(&b, ", offset %lld", (long long)js_number(because, "offset", 0));
+	buf_byte(&b, '\0');
+	show_line("log", b.failed ? "" : b.p);
+	buf_clear(&b);
+	member_text(&b, because, "evidence");
+	buf_byte(&b, '\0');
+	show_line("line", b.failed ? "" : b.p);
+	buf_release(&b);
+}
+
+static void show_counting(const struct json *counting) {
+	for (size_t i = 0; i < js_length(counting); i++) {
+		const struct json *counter = js_at(counting, i);
+		struct buf b;
+
+		buf_init(&b, 4096);
+		member_text(&b, counter, "trigger");
+		buf_printf(&b, ", %lld of %lld%s, since ", (long long)js_number(counter, "count", 0),
+		           (long long)js_number(counter, "limit", 0), js_true(counter, "proven") ? "" : " without proof");
+		member_text(&b, counter, "first");
+		buf_byte(&b, '\0');
+		show_line("counting", b.failed ? "" : b.p);
+		buf_release(&b);
+	}
+}
+
+static void show_end(const struct json *row) {
+	static const struct line_row lines[] = {{"time left", "left"}, {0}};
+
+	show_lines(row, lines);
+	show_because(js_get(row, "because"));
+	show_counting(js_get(row, "counting"));
+	if (js_text(row, "command"))
+		show_line("to change it", js_text(row, "command"));
+}
+
+static int show_device(struct command *c, void *context, const struct json *row, struct err *err) {
+	(void)c;
+	(void)context;
+	(void)err;
+	show_device_lines(row);
+	if (!js_text(row, "removed"))
+		show_line("why", reason_text(js_text(row, "reason")));
+	show_end(row);
+	if (js_text(row, "exposed")) {
+		char text[64];
+
+		(void)snprintf(text, sizeof(text), "provctl clear-exposed %s", js_text(row, "mac"));
+		show_line("new password", text);
+	}
+	return 0;
+}
+
+static int show_address(struct command *c, void *context, const struct json *row, struct err *err) {
+	(void)err;
+	(void)context;
+	show_address_lines(c, row);
+	show_end(row);
+	return 0;
+}
+
+/* In the order of the formats' table: the first that reads the line and makes an event of it, else the first that reads it. */
+static int format_guess(struct line_context *ctx, struct slice line, const struct format **out, struct err *err) {
+	const struct format *reads = NULL;
+
+	for (const char *const *name = format_names(); *name; name++) {
+		struct event e;
+		enum outcome outcome;
+
+		ctx->format = format_find(slice_of(*name));
+		outcome = rules_event(ctx, line, &e);
+		if (outcome == OUTCOME_EVENT) {
+			*out = ctx->format;
+			return 0;
+		}
+		if (outcome != OUTCOME_UNREADABLE && !reads)
+			reads = ctx->format;
+	}
+	if (!reads)
+		return err_set(err, ERR_NEGATIVE, "explain: no format reads this line; --format names one");
+	*out = reads;
+	return 0;
+}
+
+static void show_members(const char *label, const struct json *object) {
+	const struct json *value;
+	const char *key;
+	void *iter = NULL;
+
+	while (js_next(object, &iter, &key, &value)) {
+		struct buf b;
+
+		buf_init(&b, 64U << 10);
+		buf_escaped(&b, slice_of(key), 64);
+		buf_text(&b, " = ");
+		member_text(&b, object, key);
+		buf_byte(&b, '\0');
+		show_line(label, b.failed ? "" : b.p);
+		buf_release(&b);
+		label = "";
+	}
+}
+
+static void show_rules(const struct json *rules) {
+	for (size_t i = 0; i < js_length(rules); i++) {
+		struct buf b;
+
+		buf_init(&b, 64U << 10);
+		member_text(&b, js_at(rules, i), "id");
+		buf_text(&b, ": ");
+		member_text(&b, js_at(rules, i), "result");
+		buf_byte(&b, '\0');
+		show_line(i == 0 ? "rules" : "", b.failed ? "" : b.p);
+		buf_release(&b);
+	}
+}
+
+static int show_explained(const struct command *c, struct slice text, struct err *err) {
+	static const struct line_row lines[] = {{"format", "format"}, {0}};
+	struct json *j = NULL;
+
+	if (c->json) {
+		(void)printf("%.*s\n", (int)text.n, text.p);
+		return 0;
+	}
+	if (js_parse(text, &j, err) < 0)
+		return -1;
+	show_lines(j, lines);
+	show_members("fields", js_get(j, "fields"));
+	show_members("phone", js_get(j, "phone"));
+	show_rules(js_get(j, "rules"));
+	if (js_is_object(js_get(j, "event")))
+		show_members("event", js_get(j, "event"));
+	else
+		show_line("event", "none");
+	js_free(&j);
+	return 0;
+}
+
+static int explain_line(struct command *c, const char *text, struct err *err) {
+	const char *name = options_value(&c->options, "format");
+	const struct format *format = name ? format_find(slice_of(name)) : NULL;
+	struct slice line = slice_of(text);
+	struct rules *rules = NULL;
+	struct geo *geo = NULL;
+	struct line_context ctx = {0};
+	struct buf out;
+	bool ready = false;
+	int result = -1;
+
+	buf_init(&out, 4U << 20);
+	if (name && !format)
+		return err_set(err, ERR_INPUT, "--format %s: no such format", name);
+	if (command_conf(c, err) < 0 || rules_load(&rules, c->conf, NULL, err) < 0 || geo_open(&geo, c->conf, err) < 0)
+		goto out;
+	if (line_context_init(&ctx, c->conf, rules, geo, format ? format : format_find(slice_of(format_names()[0])), NULL,
+	                      NULL, err) < 0)
+		goto out;
+	ready = true;
+	time_context_anchor(ctx.time, c->now);
+	if (!format) {
+		if (format_guess(&ctx, line, &format, err) < 0)
+			goto out;
+		ctx.format = format;
+	}
+	if (rules_explain(&ctx, line, &out, err) < 0)
+		goto out;
+	result = show_explained(c, (struct slice){out.p, out.n}, err);
+out:
+	if (ready)
+		line_context_release(&ctx);
+	geo_close(&geo);
+	rules_free(&rules);
+	buf_release(&out);
+	return result;
+}
+
+static int run(struct command *c, struct err *err) {
+	const char *line = options_value(&c->options, "line");
+	const char *word = c->options.nwords > 0 ? c->options.words[0] : NULL;
+	struct buf b;
+	struct addr ip;
+	uint64_t mac;
+
+	if ((line != NULL) == (word != NULL))
+		return err_set(err, ERR_INPUT, "explain: one of MAC, IP and --line");
+	if (line)
+		return explain_line(c, line, err);
+	if (options_given(&c->options, "format"))
+		return err_set(err, ERR_INPUT, "explain: --format goes with --line");
+	request_begin(&b, c, "explain");
+	if (mac_parse(word, strlen(word), &mac)) {
+		put_mac(&b, mac);
+		return command_ask(c, &b, show_device, NULL, err);
+	}
+	if (addr_parse(word, strlen(word), &ip)) {
+		put_prefix(&b, "ip", prefix_of(ip, 128));
+		return command_ask(c, &b, show_address, NULL, err);
+	}
+	buf_release(&b);
+	return err_set(err, ERR_INPUT, "explain: %s: neither a MAC nor an address", word);
+}
+
+const struct verb verb_explain = {
+	.name = "explain",
+	.usage = "MAC | IP | --line TEXT [--format F]",
+	.summary = "tell why a device, an address or a log line is taken as it is",
+	.text = "For a device or an address: its state, what caused it with the line of the log that shows it,\n"
+			"the time that is left, and the command that changes it. For a line: the format, its fields,\n"
+			"every rule and how far it got, and the event.",
+	.options = options,
+	.example = "provctl explain 001565abcdef",
+	.words_max = 1,
+	.run = run,
+};
