@@ -19,3 +19,7 @@ provctl_SOURCES = \
 	cmd/verb_status.c \
 	cmd/verb_unlock.c
 provctl_LDADD = $(ANALYZER_LIBS)
+
+pkglibexec_PROGRAMS += prov-enforcer
+prov_enforcer_SOURCES = cmd/prov_enforcer.c
+prov_enforcer_LDADD = $(ENFORCER_LIBS)
