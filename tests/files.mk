@@ -10,9 +10,13 @@ AM_TESTS_ENVIRONMENT = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_bu
 	export top_srcdir top_builddir CMOCKA_MESSAGE_OUTPUT;
 
 # Scripts and scenarios. Whatever they need beside themselves is in EXTRA_DIST.
-SCRIPT_TESTS = tests/floors.sh
+SCRIPT_TESTS = tests/floors.sh tests/readers.sh \
+	tests/scenario/input.bats tests/scenario/lock.bats tests/scenario/once.bats tests/scenario/trigger.bats
 TESTS += $(SCRIPT_TESTS)
-EXTRA_DIST += $(SCRIPT_TESTS)
+EXTRA_DIST += $(SCRIPT_TESTS) tests/story.pl tests/scenario/setup.bash
+
+check_PROGRAMS += tests/unit/try_lockstate
+tests_unit_try_lockstate_LDADD = libprovctl-lockstate.a
 
 # A unit test is tests/unit/test_NAME.c, linked with the libraries of the highest floor that it tests.
 UNIT_TESTS =
