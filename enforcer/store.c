@@ -444,8 +444,17 @@ void store_mark(struct store *s, unsigned part) {
 		p->changed = time;
 }
 
-int64_t store_part_changed(const struct store *s, unsigned part) {
-	return s->parts[part].changed;
+int64_t store_lines_changed(const struct store *s, int shard) {
+	int64_t newest = s->parts[PART_COMMON].changed;
+
+	for (int i = shard < 0 ? 0 : shard; i < (shard < 0 ? SHARDS : shard + 1); i++)
+		if (s->parts[i].changed > newest)
+			newest = s->parts[i].changed;
+	return newest;
+}
+
+int64_t store_bans_changed(const struct store *s) {
+	return s->parts[PART_BANS].changed;
 }
 
 int store_unpublished(struct store *s, struct unpublished *out, struct err *err) {

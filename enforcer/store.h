@@ -330,8 +330,12 @@ struct unpublished {
 };
 int store_unpublished(struct store *s, struct unpublished *out, struct err *err);
 int store_mark_unpublished(struct store *s, const struct unpublished *more, struct err *err);
-/* After the rename, in a transaction of its own: clears, and sets `published` of devices in those shards whose line was not published yet to `now`. */
+/* After the rename, in a transaction of its own that the caller opens: clears, and sets `published` of devices in those shards whose line was
+ * not published yet to `now` (0: leaves it, since their lines do not stand in the file). */
 int store_published(struct store *s, const struct unpublished *done, int64_t now, struct err *err);
+/* State time of the newest change to what stands in a shard's file (-1: in any), and to the list of bans; 0 without one. */
+int64_t store_lines_changed(const struct store *s, int shard);
+int64_t store_bans_changed(const struct store *s);
 /* Bans changed since the last call (for incremental work in the firewall), newest state each; overflow (more than 65536, or after
  * opening) is told by *all: then everything must be rewritten. */
 int store_ban_changes(struct store *s, bool *all, int (*each)(void *context, struct prefix at), void *context,

@@ -101,7 +101,6 @@ struct store {
 
 /* Marks a part for publishing, and stamps it with the state time. */
 void store_mark(struct store *s, unsigned part);
-int64_t store_part_changed(const struct store *s, unsigned part);
 /* The firewall and the list of bans must look at this prefix again. */
 void store_ban_changed(struct store *s, struct prefix at);
 
