@@ -43,3 +43,15 @@ tests_unit_test_mac_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_timefmt
 tests_unit_test_timefmt_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_csv
+tests_unit_test_csv_SOURCES = tests/unit/test_csv.c cmd/csv.c
+tests_unit_test_csv_LDADD = $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_option
+tests_unit_test_option_SOURCES = tests/unit/test_option.c cmd/option.c
+tests_unit_test_option_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_table
+tests_unit_test_table_SOURCES = tests/unit/test_table.c cmd/table.c
+tests_unit_test_table_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
