@@ -1,5 +1,5 @@
 /* conf: the configuration in force: one YAML file (provctl.yaml(5)), defaults for all it leaves out, and the triggers
- * of the rules' folders. Settings are rows of one table in conf.c (name, type, default, minimum, maximum, unit, description), which
+ * of the rules' folders. Settings are rows of one table in conf_table.c (name, type, default, minimum, maximum, unit, description), which
  * `check --print` and the manual's test read too.
  *
  * conf_load builds everything or fails and leaves nothing; conf_free ends it. What the struct points to it owns.
@@ -48,8 +48,9 @@ enum { DO_BAN = 1, DO_SUSPECT = 2, DO_REPORT = 4 };
 
 struct trigger {
 	char id[EVENT_WORD_MAX + 1];
-	uint32_t on;    /* bit 1 << event_kind */
-	uint32_t reset; /* events of these kinds with the same `by` start the count anew */
+	uint32_t on; /* bit 1 << event_kind */
+	uint32_t
+		reset; /* events of these kinds take what their own MAC or user added out of the count with the same `by` */
 	unsigned by;
 	enum trigger_count count;
 	uint32_t limit;    /* 1 to TRIGGER_LIMIT_MAX */
@@ -60,7 +61,7 @@ struct trigger {
 	enum tri abroad;   /* asker's country is another than the device's home's */
 	enum tri alone;    /* NO (for by: net): contributors are at least two addresses that no ban of their own holds */
 	enum trigger_mac mac;
-	unsigned proofs;      /* bit 1 << proof; default all, but see trigger.h: proven and unproven are counted apart */
+	unsigned proofs;      /* bit 1 << proof; default all; proven and unproven are counted apart */
 	char (*countries)[2]; /* any of these; none: all */
 	uint32_t ncountries;
 	uint32_t *asns;

@@ -1,1 +1,3 @@
-# rules
+rulesdir = $(datadir)/provctl/rules
+dist_rules_DATA = \
+	rules/triggers.yaml
