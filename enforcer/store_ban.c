@@ -357,28 +357,3 @@ int store_bans(struct store *s, int64_t time, bool past,
 	free(page);
 	return done;
 }
-
-int store_bans_pending(struct store *s, int64_t time, uint32_t max, struct ban *out, uint32_t *n, struct err *err) {
-	static const char sql[] = "SELECT " BAN_COLUMNS " FROM ban b INDEXED BY ban_until WHERE b.kind = 0 AND b.lifted = 0"
-							  " AND b.pending = 1 AND b.until > ? ORDER BY b.start, b.id LIMIT ?";
-	struct query *q = db_query(s->db, sql, err);
-	int step;
-
-	db_bind(q, time);
-	db_bind(q, max);
-	*n = 0;
-	while ((step = db_step(q, err)) == 1)
-		read_ban(q, &out[(*n)++]);
-	db_end(q);
-	return step;
-}
-
-int store_ban_unproven(struct store *s, int64_t time, struct ban *out, struct err *err) {
-	static const char sql[] = "SELECT " BAN_COLUMNS " FROM ban b INDEXED BY ban_unproven WHERE b.kind = 0"
-							  " AND b.lifted = 0 AND b.pending = 0 AND b.proven = 0 AND b.until > ?"
-							  " ORDER BY b.until, b.id LIMIT 1";
-	struct query *q = db_query(s->db, sql, err);
-
-	db_bind(q, time);
-	return one_ban(q, out, err);
-}

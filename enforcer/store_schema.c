@@ -49,7 +49,6 @@ const char *const store_steps[STORE_SCHEMA] = {
 	"CREATE INDEX ban_pending ON ban (start, id) WHERE kind = 0 AND lifted = 0 AND pending = 1;"
 	"CREATE INDEX ban_unproven ON ban (until, id) WHERE kind = 0 AND lifted = 0 AND pending = 0 AND proven = 0;"
 	"CREATE INDEX ban_end ON ban (until);"
-	"CREATE INDEX ban_unproven ON ban (until, id) WHERE kind = 0 AND lifted = 0 AND pending = 0 AND proven = 0;"
 	"CREATE INDEX ban_lifted ON ban (lifted) WHERE lifted <> 0;"
 	"CREATE TABLE counter (slot INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
 

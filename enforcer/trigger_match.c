@@ -68,7 +68,7 @@ static struct prefix net_of(struct addr ip) {
 }
 
 static uint16_t contributor_of(struct addr ip) {
-	return addr_is_v4(ip) ? ip.b[15] : (uint16_t)(ip.b[6] << 8 | ip.b[7]);
+	return (uint16_t)(addr_is_v4(ip) ? ip.b[15] : ip.b[6] << 8 | ip.b[7]);
 }
 
 struct prefix contributor_address(struct prefix net, uint16_t contributor) {
