@@ -21,7 +21,10 @@ libenforcer_a_SOURCES = \
 	enforcer/lock_change.c \
 	enforcer/lock_late.c \
 	enforcer/nft.c enforcer/nft.h \
-	enforcer/publish.h \
+	enforcer/newfile.c enforcer/newfile.h \
+	enforcer/publish.c enforcer/publish.h \
+	enforcer/publish_private.h \
+	enforcer/publish_text.c \
 	enforcer/standing.c \
 	enforcer/store.c enforcer/store.h \
 	enforcer/store_ban.c \
