@@ -209,7 +209,7 @@ static int listing_open(struct listing *l, struct err *err) {
 
 int listing_row(struct command *c, void *listing, const struct json *row, struct err *err) {
 	struct listing *l = listing;
-	struct slice cells[TABLE_COLUMNS_MAX];
+	struct slice cells[TABLE_COLUMNS_MAX] = {{0}};
 	struct buf own[TABLE_COLUMNS_MAX];
 	size_t n = 0;
 	int result = -1;

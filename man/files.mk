@@ -1,1 +1,2 @@
-# man
+dist_man_MANS += man/provctl.yaml.5
+dist_man_MANS += man/provctl.8
