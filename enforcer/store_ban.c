@@ -262,3 +262,98 @@ int store_ban_of(struct store *s, enum ban_kind kind, struct addr ip, int64_t ti
 }
 
 /* Pending bans that ended stand at the head of the index for days: where the last search began to find, the next one starts. */
+int store_bans_pending(struct store *s, int64_t time, uint32_t max, struct ban *out, uint32_t *n, struct err *err) {
+	static const char sql[] = "SELECT " BAN_COLUMNS " FROM ban b INDEXED BY ban_pending WHERE b.kind = 0"
+							  " AND b.lifted = 0 AND b.pending = 1 AND b.start >= ?1 AND b.until > ?2"
+							  " ORDER BY b.start, b.id LIMIT ?3";
+	struct query *q = db_query(s->db, sql, err);
+	uint32_t found = 0;
+	int step;
+
+	db_bind(q, time >= s->waiting.time ? s->waiting.start : INT64_MIN);
+	db_bind(q, time);
+	db_bind(q, max);
+	while ((step = db_step(q, err)) == 1)
+		read_ban(q, &out[found++]);
+	db_end(q);
+	if (step != 0)
+		return -1;
+	if (max > 0) {
+		s->waiting.time = time;
+		s->waiting.start = found > 0 ? out[0].start : INT64_MAX;
+	}
+	*n = found;
+	return 0;
+}
+
+int store_ban_unproven(struct store *s, int64_t time, struct ban *out, struct err *err) {
+	static const char sql[] = "SELECT " BAN_COLUMNS " FROM ban b INDEXED BY ban_unproven WHERE b.kind = 0"
+							  " AND b.lifted = 0 AND b.pending = 0 AND b.proven = 0 AND b.until > ?"
+							  " ORDER BY b.until, b.id LIMIT 1";
+	struct query *q = db_query(s->db, sql, err);
+
+	db_bind(q, time);
+	return one_ban(q, out, err);
+}
+
+int store_ban_level(struct store *s, const char *trigger, struct prefix at, int64_t since, uint32_t *level,
+                    struct err *err) {
+	static const char sql[] = "SELECT count(*) FROM ban WHERE kind = 0 AND base = ? AND bits = ? AND cause = ?"
+							  " AND until >= ? AND lifted = 0";
+	struct query *q = db_query(s->db, sql, err);
+	int step;
+
+	db_bind_prefix(q, at);
+	db_bind_text(q, slice_of(trigger));
+	db_bind(q, since);
+	step = db_step(q, err);
+	if (step == 1)
+		*level = (uint32_t)db_int(q, 0);
+	db_end(q);
+	return step == 1 ? 0 : -1;
+}
+
+/* The next page behind `last` (its id 0: from the start). */
+static int read_page(struct store *s, int64_t time, bool past, const struct ban *last, struct ban *page, unsigned *n,
+                     struct err *err) {
+	static const char live[] = "SELECT " BAN_COLUMNS " FROM ban b INDEXED BY ban_order"
+							   " WHERE (b.base, b.bits, b.id) > (?1, ?2, ?3) AND b.until > ?4 AND b.lifted = 0"
+							   " ORDER BY b.base, b.bits, b.id LIMIT ?5";
+	static const char all[] = "SELECT " BAN_COLUMNS " FROM ban b WHERE b.id < ?1 ORDER BY b.id DESC LIMIT ?2";
+	struct query *q = db_query(s->db, past ? all : live, err);
+	int step;
+
+	if (past) {
+		db_bind(q, last->id == 0 ? INT64_MAX : last->id);
+	} else {
+		db_bind_prefix(q, last->at);
+		db_bind(q, last->id);
+		db_bind(q, time);
+	}
+	db_bind(q, PAGE);
+	*n = 0;
+	while ((step = db_step(q, err)) == 1)
+		read_ban(q, &page[(*n)++]);
+	db_end(q);
+	return step;
+}
+
+int store_bans(struct store *s, int64_t time, bool past,
+               int (*each)(void *context, const struct ban *b, struct err *err), void *context, struct err *err) {
+	struct ban *page = malloc(PAGE * sizeof(*page));
+	struct ban last = {.id = 0};
+	unsigned n = 0;
+	int done = 0;
+
+	if (!page)
+		return err_set(err, ERR_SYSTEM, "out of memory");
+	do {
+		done = read_page(s, time, past, &last, page, &n, err);
+		for (unsigned i = 0; i < n && done == 0; i++)
+			done = each(context, &page[i], err);
+		if (n > 0)
+			last = page[n - 1];
+	} while (done == 0 && n == PAGE);
+	free(page);
+	return done;
+}
