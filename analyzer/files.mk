@@ -5,6 +5,8 @@ libanalyzer_a_SOURCES = \
 	analyzer/format_text.c analyzer/format_time.c \
 	analyzer/pass.h \
 	analyzer/pcre.c analyzer/pcre.h \
-	analyzer/rule.h \
+	analyzer/evidence.c analyzer/explain.c analyzer/geo.c analyzer/geo.h analyzer/phone.c \
+	analyzer/rule.h analyzer/rule_private.h analyzer/rule_event.c analyzer/rule_load.c \
+	analyzer/rule_load_phone.c analyzer/rule_match.c analyzer/samples.c \
 	analyzer/source.h \
 	analyzer/tz.c analyzer/tz.h

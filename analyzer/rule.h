@@ -3,17 +3,20 @@
  * a pattern runs only where a literal that it requires is present in its field.
  *
  * Files: rule_load.c (YAML to rules), rule_match.c (fields to a match), rule_event.c (a match to an event: kind by status, proof,
- * imposter, forwarded address, MAC, poll claim, redaction), phone.c (what agent and path tell of the asker), samples.c (`provctl test`).
+ * imposter, forwarded address, MAC, poll claim), evidence.c (the line without secrets), phone.c (what agent and path tell of the asker),
+ * explain.c (`explain --line`), samples.c (`provctl test`).
  */
 #ifndef PROVCTL_RULE_H
 #define PROVCTL_RULE_H
 
 #include <stdio.h>
 
-#include "analyzer/format.h"
 #include "common/conf.h"
 #include "common/err.h"
 #include "common/event.h"
+
+#include "analyzer/format.h"
+#include "analyzer/geo.h"
 
 struct rules;
 
@@ -23,15 +26,8 @@ int rules_load(struct rules **out, const struct conf *conf, struct conf_faults *
 void rules_free(struct rules **rules);
 const struct field_names *rules_names(const struct rules *rules);
 unsigned rules_count(const struct rules *rules);
-
-/* GeoIP: geo.c, the one wrapper of maxminddb.h. Databases are reread when replaced (geo_refresh looks at most once a second). */
-struct geo;
-int geo_open(struct geo **out, const struct conf *conf, struct err *err);
-void geo_close(struct geo **geo);
-void geo_refresh(struct geo *geo);
-/* NULL geo: leaves both unknown. A broken database gives unknown, and a text in geo_problem ("" for none). */
-void geo_find(struct geo *geo, struct addr ip, char country[2], uint32_t *asn);
-const char *geo_problem(const struct geo *geo);
+/* A source's own format (format_own_new) whose groups are fields that these rules know. Freed by format_own_free, before the rules. */
+int rules_own_format(struct rules *rules, const char *pattern, struct format **out, struct err *err);
 
 enum outcome {
 	OUTCOME_EVENT,

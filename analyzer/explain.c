@@ -1,0 +1,176 @@
+/* `explain --line`: each step that a line takes, as JSON. */
+#include <string.h>
+
+#include "common/js.h"
+#include "common/timefmt.h"
+
+#include "analyzer/rule_private.h"
+
+static const char *tri_text(enum tri t) {
+	return t == TRI_YES ? "yes" : t == TRI_NO ? "no" : "unknown";
+}
+
+static void put_mac(struct buf *out, const char *key, uint64_t mac) {
+	char text[MAC_TEXT];
+
+	mac_print(mac, text);
+	js_put_string(out, key, mac == MAC_NONE ? NULL : text);
+}
+
+static void put_present(struct buf *out, const char *key, struct slice text) {
+	if (text.n > 0)
+		js_put_text(out, key, text);
+}
+
+static void put_event(struct buf *out, const struct event *e) {
+	char ip[ADDR_TEXT];
+
+	js_key(out, "event");
+	js_begin(out, '{');
+	js_put_string(out, "event", event_kind_name(e->kind));
+	js_put_time(out, "time", e->time);
+	addr_print(e->ip, ip);
+	js_put_string(out, "ip", addr_is_none(e->ip) ? NULL : ip);
+	put_mac(out, "mac", e->mac);
+	js_put_string(out, "proof", proof_name(e->proof));
+	js_put_string(out, "imposter", tri_text(e->imposter));
+	if (e->agent_mac_differs)
+		js_put_bool(out, "agent_mac_differs", true);
+	if (e->status)
+		js_put_number(out, "status", e->status);
+	put_present(out, "user", e->user);
+	put_present(out, "realm", e->realm);
+	put_present(out, "account", e->account);
+	put_present(out, "agent", e->agent);
+	put_present(out, "vendor", e->vendor);
+	put_present(out, "model", e->model);
+	put_present(out, "version", e->version);
+	if (e->country[0])
+		js_put_text(out, "country", (struct slice){e->country, 2});
+	if (e->asn)
+		js_put_number(out, "asn", e->asn);
+	js_put_text(out, "rule", e->rule);
+	js_put_text(out, "line", e->line);
+	js_end(out, '}');
+}
+
+static void put_fields(struct line_context *ctx, struct buf *out) {
+	const struct field_names *names = ctx->rules->names;
+
+	js_key(out, "fields");
+	js_begin(out, '{');
+	for (int i = 0; i < field_count(names); i++) {
+		if (i == FIELD_TIME && ctx->fields->has_time)
+			js_put_time(out, "time", ctx->fields->time);
+		else if (i != FIELD_LINE && ctx->fields->at[i].p)
+			js_put_text(out, field_name(names, i), ctx->fields->at[i]);
+	}
+	js_end(out, '}');
+}
+
+/* What agent and path tell, event or not. */
+static void put_phone(struct line_context *ctx, struct buf *out) {
+	struct slice file = ctx->fields->at[FIELD_FILE];
+	/* Asterisk and FreeSWITCH have a field of that name too: their source file's. */
+	bool web = ctx->fields->at[FIELD_PATH].p != NULL;
+	uint64_t mac = web ? mac_in_file(file) : MAC_NONE;
+	struct asker asker;
+
+	if (web && mac == MAC_NONE)
+		mac = mac_in_query(ctx->fields->at[FIELD_QUERY], ctx->fields);
+	phone_tell(ctx->rules, ctx->fields->at[FIELD_AGENT], web ? file : (struct slice){0}, mac, &asker);
+	js_key(out, "phone");
+	if (asker.vendor.n == 0 && asker.mac == MAC_NONE) {
+		buf_text(out, "null");
+		return;
+	}
+	js_begin(out, '{');
+	if (asker.vendor.n > 0)
+		js_put_text(out, "vendor", asker.vendor);
+	else
+		js_put_string(out, "vendor", NULL);
+	if (asker.model.n > 0)
+		js_put_text(out, "model", asker.model);
+	else
+		js_put_string(out, "model", NULL);
+	if (asker.version.n > 0)
+		js_put_text(out, "version", asker.version);
+	else
+		js_put_string(out, "version", NULL);
+	put_mac(out, "mac", asker.mac);
+	js_end(out, '}');
+}
+
+static void put_reach(struct line_context *ctx, const struct rule *rule, enum reach reach, int field, struct buf *out) {
+	const char *name = field_name(ctx->rules->names, field);
+
+	js_begin(out, '{');
+	js_put_text(out, "rule", rule->id);
+	switch (reach) {
+	case REACH_MATCHED:
+		js_put_string(out, "result", "matched");
+		break;
+	case REACH_MESSAGE:
+		js_put_string(out, "result", "message is of another format");
+		break;
+	case REACH_LITERAL:
+		js_put_string(out, "result", "no literal");
+		js_put_string(out, "field", name);
+		break;
+	case REACH_FIELD:
+		js_put_string(out, "result", "no match");
+		js_put_string(out, "field", name);
+		break;
+	case REACH_LIMIT:
+		js_put_string(out, "result", "match limit");
+		js_put_string(out, "field", name);
+		break;
+	}
+	js_end(out, '}');
+}
+
+int rules_explain(struct line_context *ctx, struct slice line, struct buf *out, struct err *err) {
+	bool read = format_split(ctx->format, ctx->rules->names, ctx->time, line, ctx->fields) && ctx->fields->has_time;
+	bool decided = false;
+	bool made = false;
+	struct event e;
+
+	js_begin(out, '{');
+	js_put_string(out, "format", read ? format_name(ctx->format) : NULL);
+	if (!read) {
+		js_put_string(out, "problem", "the line is not of this format, or its time cannot be read");
+		js_key(out, "fields");
+		buf_text(out, "{}");
+		js_key(out, "phone");
+		buf_text(out, "null");
+		js_key(out, "rules");
+		buf_text(out, "[]");
+	} else {
+		struct rule *const *rules;
+		uint32_t n = rules_candidates(ctx, &rules);
+
+		put_fields(ctx, out);
+		put_phone(ctx, out);
+		js_key(out, "rules");
+		js_begin(out, '[');
+		for (uint32_t i = 0; i < n && !decided; i++) {
+			struct line_fields *fields = NULL;
+			int field = -1;
+			enum reach reach = rule_match(ctx, rules[i], &fields, &field);
+
+			put_reach(ctx, rules[i], reach, field, out);
+			decided = reach == REACH_MATCHED || reach == REACH_LIMIT;
+			if (reach == REACH_MATCHED)
+				made = event_make(ctx, rules[i], fields, ctx->fields->at[FIELD_LINE], &e);
+		}
+		js_end(out, ']');
+	}
+	if (made)
+		put_event(out, &e);
+	else {
+		js_key(out, "event");
+		buf_text(out, "null");
+	}
+	js_end(out, '}');
+	return out->failed ? err_set(err, ERR_SYSTEM, "explain: the answer is too long") : 0;
+}

@@ -1,0 +1,111 @@
+/* From fields to the first rule that matches. */
+#include <string.h>
+
+#include "analyzer/rule_private.h"
+
+uint32_t rules_candidates(struct line_context *ctx, struct rule *const **out) {
+	unsigned slot = format_slot(ctx->format);
+
+	memset(ctx->rules->tried, 0, sizeof(ctx->rules->tried));
+	*out = ctx->rules->by[slot];
+	return ctx->rules->nby[slot];
+}
+
+/* The line's fields, or those with its message split by the rule's second format: once per line and format. NULL where that
+ * cannot read it. */
+static struct line_fields *fields_for(struct line_context *ctx, const struct rule *rule) {
+	struct rules *rules = ctx->rules;
+	struct line_fields *second;
+	unsigned slot;
+
+	if (!rule->message || rule->message == ctx->format)
+		return ctx->fields;
+	slot = format_slot(rule->message);
+	second = rules->second[slot];
+	if (rules->tried[slot] == SECOND_UNTRIED) {
+		memcpy(second->at, ctx->fields->at, (size_t)field_count(rules->names) * sizeof(second->at[0]));
+		second->has_time = ctx->fields->has_time;
+		second->time = ctx->fields->time;
+		second->scratch_used = 0;
+		rules->tried[slot] =
+			format_split_message(rule->message, rules->names, ctx->time, second) ? SECOND_READ : SECOND_NOT;
+	}
+	return rules->tried[slot] == SECOND_READ ? second : NULL;
+}
+
+static bool list_holds(const struct condition *c, struct slice value) {
+	uint64_t number;
+
+	for (uint32_t i = 0; i < c->nvalues; i++) {
+		const struct value *v = &c->values[i];
+
+		if (v->range ? slice_number(value, UINT32_MAX, &number) && number >= v->first && number <= v->last
+		             : slice_same(value, v->text))
+			return true;
+	}
+	return false;
+}
+
+enum reach rule_match(struct line_context *ctx, const struct rule *rule, struct line_fields **out, int *field) {
+	struct line_fields *fields = fields_for(ctx, rule);
+	struct slice subjects[CONDITIONS_MAX];
+
+	if (!fields)
+		return REACH_MESSAGE;
+	for (uint32_t i = 0; i < rule->nconditions; i++) {
+		const struct condition *c = &rule->conditions[i];
+		bool no_literal = false;
+
+		*field = c->field;
+		subjects[i] = fields->at[c->field];
+		if (!subjects[i].p)
+			return REACH_FIELD;
+		if (!c->pattern) {
+			if (!list_holds(c, subjects[i]))
+				return REACH_FIELD;
+			continue;
+		}
+		switch (pattern_match(c->pattern, subjects[i], &no_literal)) {
+		case PATTERN_YES:
+			break;
+		case PATTERN_NO:
+			return no_literal ? REACH_LITERAL : REACH_FIELD;
+		case PATTERN_LIMIT:
+			return REACH_LIMIT;
+		}
+	}
+	for (uint32_t i = 0; i < rule->nconditions; i++) {
+		const struct condition *c = &rule->conditions[i];
+
+		for (uint32_t g = 0; c->pattern && g < pattern_groups(c->pattern); g++) {
+			struct slice value = pattern_group(c->pattern, g, subjects[i]);
+
+			if (value.p)
+				fields->at[c->groups[g]] = value;
+		}
+	}
+	for (uint32_t i = 0; i < rule->nsets; i++)
+		fields->at[rule->sets[i].field] = rule->sets[i].text;
+	*out = fields;
+	return REACH_MATCHED;
+}
+
+enum outcome rules_event(struct line_context *ctx, struct slice line, struct event *e) {
+	struct rule *const *rules;
+	uint32_t n;
+
+	if (!format_split(ctx->format, ctx->rules->names, ctx->time, line, ctx->fields) || !ctx->fields->has_time)
+		return OUTCOME_UNREADABLE;
+	n = rules_candidates(ctx, &rules);
+	for (uint32_t i = 0; i < n; i++) {
+		struct line_fields *fields;
+		int field;
+		enum reach reach = rule_match(ctx, rules[i], &fields, &field);
+
+		if (reach == REACH_LIMIT)
+			return OUTCOME_LIMIT;
+		if (reach == REACH_MATCHED)
+			return event_make(ctx, rules[i], fields, ctx->fields->at[FIELD_LINE], e) ? OUTCOME_EVENT : OUTCOME_NONE;
+	}
+	return OUTCOME_NONE;
+}

@@ -1,0 +1,159 @@
+/* rule_private: the compiled form of rules and phones, shared by the phases that build it (rule_load.c, rule_load_phone.c) and run it (rule_match.c,
+ * rule_event.c, phone.c, samples.c, explain.c).
+ *
+ * All text borrows the YAML documents, which the struct rules keeps. A rule's conditions stand in the order in which they are tried:
+ * lists before patterns. Groups of patterns become fields only when every condition holds, so that a rule that
+ * fails half-way leaves nothing behind. */
+#ifndef PROVCTL_RULE_PRIVATE_H
+#define PROVCTL_RULE_PRIVATE_H
+
+#include "common/yamldoc.h"
+
+#include "analyzer/pcre.h"
+#include "analyzer/rule.h"
+
+#define RULES_MAX      2048
+#define PHONES_MAX     512
+#define IMPOSTERS_MAX  256
+#define RULE_FILES_MAX 512
+#define CONDITIONS_MAX 16
+#define SETS_MAX       16
+#define PROOFS_MAX     16
+#define FORMAT_KINDS   8 /* slots: the formats of format_names(), then "own" */
+
+struct condition {
+	int field;
+	struct pattern *pattern; /* or NULL: a list */
+	int *groups;             /* field of each of its groups */
+	uint32_t nvalues;
+	struct value {
+		struct slice text;
+		bool range; /* of numbers, first to last */
+		uint64_t first, last;
+	} * values;
+};
+
+enum rule_act { RULE_NOTHING, RULE_PROVISION, RULE_KIND };
+
+struct rule {
+	struct slice id;
+	const struct yamldoc_node *node;
+	unsigned formats;             /* bit 1 << slot */
+	unsigned first_format;        /* slot of the one named first: what its samples are, unless they say */
+	const struct format *message; /* second format, or NULL */
+	uint32_t nconditions;
+	struct condition *conditions;
+	enum rule_act act;
+	enum event_kind kind; /* RULE_KIND */
+	struct {
+		bool given;
+		int field; /* -1: `always` */
+		enum proof always;
+		uint32_t n;
+		struct {
+			struct slice text;
+			enum proof proof;
+		} by[PROOFS_MAX];
+	} proof;
+	int once; /* field, -1 none */
+	uint32_t nsets;
+	struct {
+		int field;
+		struct slice text;
+	} sets[SETS_MAX];
+	bool phone; /* where neither path nor query names a device, the agent may */
+	const struct yamldoc_node *samples;
+};
+
+struct phone {
+	struct slice vendor, maker; /* vendors of one maker do not contradict each other */
+	const struct yamldoc_node *node;
+	uint32_t nagents, npaths, nouis;
+	struct pattern **agents;
+	struct pattern **paths;
+	uint32_t *ouis; /* 24 bits */
+	const struct yamldoc_node *samples;
+};
+
+struct imposter {
+	struct pattern *pattern;
+	const struct yamldoc_node *node;
+	const struct yamldoc_node *samples;
+};
+
+struct rules {
+	struct field_names *names;
+	uint32_t ndocs;
+	struct yamldoc *docs[RULE_FILES_MAX];
+	uint32_t nrules;
+	struct rule *rules[RULES_MAX];
+	uint32_t nphones;
+	struct phone phones[PHONES_MAX];
+	uint32_t nimposters;
+	struct imposter imposters[IMPOSTERS_MAX];
+	/* By format, in order. */
+	uint32_t nby[FORMAT_KINDS];
+	struct rule **by[FORMAT_KINDS];
+	/* urls.secret and urls.account of the configuration. */
+	uint32_t nsecret;
+	struct pattern **secret;
+	struct pattern *account;
+	/* A line's fields with those of its message by a second format. */
+	struct line_fields *second[FORMAT_KINDS];
+	enum second { SECOND_UNTRIED, SECOND_READ, SECOND_NOT } tried[FORMAT_KINDS];
+};
+
+/* "own" for a format of the operator's own. */
+unsigned format_slot(const struct format *f);
+
+/* ---- loading ---- */
+struct loading {
+	struct rules *rules;
+	struct conf_faults *faults;
+	struct err first;
+	unsigned count;
+};
+void loading_fault(struct loading *l, const struct err *err);
+int rule_read(struct rules *rules, const struct yamldoc_node *node, struct rule **out, struct err *err);
+void rule_free(struct rule **rule);
+int phone_read(struct rules *rules, const struct yamldoc_node *node, struct err *err);
+int imposter_read(struct rules *rules, const struct yamldoc_node *node, struct err *err);
+void phones_free(struct rules *rules);
+/* A scalar as a pattern. */
+int pattern_read(const struct yamldoc_node *node, struct pattern **out, struct err *err);
+/* The member `samples`: a list that is not empty; NULL with the fault otherwise. */
+const struct yamldoc_node *samples_read(const struct yamldoc_node *owner, struct err *err);
+
+/* ---- matching ---- */
+enum reach {
+	REACH_MATCHED,
+	REACH_MESSAGE, /* the second format does not read the message */
+	REACH_LITERAL, /* `field` lacks what the pattern requires */
+	REACH_FIELD,   /* `field` does not match */
+	REACH_LIMIT    /* the pattern for `field` hit its match limit */
+};
+/* On REACH_MATCHED *fields are the line's, with groups and constants of the rule set. */
+enum reach rule_match(struct line_context *ctx, const struct rule *rule, struct line_fields **fields, int *field);
+/* The rules of the line's format. Resets what is kept of the line before. */
+uint32_t rules_candidates(struct line_context *ctx, struct rule *const **out);
+
+/* ---- a match to an event ---- */
+struct asker { /* what agent and path tell */
+	struct slice vendor, model, version;
+	uint64_t mac; /* of the path if it names one, else of the agent */
+	uint64_t agent_mac;
+	bool known; /* the agent is a phone's */
+	enum tri imposter;
+};
+void phone_tell(const struct rules *rules, struct slice agent, struct slice file, uint64_t path_mac, struct asker *out);
+/* The MAC of a file name or query: a maximal run of exactly 12 hex digits, or one of the spellings of mac.h. MAC_NONE for none. */
+uint64_t mac_in_file(struct slice file);
+/* Of `mac=`, in any case and percent-encoded or not; scratch memory of fields is used. */
+uint64_t mac_in_query(struct slice query, struct line_fields *fields);
+/* False: the match makes no event. */
+bool event_make(struct line_context *ctx, const struct rule *rule, struct line_fields *fields, struct slice line,
+                struct event *e);
+/* evidence.c: the line with secrets blanked, escaped and cut. folder: a secret folder in it, or empty. */
+struct slice evidence_make(struct line_context *ctx, struct slice line, struct slice folder);
+
+#endif
