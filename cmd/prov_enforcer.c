@@ -53,12 +53,16 @@ static void report(void *context, const char *text) {
 }
 
 int main(int argc, char **argv) {
-	enum { ONCE = 256, DRY_RUN, CONTROL_FD, EVENTS_FD, HELP, VERSION };
+	enum { OPT_ONCE = 256, OPT_DRY_RUN, OPT_CONTROL_FD, OPT_EVENTS_FD, OPT_HELP, OPT_VERSION };
 	static const struct option rows[] = {
-		{"config", required_argument, NULL, 'c'},          {"once", no_argument, NULL, ONCE},
-		{"dry-run", no_argument, NULL, DRY_RUN},           {"control-fd", required_argument, NULL, CONTROL_FD},
-		{"events-fd", required_argument, NULL, EVENTS_FD}, {"help", no_argument, NULL, HELP},
-		{"version", no_argument, NULL, VERSION},           {0},
+		{"config", required_argument, NULL, 'c'},
+		{"once", no_argument, NULL, OPT_ONCE},
+		{"dry-run", no_argument, NULL, OPT_DRY_RUN},
+		{"control-fd", required_argument, NULL, OPT_CONTROL_FD},
+		{"events-fd", required_argument, NULL, OPT_EVENTS_FD},
+		{"help", no_argument, NULL, OPT_HELP},
+		{"version", no_argument, NULL, OPT_VERSION},
+		{0},
 	};
 	struct enforcer_options options = {.control_fd = -1, .events_fd = -1, .say = say};
 	bool check = false, busy = false, said = false;
@@ -76,23 +80,23 @@ int main(int argc, char **argv) {
 		case 'n':
 			check = true;
 			break;
-		case ONCE:
+		case OPT_ONCE:
 			options.once = true;
 			break;
-		case DRY_RUN:
+		case OPT_DRY_RUN:
 			options.dry_run = true;
 			break;
-		case CONTROL_FD:
+		case OPT_CONTROL_FD:
 			if (!descriptor(optarg, &options.control_fd))
 				return ERR_INPUT;
 			break;
-		case EVENTS_FD:
+		case OPT_EVENTS_FD:
 			if (!descriptor(optarg, &options.events_fd))
 				return ERR_INPUT;
 			break;
-		case HELP:
+		case OPT_HELP:
 			return usage(stdout, 0);
-		case VERSION:
+		case OPT_VERSION:
 			(void)printf("prov-enforcer %s\n", PACKAGE_VERSION);
 			return 0;
 		default:

@@ -51,7 +51,7 @@ bool link_greeted(const struct link *l) {
 void link_refuse(struct link *l, const char *why) {
 	size_t begin = frame_begin(&l->s.out, LINK_REFUSED);
 
-	put_text(&l->s.out, slice_of(why));
+	buf_text(&l->s.out, why);
 	frame_end(&l->s.out, begin);
 }
 

@@ -62,7 +62,9 @@ static int put_record(void *context, const struct record *record, struct err *er
 	b = control_row(f->r);
 	js_begin(b, '{');
 	js_key(b, "record");
+	js_begin(b, '{');
 	row_record(b, record);
+	js_end(b, '}');
 	js_end(b, '}');
 	control_row_end(f->r);
 	return verb_page(f->r, err);

@@ -55,3 +55,6 @@ tests_unit_test_option_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_table
 tests_unit_test_table_SOURCES = tests/unit/test_table.c cmd/table.c
 tests_unit_test_table_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_link
+tests_unit_test_link_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
