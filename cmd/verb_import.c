@@ -369,6 +369,7 @@ static int chunk_send(struct command *c, const struct inventory *inv, size_t *i,
 	js_end(&b, ']');
 	if (options_given(&c->options, "prune"))
 		put_range(&b, first, *i < inv->n ? inv->rows[*i - 1].mac : HIGHEST_MAC);
+	js_put_bool(&b, "more", *i < inv->n);
 	exit = command_ask(c, &b, sums_add, sums, err);
 	return exit > 0 ? err_set(err, (enum err_class)exit, "import: refused") : exit;
 }

@@ -48,7 +48,7 @@ void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(pr
 /* Drops the first n bytes. */
 void buf_consume(struct buf *b, size_t n);
 
-/* Appends s for a person's terminal or a log: bytes below 0x20, 0x7f and those that are not valid UTF-8 become
+/* Appends s for a person's terminal or a log: control characters (of C1 too) and bytes that are not valid UTF-8 become
  * \xNN, a backslash becomes \\. At most max bytes of s are taken; a cut is marked by "...". */
 void buf_escaped(struct buf *b, struct slice s, size_t max);
 

@@ -177,6 +177,8 @@ static int list_folder(struct file_list *list, const struct conf *conf, const ch
 	struct dirent *entry;
 	int rc = -1;
 
+	if (!dir && errno == ENOTDIR && depth == 0)
+		return list_add(list, folder, err); /* a single file, as `provctl test FILE` gives */
 	if (!dir)
 		return folder_fault(err, conf, folder);
 	while ((entry = readdir(dir))) {
@@ -234,7 +236,7 @@ int conf_rule_files(const struct conf *conf, int (*each)(void *context, const ch
 
 /* The triggers of one rule file; its `rules` are the analyzer's. All faults are told, so this never stops. */
 static int read_rule_file(void *context, const char *path, struct err *err) {
-	static const char *const keys[] = {"rules", "triggers", NULL};
+	static const char *const keys[] = {"rules", "triggers", "phones", "imposters", NULL};
 	struct conf_reader *r = context;
 	struct yamldoc *doc;
 	struct err why;

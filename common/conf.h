@@ -170,7 +170,7 @@ void conf_free(struct conf **conf);
 void conf_print(const struct conf *conf, FILE *out);
 
 /* The rule files of the folders in the order in which they are read: folders in order, names sorted (bytes) within; *.yaml only,
- * subfolders included. Calls each(context, path); stops at the first non-zero and returns it. A missing folder is an error unless it
+ * subfolders included; a file in the place of a folder is taken as it is. Calls each(context, path); stops at the first non-zero and returns it. A missing folder is an error unless it
  * is the default one. */
 int conf_rule_files(const struct conf *conf, int (*each)(void *context, const char *path, struct err *err),
                     void *context, struct err *err);

@@ -67,7 +67,7 @@ static int import_row(struct import *im, const struct json *args, uint64_t *mac,
 	if (js_get(args, "custom"))
 		row.custom = js_true(args, "custom") ? TRI_YES : TRI_NO;
 	if (judge_inventory(im->r->judge, &im->order, &row, im->adopt, true, &change, &stale, err) < 0)
-		return -1;
+		return err_prefix(err, "%s", js_text(args, "mac"));
 	im->added += change == INVENTORY_ADDED;
 	im->changed += change == INVENTORY_CHANGED;
 	im->same += change == INVENTORY_SAME;
@@ -128,7 +128,7 @@ out:
 }
 
 /* rows: objects of mac, account, created (seconds), home (array), custom, users (array of user, realm); MACs ascending. users: whether the
- * users are to be replaced. adopt. prune: {first, last}: devices between these MACs that no row names are removed, but for learned ones. */
+ * users are to be replaced. adopt. more. prune: {first, last}: devices between these MACs that no row names are removed, but for learned ones. */
 int verb_import(struct request *r, struct err *err) {
 	struct import im = {.r = r, .order = control_order(r)};
 	const struct json *rows = js_get(r->args, "rows");

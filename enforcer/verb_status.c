@@ -52,7 +52,7 @@ struct status {
 	int64_t bans, pending, leaks;
 	unsigned nproblems;
 	bool paused, locks;
-	int64_t pause_until;
+	int64_t pause_until, record_bytes;
 };
 
 static void problem(struct status *s, const char *about, int64_t since, const char *text) {
@@ -134,7 +134,8 @@ static int status_gather(struct status *s, struct err *err) {
 	char text[256];
 
 	if (judge_paused(r->judge, r->now, &s->paused, &s->locks, err) < 0 ||
-	    store_number(r->store, "pause.until", &s->pause_until, err) < 0)
+	    store_number(r->store, "pause.until", &s->pause_until, err) < 0 ||
+	    store_number(r->store, "record.bytes", &s->record_bytes, err) < 0)
 		return -1;
 	if (s->paused) {
 		char until[TIME_TEXT];
@@ -190,6 +191,8 @@ static void status_row(struct status *s) {
 	js_put_number(b, "bans", s->bans);
 	js_put_number(b, "pending", s->pending);
 	js_put_number(b, "leaks", s->leaks);
+	js_put_number(b, "record_bytes", s->record_bytes);
+	js_put_number(b, "record_max", r->conf->record.max);
 	js_key(b, "sources");
 	buf_add(b, s->sources.p, s->sources.n);
 	js_key(b, "sums");
