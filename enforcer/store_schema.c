@@ -10,11 +10,10 @@ const char *const store_steps[STORE_SCHEMA] = {
 	"CREATE TABLE part (id INTEGER PRIMARY KEY, marked INTEGER NOT NULL, changed INTEGER NOT NULL);"
 
 	"CREATE TABLE device (mac INTEGER PRIMARY KEY, account TEXT NOT NULL, removed INTEGER NOT NULL,"
-	" published INTEGER NOT NULL, seen INTEGER NOT NULL, due INTEGER NOT NULL, data BLOB NOT NULL);"
+	" published INTEGER NOT NULL, seen INTEGER NOT NULL, data BLOB NOT NULL);"
 	"CREATE INDEX device_account ON device (account);"
 	"CREATE INDEX device_shard ON device (mac & 255);"
 	"CREATE INDEX device_removed ON device (removed) WHERE removed <> 0;"
-	"CREATE INDEX device_due ON device (due) WHERE due <> 0;"
 	"CREATE INDEX device_unpublished ON device (mac & 255) WHERE published = 0;"
 	"CREATE TABLE home (base BLOB NOT NULL, bits INTEGER NOT NULL, mac INTEGER NOT NULL, given INTEGER NOT NULL,"
 	" backed INTEGER NOT NULL, added INTEGER NOT NULL, used INTEGER NOT NULL, PRIMARY KEY (base, bits, mac)) WITHOUT "
