@@ -169,8 +169,7 @@ void buf_escaped(struct buf *b, struct slice s, size_t max) {
 	for (size_t i = 0; i < n;) {
 		size_t length = utf8_length(p + i, n - i);
 
-		/* U+0080 to U+009F steer terminals too. */
-		if (length == 0 || p[i] < 0x20 || p[i] == 0x7f || (p[i] == 0xc2 && p[i + 1] < 0xa0)) {
+		if (length == 0 || p[i] < 0x20 || p[i] == 0x7f) {
 			buf_printf(b, "\\x%02x", p[i]);
 			i++;
 		} else if (p[i] == '\\') {
