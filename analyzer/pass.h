@@ -1,16 +1,22 @@
-/* pass: reads all sources once (or follows them), merges their events and sends them to the enforcer.
+/* pass: reads what the sources have new, merges their events and sends them to the enforcer.
  *
  * Events of several logs are merged by (highest time seen so far in the log, order of the configuration, offset). Batches go over
- * the link of event.h; at most two are unanswered. After LINK_STALE everything is opened anew from the cursors that come with it.
+ * the link of event.h; at most two are unanswered. After LINK_STALE everything is opened anew from the cursors that come with it; what was
+ * read of standard input is kept and sent again.
+ *
+ * A batch's cursors stand in front of the first line whose event it does not hold, so that whatever is killed when, and however the events
+ * are cut into batches, every line is read exactly once and in the same order.
  */
 #ifndef PROVCTL_PASS_H
 #define PROVCTL_PASS_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 #include "analyzer/rule.h"
 #include "analyzer/source.h"
 
+/* Of what was committed. */
 struct pass_sums {
 	uint64_t logs, lines, bytes, events, unreadable, skipped, lost, stale;
 };
@@ -23,14 +29,19 @@ struct pass {
 	uint32_t nsources;
 	int link;            /* socket to the enforcer */
 	bool standard_input; /* one of the sources is "-" */
+	struct slice peeked; /* of standard input, read already */
+	int64_t year_at;     /* anchor of stamps without a year in standard input, TIME_NONE: now */
 	/* Called about every 100 ms and at the end: for a progress line. May be NULL. */
 	void (*progress)(void *context, const struct pass_sums *sums, uint64_t left);
+	/* A source's problem, which is sent to the enforcer too. May be NULL. */
+	void (*notice)(void *context, struct slice name, struct slice problem);
 	void *context;
-	struct pass_sums sums; /* out */
-	uint32_t batch_max;    /* events of one batch; 0: LINK_EVENTS_MAX. Tests make it small */
+	const volatile sig_atomic_t *stop; /* not 0: ends after the batch at hand. May be NULL */
+	struct pass_sums sums;             /* out */
+	uint32_t batch_max;                /* events of one batch; 0: LINK_EVENTS_MAX. Tests make it small */
 };
 
-/* 0: all read and committed. -1: the link broke or the enforcer refused; what was committed stays. */
+/* 0: all read and committed, or stopped. -1: the link broke or the enforcer refused; what was committed stays. */
 int pass_run(struct pass *p, struct err *err);
 
 #endif

@@ -1,8 +1,19 @@
 /* source: the bytes of one log, by line, from where the enforcer's cursor says; and the finding of logs: globs, rotation, what a log is
  * known by. Knows nothing of formats. zlib is wrapped in gz.c.
  *
- * A line is handed out without its line break. The last line of a file that has no line break waits: it is not handed out until it is
- * whole, but for a rotated or compressed log, whose last line is as whole as it will ever be.
+ * A line is handed out without its line feed; a carriage return before it is left to the format. The last line of a file that has no line
+ * feed waits: it is not handed out until it is whole, but for a rotated log whose successor is there, a .gz that is not cut short, and standard
+ * input, whose last line is as whole as it will ever be. Of a file that grows meanwhile, a pass reads what was there when it was opened.
+ *
+ * Which log is which is told by content (see CURSOR_HEAD). With the log's beginning known:
+ *   the bytes before the cursor are the same   it is that log, whatever its name and inode: read on behind the cursor
+ *   it is shorter than the cursor              an earlier copy of that log. Beside the log itself: not read. In its place (a restored backup): what
+ *                                              it holds was counted; what will be written behind that is read, as a log of its own
+ *   the bytes before the cursor differ         a restored backup that was written on: read behind the cursor's place. What was written before
+ *                                              that place cannot be told from what was counted: no line is counted twice
+ *   neither (another beginning)                another log, read from its start
+ * The last two rows but one need SOURCE_SURE bytes of common beginning; shorter ones (a banner) make another log. A log whose beginning
+ * to end is the beginning of another is a copy: the longer one is read.
  */
 #ifndef PROVCTL_SOURCE_H
 #define PROVCTL_SOURCE_H
@@ -19,10 +30,15 @@
 
 struct source; /* one log being read */
 
-/* The logs to be read in this pass: expands globs, looks for rotated predecessors of logs whose cursor has a rest to be read (name.1, name-DATE,
- * name.1.gz ...), matches what is found with the cursors by content. Problems (no permission, a folder, a FIFO, one log reached
- * by two sources) go to notice(); they never end the pass. Sources come in the order of the configuration, rotated ones before
- * their successors. */
+#define SOURCE_SURE 256 /* bytes of common beginning by which two logs are one log's, even where the rest differs */
+
+/* The logs to be read in this pass: expands globs, looks for rotated predecessors of logs whose cursor is at none of the files found (name.1,
+ * name-DATE, name.1.gz, stem-DATE.ext), matches what is found with the cursors. A source of path "-" is left out: see source_input_new. A rotated
+ * file that no cursor knows is an old archive and not read, but where it stands between a known one and the present log.
+ *
+ * Problems (no permission, a folder, a FIFO, one log reached by two sources) never end the pass: notice() is called once for each source with the
+ * path as name and the problem, or with an empty text where there is none. Sources come in the order of the configuration, rotated ones
+ * before their successors. sources and cursors, with their texts, must outlive the set. */
 struct source_set;
 struct source_notice {
 	void (*say)(void *context, struct slice name, struct slice problem);
@@ -35,11 +51,24 @@ void source_set_close(struct source_set **set);
 uint32_t source_set_count(const struct source_set *set);
 struct source *source_set_at(struct source_set *set, uint32_t i);
 
+/* Standard input, from the bytes of it that were read already (borrowed) on. Of no set; ends when the input does, or a signal comes. */
+int source_input_new(struct source **out, uint32_t conf, struct slice peeked, struct err *err);
+void source_free(struct source **s);
+
+/* The first bytes of a log's content, decompressed; *n in: room, out: how many. -1: it cannot be opened, with a class that
+ * tells whose fault it is: ERR_INPUT (missing, a folder, a FIFO ...), ERR_SYSTEM (no permission ...). */
+int source_read_start(const char *path, char *to, size_t *n, struct err *err);
+
 /* 1: a line; 0: nothing more for now; -1: cannot be read any further (err; reported, others go on). *offset is that of the line's first byte.
- * The line borrows the source's buffer until the next call. */
+ * The line borrows a buffer until the next call for any source of the set: long unused ones are closed. */
 int source_line(struct source *s, struct slice *line, uint64_t *offset, struct err *err);
-/* The cursor behind the last line handed out: what a batch commits. Texts borrow the source. */
-void source_cursor(const struct source *s, struct cursor *out);
+/* The cursor as it was when reading began; id 0 of a log that is new (its offset is where it is read from). */
+void source_start(const struct source *s, struct cursor *out);
+/* Sets what tells the place in *io: offset, head, tail, hints, texts (borrow the source) and size; sums and high_time are the caller's. Of
+ * the place behind the last line handed out, or in front of it (only until the next source_line). */
+void source_place(const struct source *s, bool in_front, struct cursor *io);
+/* Its cursor is to be committed though no line may come: bytes are lost, or a restored backup was found. */
+bool source_moved(const struct source *s);
 uint32_t source_conf(const struct source *s);     /* index into the configured sources */
 int64_t source_file_time(const struct source *s); /* anchor of years */
 uint64_t source_left(const struct source *s);     /* bytes yet to be read, as far as known: for progress */

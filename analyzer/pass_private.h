@@ -1,0 +1,115 @@
+/* What the phases of a pass share. pass.c merges; pass_feed.c turns the lines of one log into one event at a time; pass_batch.c packs events and
+ * cursors into batches, sends them and hears what became of them.
+ */
+#ifndef PROVCTL_PASS_PRIVATE_H
+#define PROVCTL_PASS_PRIVATE_H
+
+#include "analyzer/pass.h"
+#include "analyzer/uplink.h"
+
+#define PENDING_MAX 8192 /* one encoded event */
+
+/* What logs of equal format, zone and account share: a line_context is too large to have one for each of a thousand logs. */
+struct setting {
+	const struct conf_source *conf; /* the first that has it */
+	struct line_context context;
+	struct format *own;
+	struct time_context *time; /* the context's own; each log lends it another */
+};
+
+enum feed_state { FEED_READING, FEED_PENDING, FEED_DONE };
+
+/* One log of the merge. */
+struct feed {
+	struct source *source;
+	struct setting *setting;
+	struct time_context *time;
+	uint32_t order; /* ties of the merge */
+	enum feed_state state;
+	struct buf pending; /* its next event, encoded */
+	int64_t key;        /* of the pending event: highest time so far, its own included */
+	uint64_t offset;    /* of the pending event */
+	int64_t high;       /* highest time so far */
+	struct cursor read; /* sums of all that was read */
+	struct cursor mark; /* cursor in front of the pending event's line */
+	struct cursor sent; /* as it was sent last */
+	uint64_t from;      /* what the next batch builds on */
+	uint32_t id;
+	uint32_t slot; /* in the batch at hand, or SLOT_NONE */
+	bool touched;  /* read since it was sent last */
+	bool sampled;  /* `sample` is newer than what was sent */
+	bool input;
+	struct buf sample;
+	/* Standard input alone, for it cannot be read twice: what was committed, and events to be sent again. */
+	struct cursor acked;
+	int64_t acked_high;
+	struct buf again;
+	size_t again_taken;
+};
+
+#define SLOT_NONE UINT32_MAX
+
+struct batch {
+	uint64_t seq;
+	struct buf events;
+	uint32_t nevents;
+	uint32_t *slots; /* feeds, by index */
+	uint32_t nslots;
+	size_t size; /* of the cursors, at most */
+	struct pass_sums sums;
+	bool has_input;
+	uint32_t input_slot;
+	struct cursor input; /* of standard input, behind this batch */
+};
+
+#define BATCHES 3 /* two unanswered, one at hand */
+
+struct run {
+	struct pass *p;
+	struct uplink up;
+	struct setting *settings;
+	uint32_t nsettings;
+	uint32_t *setting_of; /* by source */
+	struct source_set *set;
+	struct source *input;
+	struct feed *feeds;
+	uint32_t nfeeds;
+	struct feed input_feed; /* kept across LINK_STALE */
+	bool input_known;
+	uint32_t *heap;
+	uint32_t nheap;
+	struct batch batches[BATCHES]; /* a ring */
+	uint32_t first, unanswered;
+	struct buf frame;
+	uint64_t seq;
+	uint32_t next_id;
+	int64_t flushed, shown; /* milliseconds */
+};
+
+/* What a step ends with: 0 well; RUN_STALE: everything must be opened anew; -1 failed. */
+#define RUN_STALE 1
+
+/* pass_feed.c */
+int feed_init(struct feed *f, struct run *r, struct source *source, uint32_t order, struct err *err);
+void feed_release(struct feed *f);
+/* Reads on, some lines at most: a log without events must not hold up what is due. */
+void feed_read(struct run *r, struct feed *f);
+/* Where the log stands: in front of the pending event, or behind all that was read. */
+void feed_cursor(const struct feed *f, struct cursor *out);
+void run_notice(struct run *r, struct slice name, struct slice problem);
+
+/* pass_batch.c */
+int batches_init(struct run *r, struct err *err);
+void batches_release(struct run *r);
+struct batch *batch_at_hand(struct run *r);
+/* For the feeds of this session. */
+int batch_reset(struct run *r, struct err *err);
+int batch_add(struct run *r, struct feed *f, struct err *err);
+/* Sends what is at hand, and cursors that moved. */
+int batch_flush(struct run *r, struct err *err);
+/* Waits until all is answered. */
+int batch_settle(struct run *r, struct err *err);
+/* After LINK_STALE: what standard input said in batches that were not taken is to be said again. */
+void batch_recall(struct run *r, struct feed *input);
+
+#endif

@@ -1,0 +1,375 @@
+/* prov-analyzer: log lines in, events out to the enforcer. Started by `provctl analyze`; unprivileged; keeps nothing.
+ *
+ *     prov-analyzer [-c FILE] [-n] [--link-fd N] [--report-fd N] [--format F] [--year-at TIME] [--timezone Z] [FILE...]
+ *
+ * Without --link-fd it connects to the enforcer's events.sock. FILEs replace the configured sources; "-" is standard input. -n only
+ * reads configuration and rules. To --report-fd go JSON objects, one a line: {"progress": {...}} while it runs, and
+ * {"summary": {...}} at its end. SIGTERM and SIGINT end it after the batch at hand. Exit status as provctl's.
+ */
+#include <errno.h>
+#include <fnmatch.h>
+#include <getopt.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "common/conf.h"
+#include "common/js.h"
+#include "common/timefmt.h"
+
+#include "analyzer/guess.h"
+#include "analyzer/pass.h"
+
+#define SNIFF_MAX 65536
+
+struct options {
+	const char *conf_file;
+	bool only_check;
+	int link, report;
+	const char *format, *timezone;
+	int64_t year_at;
+	char **files;
+	int nfiles;
+};
+
+static volatile sig_atomic_t stop;
+
+static void on_signal(int number) {
+	(void)number;
+	stop = 1;
+}
+
+static int usage(FILE *out, int exit) {
+	(void)fputs("usage: prov-analyzer [-c FILE] [-n] [--link-fd N] [--report-fd N] [--format F]\n"
+	            "                     [--year-at TIME] [--timezone ZONE] [FILE...]\n"
+	            "example: prov-analyzer --format combined /var/log/nginx/access.log.1\n",
+	            out);
+	return exit;
+}
+
+static int fail(const struct err *err) {
+	(void)fprintf(stderr, "provctl: %s\n", err->text);
+	return (int)err->class;
+}
+
+static bool parse_descriptor(const char *text, int *out) {
+	uint64_t number;
+
+	if (!slice_number(slice_of(text), INT_MAX, &number))
+		return false;
+	*out = (int)number;
+	return true;
+}
+
+/* False: bad usage. */
+static bool parse_options(struct options *o, int argc, char **argv, bool *help) {
+	enum { LINK_FD = 256, REPORT_FD, FORMAT, YEAR_AT, TIMEZONE, HELP };
+	static const struct option known[] = {
+		{"link-fd", required_argument, NULL, LINK_FD},
+		{"report-fd", required_argument, NULL, REPORT_FD},
+		{"format", required_argument, NULL, FORMAT},
+		{"year-at", required_argument, NULL, YEAR_AT},
+		{"timezone", required_argument, NULL, TIMEZONE},
+		{"help", no_argument, NULL, HELP},
+		{0},
+	};
+	int option;
+
+	*o = (struct options){.link = -1, .report = -1};
+	while ((option = getopt_long(argc, argv, "c:n", known, NULL)) != -1) {
+		bool sound = true;
+
+		switch (option) {
+		case 'c':
+			o->conf_file = optarg;
+			break;
+		case 'n':
+			o->only_check = true;
+			break;
+		case LINK_FD:
+			sound = parse_descriptor(optarg, &o->link);
+			break;
+		case REPORT_FD:
+			sound = parse_descriptor(optarg, &o->report);
+			break;
+		case FORMAT:
+			o->format = optarg;
+			break;
+		case YEAR_AT:
+			sound = time_parse(slice_of(optarg), &o->year_at);
+			break;
+		case TIMEZONE:
+			o->timezone = optarg;
+			break;
+		case HELP:
+			*help = true;
+			break;
+		default:
+			return false;
+		}
+		if (!sound) {
+			(void)fprintf(stderr, "provctl: %s: not understood\n", optarg);
+			return false;
+		}
+	}
+	o->files = argv + optind;
+	o->nfiles = argc - optind;
+	return true;
+}
+
+/* ---- FILEs as sources ---- */
+
+struct file_sources {
+	struct conf_source *at;
+	uint32_t n;
+	bool standard_input;
+	char *peeked;
+	size_t npeeked;
+};
+
+static void file_sources_release(struct file_sources *f) {
+	for (uint32_t i = 0; i < f->n; i++)
+		free(f->at[i].path);
+	free(f->at);
+	free(f->peeked);
+}
+
+/* Enough of standard input to tell its format. */
+static int peek_input(struct file_sources *f, struct err *err) {
+	unsigned lines = 0;
+
+	f->peeked = malloc(SNIFF_MAX);
+	if (!f->peeked)
+		return err_set(err, ERR_SYSTEM, "out of memory");
+	while (f->npeeked < SNIFF_MAX && lines < GUESS_LINES && !stop) {
+		ssize_t n = read(STDIN_FILENO, f->peeked + f->npeeked, SNIFF_MAX - f->npeeked);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_errno(err, "standard input");
+		if (n == 0)
+			break;
+		for (ssize_t i = 0; i < n; i++)
+			lines += f->peeked[f->npeeked + (size_t)i] == '\n';
+		f->npeeked += (size_t)n;
+	}
+	return 0;
+}
+
+static char *absolute(const char *path) {
+	char folder[PATH_MAX];
+	char *out;
+
+	if (path[0] == '/' || strcmp(path, "-") == 0)
+		return strdup(path);
+	if (!getcwd(folder, sizeof(folder)) || asprintf(&out, "%s/%s", folder, path) < 0)
+		return NULL;
+	return out;
+}
+
+static int file_source(struct file_sources *f, const struct options *o, const struct conf *conf,
+                       const struct rules *rules, const char *file, struct err *err) {
+	struct conf_source *source = &f->at[f->n];
+	bool input = strcmp(file, "-") == 0;
+	char *path = absolute(file);
+	char *start = NULL;
+	size_t n = SNIFF_MAX;
+	const char *guessed;
+	int result = -1;
+
+	if (!path)
+		return err_set(err, ERR_SYSTEM, "%s: out of memory", file);
+	start = malloc(SNIFF_MAX);
+	if (!start) {
+		(void)err_set(err, ERR_SYSTEM, "out of memory");
+		goto out;
+	}
+	*source = (struct conf_source){.path = path};
+	if (input && f->standard_input) {
+		(void)err_set(err, ERR_INPUT, "standard input is given twice");
+		goto out;
+	}
+	if (!input && source_read_start(path, start, &n, err) < 0)
+		goto out;
+	for (uint32_t i = 0; i < conf->nsources && !input; i++) {
+		if (strcmp(conf->sources[i].path, path) != 0 && fnmatch(conf->sources[i].path, path, FNM_PATHNAME) != 0)
+			continue;
+		*source = conf->sources[i];
+		source->path = path;
+		break;
+	}
+	if (o->format) {
+		source->format = (char *)o->format;
+		source->pattern = NULL;
+	} else if (!source->format && !source->pattern) {
+		if (input && peek_input(f, err) < 0)
+			goto out;
+		if (format_guess(&guessed, input ? (struct slice){f->peeked, f->npeeked} : (struct slice){start, n},
+		                 rules_names(rules), err) < 0) {
+			(void)err_prefix(err, "%s", input ? "standard input" : file);
+			goto out;
+		}
+		source->format = (char *)guessed;
+	}
+	if (o->timezone)
+		source->timezone = (char *)o->timezone;
+	f->standard_input = f->standard_input || input;
+	f->n++;
+	path = NULL;
+	result = 0;
+out:
+	free(path);
+	free(start);
+	return result;
+}
+
+static int file_sources_init(struct file_sources *f, const struct options *o, const struct conf *conf,
+                             const struct rules *rules, struct err *err) {
+	if (o->format && !format_find(slice_of(o->format)))
+		return err_set(err, ERR_INPUT, "--format %s: there is no such format", o->format);
+	f->at = calloc((size_t)o->nfiles + 1, sizeof(*f->at));
+	if (!f->at)
+		return err_set(err, ERR_SYSTEM, "out of memory");
+	for (int i = 0; i < o->nfiles; i++)
+		if (file_source(f, o, conf, rules, o->files[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+/* ---- the report ---- */
+
+struct report {
+	int fd;
+	bool files; /* problems are told on standard error too */
+};
+
+static void report_line(struct report *r, const char *key, const struct pass_sums *sums, const uint64_t *left) {
+	struct buf b;
+
+	if (r->fd < 0)
+		return;
+	buf_init(&b, 4096);
+	js_begin(&b, '{');
+	js_key(&b, key);
+	js_begin(&b, '{');
+	js_put_number(&b, "logs", (int64_t)sums->logs);
+	js_put_number(&b, "lines", (int64_t)sums->lines);
+	js_put_number(&b, "bytes", (int64_t)sums->bytes);
+	js_put_number(&b, "events", (int64_t)sums->events);
+	js_put_number(&b, "unreadable", (int64_t)sums->unreadable);
+	js_put_number(&b, "skipped", (int64_t)sums->skipped);
+	js_put_number(&b, "lost", (int64_t)sums->lost);
+	js_put_number(&b, "stale", (int64_t)sums->stale);
+	if (left)
+		js_put_number(&b, "left", (int64_t)*left);
+	js_end(&b, '}');
+	js_end(&b, '}');
+	buf_byte(&b, '\n');
+	/* Nobody has to read it: the pass goes on. */
+	if (!b.failed && write(r->fd, b.p, b.n) < 0)
+		r->fd = -1;
+	buf_release(&b);
+}
+
+static void on_progress(void *context, const struct pass_sums *sums, uint64_t left) {
+	report_line(context, "progress", sums, &left);
+}
+
+static void on_notice(void *context, struct slice name, struct slice problem) {
+	const struct report *r = context;
+
+	if (r->files && problem.n > 0)
+		(void)fprintf(stderr, "provctl: %.*s: %.*s\n", (int)name.n, name.p, (int)problem.n, problem.p);
+}
+
+/* ---- */
+
+static int connect_enforcer(const struct conf *conf, struct err *err) {
+	struct sockaddr_un to = {.sun_family = AF_UNIX};
+	int n = snprintf(to.sun_path, sizeof(to.sun_path), "%s/events.sock", conf->state);
+	int fd;
+
+	if (n < 0 || (size_t)n >= sizeof(to.sun_path))
+		return err_set(err, ERR_INPUT, "%s: the path is too long for a socket in it", conf->state);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd >= 0 && connect(fd, (const struct sockaddr *)&to, sizeof(to)) == 0)
+		return fd;
+	(void)err_errno(err, "%s: no enforcer answers; is prov-enforcer running?", to.sun_path);
+	if (fd >= 0)
+		(void)close(fd);
+	return -1;
+}
+
+static int analyze(const struct options *o, const struct conf *conf, struct rules *rules, struct geo *geo,
+                   struct err *err) {
+	struct file_sources files = {0};
+	struct report report = {.fd = o->report, .files = o->nfiles > 0};
+	struct pass pass = {.conf = conf,
+	                    .rules = rules,
+	                    .geo = geo,
+	                    .sources = conf->sources,
+	                    .nsources = conf->nsources,
+	                    .link = o->link,
+	                    .year_at = o->year_at,
+	                    .progress = on_progress,
+	                    .notice = on_notice,
+	                    .context = &report,
+	                    .stop = &stop};
+	int result = -1;
+
+	if (o->nfiles > 0) {
+		if (file_sources_init(&files, o, conf, rules, err) < 0)
+			goto out;
+		pass.sources = files.at;
+		pass.nsources = files.n;
+		pass.standard_input = files.standard_input;
+		pass.peeked = (struct slice){files.peeked, files.npeeked};
+	}
+	if (pass.link < 0 && (pass.link = connect_enforcer(conf, err)) < 0)
+		goto out;
+	result = pass_run(&pass, err);
+	report_line(&report, "summary", &pass.sums, NULL);
+	if (o->link < 0)
+		(void)close(pass.link);
+out:
+	file_sources_release(&files);
+	return result;
+}
+
+int main(int argc, char **argv) {
+	struct sigaction action = {.sa_handler = on_signal};
+	struct options o;
+	struct conf *conf = NULL;
+	struct rules *rules = NULL;
+	struct geo *geo = NULL;
+	struct err err;
+	bool help = false;
+	int exit = 0;
+
+	if (!parse_options(&o, argc, argv, &help))
+		return usage(stderr, ERR_INPUT);
+	if (help)
+		return usage(stdout, 0);
+	/* No SA_RESTART: a wait for standard input is to end. */
+	(void)sigaction(SIGTERM, &action, NULL);
+	(void)sigaction(SIGINT, &action, NULL);
+	action.sa_handler = SIG_IGN;
+	(void)sigaction(SIGPIPE, &action, NULL);
+	if (conf_load(&conf, o.conf_file, NULL, &err) < 0 || rules_load(&rules, conf, NULL, &err) < 0 ||
+	    geo_open(&geo, conf, &err) < 0)
+		exit = fail(&err);
+	else if (o.only_check)
+		(void)puts("configuration OK");
+	else if (analyze(&o, conf, rules, geo, &err) < 0)
+		exit = fail(&err);
+	geo_close(&geo);
+	rules_free(&rules);
+	conf_free(&conf);
+	return exit;
+}
