@@ -6,8 +6,6 @@
 
 #include "cmd/command.h"
 
-#define ANALYSIS_NOTICES 64 /* problems of sources that are named; more are counted */
-
 struct analysis {
 	struct command *c;
 	int64_t began, shown; /* milliseconds */
@@ -18,10 +16,6 @@ struct analysis {
 	struct json *before, *after; /* the enforcer's summary */
 	struct json **records;       /* of a dry run */
 	size_t nrecords, room;
-	struct {
-		char source[256], problem[512];
-	} notices[ANALYSIS_NOTICES];
-	unsigned nnotices, more;
 };
 
 void analysis_init(struct analysis *a, struct command *c);

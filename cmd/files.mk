@@ -1,6 +1,7 @@
 # cmd
 bin_PROGRAMS += provctl
 provctl_SOURCES = \
+	cmd/analyze.c cmd/analyze.h \
 	cmd/client.c cmd/client.h \
 	cmd/command.c cmd/command.h \
 	cmd/csv.c cmd/csv.h \

@@ -29,8 +29,9 @@ static const struct option_row analyze_options[] = {
 
 /* prov-analyzer [-c FILE] --link-fd N --report-fd N [--format F] [--year-at T] [--timezone Z] [-- FILE...]
  *
- * On the report's descriptor it writes JSON, one object a line: the sums of the pass so far with "left" (bytes yet to be read), about ten
- * times a second and at the end; and {"source": NAME, "problem": TEXT} for a source's problem (empty: solved). */
+ * On the report's descriptor it writes JSON, one object a line: {"progress": the sums so far, and "left", bytes yet to be read}, and at
+ * the end {"summary": the sums}. Standard error has what is wrong with a FILE, a line each, and last why it failed.
+ */
 struct analyzer {
 	pid_t pid;
 	int report, errors;
@@ -174,19 +175,30 @@ static int analyzer_follow(struct analyzer *a, struct analysis *out, struct err 
 	return 0;
 }
 
-/* The last line, without the program's name. */
-static const char *last_words(struct analyzer *a) {
+/* The last line, cut off what it said before, which is passed on. */
+static const char *last_words(struct analyzer *a, bool failed) {
+	static const char name[] = "provctl: ";
+	char *last = a->words;
 	char *line;
 
 	while (a->nwords > 0 && a->words[a->nwords - 1] == '\n')
 		a->nwords--;
 	a->words[a->nwords] = '\0';
-	line = strrchr(a->words, '\n');
-	line = line ? line + 1 : a->words;
-	return strncmp(line, "prov-analyzer: ", 15) == 0 ? line + 15 : line;
+	for (char *p = a->words; p && *p; p = line) {
+		char *end = strchr(p, '\n');
+
+		if (end)
+			*end = '\0';
+		line = end ? end + 1 : NULL;
+		last = strncmp(p, name, sizeof(name) - 1) == 0 ? p + sizeof(name) - 1 : p;
+		if (line || !failed)
+			command_warn("%s", last);
+	}
+	return last;
 }
 
 static int analyzer_end(struct analyzer *a, int result, struct err *err) {
+	const char *words;
 	int status;
 
 	if (result < 0)
@@ -196,13 +208,14 @@ static int analyzer_end(struct analyzer *a, int result, struct err *err) {
 	(void)close(a->report);
 	(void)close(a->errors);
 	buf_release(&a->line);
+	words = last_words(a, WIFEXITED(status) && WEXITSTATUS(status) != 0);
 	if (result < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
 		return result;
 	if (WIFSIGNALED(status))
 		return err_set(err, ERR_SYSTEM, "prov-analyzer was ended by signal %d; what it had read is kept, run it again",
 		               WTERMSIG(status));
 	return err_set(err, WEXITSTATUS(status) == ERR_INPUT ? ERR_INPUT : ERR_SYSTEM, "%s",
-	               last_words(a)[0] ? last_words(a) : "prov-analyzer failed without a word");
+	               words[0] ? words : "prov-analyzer could not be started");
 }
 
 /* ---- the verb ---- */
@@ -239,8 +252,9 @@ static int run_analyze(struct command *c, struct err *err) {
 	analysis_init(&out, c);
 	if (command_connect(c, err) < 0 || ask_summary(c, &out, false, err) < 0 || analyzer_start(&a, c, err) < 0)
 		goto out;
-	read = analyzer_end(&a, analyzer_follow(&a, &out, &failed), &failed);
+	read = analyzer_follow(&a, &out, &failed);
 	analysis_progress_end(&out);
+	read = analyzer_end(&a, read, &failed);
 	/* What was read before a failure is committed, and is shown. */
 	if (ask_summary(c, &out, true, err) < 0) {
 		if (read < 0)
