@@ -1,6 +1,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,7 +28,8 @@ static unsigned power_of(uint32_t length) {
 }
 
 uint32_t head_of(const struct head *h, uint64_t offset, uint64_t *hash) {
-	uint32_t length = offset < h->got ? (uint32_t)offset : h->got;
+	uint64_t part = offset / 4 > SOURCE_SURE ? offset / 4 : offset < SOURCE_SURE ? offset : SOURCE_SURE;
+	uint32_t length = part < h->got ? (uint32_t)part : h->got;
 	unsigned power;
 
 	*hash = 0;
@@ -50,18 +52,22 @@ bool head_same(const struct head *a, const struct head *b) {
 
 struct source *source_new(struct source_set *set, const char *path, uint32_t conf) {
 	struct source *s = calloc(1, sizeof(*s));
+	char base[NAME_MAX + 1];
 
 	if (!s)
 		return NULL;
+	rotation_base(path_name(path), base, &s->rank);
 	s->path = strdup(path);
-	if (!s->path) {
+	s->root = strdup(base);
+	if (!s->path || !s->root) {
+		free(s->path);
+		free(s->root);
 		free(s);
 		return NULL;
 	}
 	s->set = set;
 	s->conf = conf;
 	s->cursor = CURSOR_NONE;
-	s->rank = RANK_LIVE;
 	s->fd = -1;
 	s->parked = true;
 	return s;
@@ -74,6 +80,7 @@ void source_free(struct source **s) {
 		return;
 	reader_close(*s);
 	free((*s)->path);
+	free((*s)->root);
 	free(*s);
 	*s = NULL;
 }

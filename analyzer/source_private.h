@@ -1,8 +1,8 @@
 /* What the phases of source share. source.c reads lines; source_path.c tells what a path is, and how rotated logs are named;
  * source_match.c decides which log is which by content; source_search.c looks for rotated ones; source_set.c puts it together.
  *
- * A log's beginning is known by the hash of its first 2^k bytes, the greatest power of two that is neither more than CURSOR_HEAD nor more than
- * what was read. A power of two, so that a backup restored over a small log (shorter than what was read of it) is still recognised.
+ * A log's beginning is known by the hash of its first 2^k bytes: of a small log by a quarter of what was read of it, at least SOURCE_SURE, so
+ * that a backup restored over it, shorter than what was read, is still recognised.
  */
 #ifndef PROVCTL_SOURCE_PRIVATE_H
 #define PROVCTL_SOURCE_PRIVATE_H
@@ -40,6 +40,7 @@ bool head_is(const struct head *h, uint32_t length, uint64_t hash);
 struct source {
 	struct source_set *set;
 	char *path;
+	char *root; /* name of the log of which it is a rotation, or its own */
 	uint32_t conf;
 	uint64_t dev, ino;
 	int64_t file_time;

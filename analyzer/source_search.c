@@ -29,22 +29,10 @@ static bool place_of(struct slice path, struct place *out) {
 	return true;
 }
 
-static bool place_has(const struct place *p, const char *path) {
-	size_t n = strlen(p->folder);
-	char base[NAME_MAX + 1];
-	int64_t rank;
-
-	if (strncmp(path, p->folder, n) != 0 || path[n] != '/' || path_name(path) != path + n + 1)
-		return false;
-	rotation_base(path + n + 1, base, &rank);
-	return strcmp(base, p->base) == 0;
-}
-
-/* The log itself, none of its rotations. */
-static bool is_live(const struct source *s, const struct place *p) {
+static bool place_has(const struct place *p, const struct source *s) {
 	size_t n = strlen(p->folder);
 
-	return strcmp(path_name(s->path), p->base) == 0 && strncmp(s->path, p->folder, n) == 0 &&
+	return strcmp(s->root, p->base) == 0 && strncmp(s->path, p->folder, n) == 0 &&
 	       path_name(s->path) == s->path + n + 1;
 }
 
@@ -63,7 +51,7 @@ static bool is_wanted(const struct match *m, uint32_t k, const struct place *p) 
 	for (uint32_t i = 0; i < m->set->n; i++) {
 		const struct source *s = m->set->at[i];
 
-		if (s->cursor != CURSOR_NONE && is_live(s, p))
+		if (s->rank == RANK_LIVE && s->cursor != CURSOR_NONE && place_has(p, s))
 			return s->known.high_time - c->high_time <= SEARCH_SLACK;
 	}
 	return true;
@@ -88,6 +76,25 @@ static bool is_rotation(const char *name, const char *base) {
 	return strcmp(other, base) == 0 || (strncmp(name, base, n) == 0 && strchr(".-_", name[n]));
 }
 
+/* A name that only begins like the log's tells no age: it goes first, and stands in no gap. */
+static int search_add(struct source_set *set, struct source *s, const struct place *p, uint32_t group,
+                      struct err *err) {
+	if (strcmp(s->root, p->base) == 0) {
+		s->group = group;
+	} else {
+		char *base = strdup(p->base);
+
+		if (!base) {
+			source_free(&s);
+			return err_set(err, ERR_SYSTEM, "source: out of memory");
+		}
+		free(s->root);
+		s->root = base;
+		s->rank = INT64_MIN;
+	}
+	return source_set_add(set, s, err);
+}
+
 static int place_search(struct source_set *set, const struct place *p, uint32_t conf, uint32_t group, struct err *err) {
 	DIR *folder = opendir(p->folder[0] ? p->folder : "/");
 	struct dirent *entry;
@@ -96,10 +103,10 @@ static int place_search(struct source_set *set, const struct place *p, uint32_t 
 	if (!folder)
 		return 0;
 	for (uint32_t i = 0; i < set->n; i++)
-		if (place_has(p, set->at[i]->path))
+		if (place_has(p, set->at[i]))
 			set->at[i]->group = group;
 	while (result == 0 && (entry = readdir(folder)) != NULL) {
-		char path[PATH_MAX], base[NAME_MAX + 1], problem[2];
+		char path[PATH_MAX], problem[2];
 		struct source *s;
 		int n;
 
@@ -115,9 +122,7 @@ static int place_search(struct source_set *set, const struct place *p, uint32_t 
 			source_free(&s);
 		} else {
 			s->searched = true;
-			rotation_base(entry->d_name, base, &s->rank);
-			s->group = strcmp(base, p->base) == 0 ? group : 0;
-			result = source_set_add(set, s, err);
+			result = search_add(set, s, p, group, err);
 		}
 	}
 	(void)closedir(folder);
@@ -132,13 +137,16 @@ int source_search(struct match *m, struct err *err) {
 	for (uint32_t k = 0; k < m->ncursors; k++) {
 		const struct cursor *c = &m->cursors[k];
 		struct place p;
+		struct slice path;
 		uint32_t conf = 0, i = 0;
 
-		if (c->transient || !place_of(c->file, &p))
-			continue;
 		while (conf < m->set->nconfs && !slice_is(c->name, m->set->confs[conf].path))
 			conf++;
-		if (conf == m->set->nconfs || !is_wanted(m, k, &p))
+		if (c->transient || conf == m->set->nconfs)
+			continue;
+		/* Rotations are named after the source; after the file that was read last where the source is a glob. */
+		path = path_is_glob(m->set->confs[conf].path) ? c->file : slice_of(m->set->confs[conf].path);
+		if (!place_of(path, &p) || !is_wanted(m, k, &p))
 			continue;
 		while (i < n && (strcmp(places[i].base, p.base) != 0 || strcmp(places[i].folder, p.folder) != 0))
 			i++;

@@ -1,7 +1,7 @@
-#include <errno.h>
 #include <glob.h>
 #include <limits.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -44,7 +44,7 @@ int source_set_add(struct source_set *set, struct source *s, struct err *err) {
 
 /* One path of a source; named: the configuration names it, so that its absence is worth telling. */
 static int path_add(struct source_set *set, const char *path, uint32_t conf, bool named, struct err *err) {
-	char problem[PROBLEM_MAX], base[NAME_MAX + 1];
+	char problem[PROBLEM_MAX];
 	struct source *s = source_new(set, path, conf);
 
 	if (!s)
@@ -67,7 +67,6 @@ static int path_add(struct source_set *set, const char *path, uint32_t conf, boo
 		source_free(&s);
 		return 0;
 	}
-	rotation_base(path_name(path), base, &s->rank);
 	return source_set_add(set, s, err);
 }
 
@@ -98,10 +97,8 @@ static int conf_expand(struct source_set *set, uint32_t conf, struct err *err) {
 /* The order of the configuration; names; of one log the oldest first. */
 static int source_compare(const void *a, const void *b) {
 	const struct source *x = *(struct source *const *)a, *y = *(struct source *const *)b;
-	char bx[NAME_MAX + 1], by[NAME_MAX + 1];
 	const char *nx = path_name(x->path), *ny = path_name(y->path);
 	size_t fx = (size_t)(nx - x->path), fy = (size_t)(ny - y->path);
-	int64_t rank;
 	int order;
 
 	if (x->conf != y->conf)
@@ -109,9 +106,7 @@ static int source_compare(const void *a, const void *b) {
 	order = memcmp(x->path, y->path, fx < fy ? fx : fy);
 	if (order != 0 || fx != fy)
 		return order ? order : fx < fy ? -1 : 1;
-	rotation_base(nx, bx, &rank);
-	rotation_base(ny, by, &rank);
-	order = strcmp(bx, by);
+	order = strcmp(x->root, y->root);
 	if (order != 0)
 		return order;
 	if (x->rank != y->rank)
@@ -121,26 +116,20 @@ static int source_compare(const void *a, const void *b) {
 }
 
 static void set_finish(struct source_set *set) {
-	char base[NAME_MAX + 1], path[PATH_MAX];
 	uint32_t n = 0;
-	int64_t rank;
 
 	for (uint32_t i = 0; i < set->n; i++) {
 		struct source *s = set->at[i];
+		int folder = (int)(path_name(s->path) - s->path);
+		char path[PATH_MAX];
 
 		if (s->gone) {
 			source_free(&s);
 			continue;
 		}
 		set->at[n++] = s;
-		if (s->rank == RANK_LIVE)
-			continue;
-		rotation_base(path_name(s->path), base, &rank);
-		if ((size_t)(path_name(s->path) - s->path) + strlen(base) >= sizeof(path))
-			continue;
-		memcpy(path, s->path, (size_t)(path_name(s->path) - s->path));
-		strcpy(path + (path_name(s->path) - s->path), base);
-		s->rotated = access(path, F_OK) == 0;
+		if (s->rank != RANK_LIVE && snprintf(path, sizeof(path), "%.*s%s", folder, s->path, s->root) < PATH_MAX)
+			s->rotated = access(path, F_OK) == 0;
 	}
 	set->n = n;
 	if (n > 0)
