@@ -139,7 +139,7 @@ static void show_text(const char *label, struct buf *b) {
 	buf_clear(b);
 }
 
-/* A phrase with its number in it, where that is not 0: "%" stands for it. */
+/* A phrase with its number in it, where that is not 0: "%" stands for it, and "#" for the s of many. */
 static void list_phrase(struct buf *b, int64_t n, const char *phrase) {
 	if (n == 0)
 		return;
@@ -147,8 +147,10 @@ static void list_phrase(struct buf *b, int64_t n, const char *phrase) {
 	for (const char *p = phrase; *p; p++) {
 		if (*p == '%')
 			count_text(b, n);
-		else
+		else if (*p != '#')
 			buf_byte(b, *p);
+		else if (n != 1)
+			buf_byte(b, 's');
 	}
 }
 
@@ -167,8 +169,8 @@ static const struct phrase devices[] = {
 
 static const struct phrase addresses[] = {
 	{"banned", "% banned (`provctl bans`)", "% would be banned"},
-	{"extended", "% bans lengthened", "% bans would be lengthened"},
-	{"pending", "% bans waiting for the cap", "% bans would wait for the cap"},
+	{"extended", "% ban# lengthened", "% ban# would be lengthened"},
+	{"pending", "% ban# waiting for the cap", "% ban# would wait for the cap"},
 	{"spared", "% spared", "% would be spared"},
 	{"reported", "% reported (`provctl log`)", "% would be reported"},
 };
@@ -183,10 +185,10 @@ static void show_phrases(const struct analysis *a, const char *label, const stru
 static void show_read(const struct analysis *a, struct buf *b) {
 	int64_t took = now_ms() - a->began;
 
-	list_phrase(b, a->sums.lines, "% lines");
+	list_phrase(b, a->sums.lines, "% line#");
 	if (a->sums.lines == 0)
 		buf_text(b, "nothing new");
-	list_phrase(b, a->sums.logs, a->sums.logs == 1 ? "% log" : "% logs");
+	list_phrase(b, a->sums.logs, "% log#");
 	list_start(b);
 	buf_printf(b, "%lld.%lld s", (long long)(took / 1000), (long long)(took % 1000 / 100));
 	show_text("read", b);
@@ -204,12 +206,12 @@ static void show_read(const struct analysis *a, struct buf *b) {
 
 static void show_unread(const struct analysis *a, struct buf *b) {
 	list_phrase(b, a->sums.unreadable,
-	            a->sums.unreadable == a->sums.lines ? "% lines, which is all: is the format right?"
-	                                                : "% lines (`provctl status --json` has a sample of each log)");
+	            a->sums.unreadable == a->sums.lines ? "% line#, which is all: is the format right?"
+	                                                : "% line# (`provctl status --json` has a sample of each log)");
 	show_text("unreadable", b);
-	list_phrase(b, a->sums.skipped, "% lines, too long or out of bounds");
+	list_phrase(b, a->sums.skipped, "% line#, too long or out of bounds");
 	show_text("skipped", b);
-	list_phrase(b, a->sums.lost, "% bytes were gone before they were read");
+	list_phrase(b, a->sums.lost, "% byte# gone before they were read");
 	show_text("lost", b);
 }
 
