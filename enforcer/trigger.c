@@ -306,6 +306,14 @@ struct clearing {
 	struct prefix at;
 };
 
+struct netting {
+	struct prefix net, at;
+};
+
+static bool is_net(const struct conf *conf, const struct counter *slot) {
+	return conf->triggers[slot->trigger].by & BY_NET;
+}
+
 static int clear_device(void *context, struct counter *slot) {
 	const struct clearing *clearing = context;
 
@@ -322,11 +330,22 @@ int trigger_device_cleared(struct judge *j, uint64_t mac, struct err *err) {
 	return counters_each(j->counters, clear_device, &clearing);
 }
 
+static bool is_within(void *context, const struct counter_entry *entry) {
+	const struct netting *netting = context;
+
+	return prefix_has(netting->at, contributor_address(netting->net, entry->contributor).base);
+}
+
 static int clear_address(void *context, struct counter *slot) {
 	const struct clearing *clearing = context;
+	struct netting netting = {slot->at, clearing->at};
 
-	if (slot->at.bits > 0 && slot->at.bits >= clearing->at.bits && prefix_has(clearing->at, slot->at.base))
+	if (slot->at.bits == 0 || !prefix_overlaps(slot->at, clearing->at))
+		return 0;
+	if (slot->at.bits >= clearing->at.bits)
 		counter_drop(clearing->judge->counters, slot);
+	else if (is_net(clearing->judge->conf, slot))
+		counter_sift(clearing->judge->counters, slot, is_within, &netting);
 	return 0;
 }
 
@@ -351,19 +370,21 @@ static int list_slot(void *context, struct counter *slot) {
 	const struct listing *l = context;
 	const struct trigger *t = &l->conf->triggers[slot->trigger];
 	struct counting c = {.trigger = t->id, .limit = t->limit, .proven = slot->pool == COUNTER_PROVEN};
-	bool wanted = (!addr_is_none(l->ip) && slot->at.bits > 0 && prefix_has(slot->at, l->ip)) ||
-	              (l->mac != MAC_NONE && slot->mac == l->mac);
+	bool here = !addr_is_none(l->ip) && slot->at.bits > 0 && prefix_has(slot->at, l->ip);
+	/* In the count of a net an address has its part only where it contributed. */
+	bool wanted = (here && !is_net(l->conf, slot)) || (l->mac != MAC_NONE && slot->mac == l->mac);
 
-	for (uint32_t i = 0; wanted && i < slot->n; i++) {
+	for (uint32_t i = 0; i < slot->n; i++) {
 		int64_t time = slot->entries[i].time;
 
 		if (time <= l->time - t->within || time > l->time)
 			continue;
+		wanted = wanted || (here && prefix_has(contributor_address(slot->at, slot->entries[i].contributor), l->ip));
 		if (c.count++ == 0)
 			c.first = time;
 		c.last = time;
 	}
-	return c.count > 0 ? l->each(l->context, &c) : 0;
+	return wanted && c.count > 0 ? l->each(l->context, &c) : 0;
 }
 
 int judge_counting(struct judge *j, struct addr ip, uint64_t mac, int64_t time,

@@ -26,8 +26,15 @@ TESTS += $(UNIT_TESTS)
 UNIT_TESTS += tests/unit/test_addr
 tests_unit_test_addr_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test_ban
+tests_unit_test_ban_SOURCES = tests/unit/test_ban.c tests/unit/judging.c tests/unit/judging.h
+tests_unit_test_ban_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test_buf
 tests_unit_test_buf_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_counter
+tests_unit_test_counter_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_event
 tests_unit_test_event_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
@@ -58,3 +65,7 @@ tests_unit_test_table_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_link
 tests_unit_test_link_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_trigger
+tests_unit_test_trigger_SOURCES = tests/unit/test_trigger.c tests/unit/judging.c tests/unit/judging.h
+tests_unit_test_trigger_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)

@@ -1,0 +1,498 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "common/mac.h"
+#include "common/timefmt.h"
+#include "enforcer/counter.h"
+#include "enforcer/digest.h"
+
+#define START 1795000020
+
+enum { EVENTS, DISTINCT, MANY, SHORT };
+
+static struct trigger triggers[] = {
+	[EVENTS] = {.id = "events", .count = COUNT_EVENTS, .limit = 3, .within = 600},
+	[DISTINCT] = {.id = "distinct", .count = COUNT_DISTINCT_MAC, .limit = 3, .within = 600},
+	[MANY] = {.id = "many", .count = COUNT_EVENTS, .limit = TRIGGER_LIMIT_MAX, .within = DAY},
+	[SHORT] = {.id = "short", .count = COUNT_EVENTS, .limit = 50, .within = 60},
+};
+
+static struct err err;
+
+static struct counters *fresh(void) {
+	struct counters *c = NULL;
+
+	assert_int_equal(counters_new(&c, triggers, sizeof triggers / sizeof triggers[0], &err), 0);
+	return c;
+}
+
+/* Spread over the chains as digests are. */
+static uint64_t spread(uint64_t key) {
+	return (key + 1) * 0x9e3779b97f4a7c15;
+}
+
+struct hit {
+	enum counter_pool pool;
+	uint32_t trigger;
+	uint64_t key, value, fold;
+	int64_t time;
+};
+
+static enum counter_result hit(struct counters *c, struct hit h, struct counter **slot) {
+	struct counter_hit full = {
+		.pool = h.pool,
+		.trigger = h.trigger,
+		.key = {spread(h.key), h.key},
+		.mac = h.key,
+		.now = h.time,
+		.entry = {.value = h.value, .fold = h.fold, .time = h.time, .who = 1},
+	};
+	enum counter_result result;
+	struct counter *unused;
+
+	assert_int_equal(counter_add(c, &full, slot ? slot : &unused, &result, &err), 0);
+	return result;
+}
+
+static struct counter *find(struct counters *c, enum counter_pool pool, uint64_t key) {
+	return counter_find(c, pool, (uint64_t[2]){spread(key), key});
+}
+
+static unsigned count(struct counters *c, enum counter_pool pool, uint64_t key) {
+	const struct counter *slot = find(c, pool, key);
+
+	return slot ? slot->n : 0;
+}
+
+static void the_digest_is_siphash(void **state) {
+	uint8_t key[16], bytes[15];
+
+	(void)state;
+	for (uint8_t i = 0; i < 16; i++)
+		key[i] = i;
+	memcpy(bytes, key, sizeof bytes);
+	/* The vectors of the authors' paper and reference code. */
+	assert_true(digest_bytes(key, bytes, 0) == 0x726fdb47dd0e0e31);
+	assert_true(digest_bytes(key, bytes, 15) == 0xa129ca6149be45e5);
+}
+
+static void a_sequence_of_hits_counts_as_it_should(void **state) {
+	static const struct {
+		const char *label;
+		uint32_t trigger;
+		struct {
+			int64_t at;
+			uint64_t value, fold;
+			enum counter_result result;
+		} hits[7];
+		uint32_t n, left;
+	} rows[] = {
+		{"the limit is reached by the third",
+	     EVENTS,
+	     {{0, 0, 0, COUNTER_COUNTED}, {1, 0, 0, COUNTER_COUNTED}, {2, 0, 0, COUNTER_REACHED}},
+	     3,
+	     3},
+		{"one less does not reach it", EVENTS, {{0, 0, 0, COUNTER_COUNTED}, {1, 0, 0, COUNTER_COUNTED}}, 2, 2},
+		{"what is as old as the window is out",
+	     EVENTS,
+	     {{0, 0, 0, COUNTER_COUNTED}, {599, 0, 0, COUNTER_COUNTED}, {600, 0, 0, COUNTER_COUNTED}},
+	     3,
+	     2},
+		{"what is a second younger is in",
+	     EVENTS,
+	     {{0, 0, 0, COUNTER_COUNTED}, {598, 0, 0, COUNTER_COUNTED}, {599, 0, 0, COUNTER_REACHED}},
+	     3,
+	     3},
+		{"a late hit counts by its own time",
+	     EVENTS,
+	     {{300, 0, 0, COUNTER_COUNTED}, {0, 0, 0, COUNTER_COUNTED}, {650, 0, 0, COUNTER_COUNTED}},
+	     3,
+	     2},
+		{"a hit before the window does not count",
+	     EVENTS,
+	     {{600, 0, 0, COUNTER_COUNTED}, {0, 0, 0, COUNTER_IGNORED}, {601, 0, 0, COUNTER_COUNTED}},
+	     3,
+	     2},
+		{"a value counts once",
+	     DISTINCT,
+	     {{0, 7, 0, COUNTER_COUNTED},
+	      {1, 7, 0, COUNTER_COUNTED},
+	      {2, 7, 0, COUNTER_COUNTED},
+	      {3, 8, 0, COUNTER_COUNTED}},
+	     4,
+	     2},
+		{"the third distinct value reaches the limit",
+	     DISTINCT,
+	     {{0, 7, 0, COUNTER_COUNTED}, {1, 8, 0, COUNTER_COUNTED}, {2, 9, 0, COUNTER_REACHED}},
+	     3,
+	     3},
+		{"a value seen again is as young as its last",
+	     DISTINCT,
+	     {{0, 7, 0, COUNTER_COUNTED},
+	      {300, 8, 0, COUNTER_COUNTED},
+	      {590, 7, 0, COUNTER_COUNTED},
+	      {700, 9, 0, COUNTER_REACHED}},
+	     4,
+	     3},
+		{"a value seen late keeps its newest time",
+	     DISTINCT,
+	     {{500, 7, 0, COUNTER_COUNTED}, {400, 7, 0, COUNTER_COUNTED}, {1050, 8, 0, COUNTER_COUNTED}},
+	     3,
+	     2},
+		{"four lines of one failure are one",
+	     EVENTS,
+	     {{0, 0, 5, COUNTER_COUNTED},
+	      {0, 0, 5, COUNTER_IGNORED},
+	      {1, 0, 5, COUNTER_IGNORED},
+	      {2, 0, 5, COUNTER_IGNORED}},
+	     4,
+	     1},
+		{"the fifth starts anew",
+	     EVENTS,
+	     {{0, 0, 5, COUNTER_COUNTED},
+	      {0, 0, 5, COUNTER_IGNORED},
+	      {0, 0, 5, COUNTER_IGNORED},
+	      {0, 0, 5, COUNTER_IGNORED},
+	      {0, 0, 5, COUNTER_COUNTED},
+	      {0, 0, 5, COUNTER_IGNORED}},
+	     6,
+	     2},
+		{"more than 2 s behind the first starts anew",
+	     EVENTS,
+	     {{0, 0, 5, COUNTER_COUNTED}, {2, 0, 5, COUNTER_IGNORED}, {3, 0, 5, COUNTER_COUNTED}},
+	     3,
+	     2},
+		{"lines of different failures are not one",
+	     EVENTS,
+	     {{0, 0, 5, COUNTER_COUNTED}, {0, 0, 6, COUNTER_COUNTED}, {0, 0, 5, COUNTER_IGNORED}},
+	     3,
+	     2},
+		{"without a field to fold by each line counts",
+	     EVENTS,
+	     {{0, 0, 0, COUNTER_COUNTED}, {0, 0, 0, COUNTER_COUNTED}},
+	     2,
+	     2},
+	};
+
+	(void)state;
+	for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+		struct counters *c = fresh();
+
+		for (uint32_t i = 0; i < rows[r].n; i++) {
+			struct hit h = {COUNTER_PROVEN,        rows[r].trigger,      1,
+			                rows[r].hits[i].value, rows[r].hits[i].fold, START + rows[r].hits[i].at};
+
+			if (hit(c, h, NULL) != rows[r].hits[i].result)
+				fail_msg("%s: hit %u", rows[r].label, i);
+		}
+		if (count(c, COUNTER_PROVEN, 1) != rows[r].left)
+			fail_msg("%s: %u left", rows[r].label, count(c, COUNTER_PROVEN, 1));
+		counters_free(&c);
+	}
+}
+
+static void proven_and_unproven_hits_are_counted_apart(void **state) {
+	struct counters *c = fresh();
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(hit(c, (struct hit){COUNTER_PROVEN, EVENTS, 1, 0, 0, START}, NULL), COUNTER_COUNTED);
+		assert_int_equal(hit(c, (struct hit){COUNTER_UNPROVEN, EVENTS, 1, 0, 0, START}, NULL), COUNTER_COUNTED);
+	}
+	assert_int_equal(hit(c, (struct hit){COUNTER_UNPROVEN, EVENTS, 1, 0, 0, START}, NULL), COUNTER_REACHED);
+	assert_int_equal(count(c, COUNTER_PROVEN, 1), 2);
+	counters_free(&c);
+}
+
+static void a_spray_of_single_hits_pushes_out_no_attacker(void **state) {
+	struct counters *c = fresh();
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		hit(c, (struct hit){COUNTER_PROVEN, SHORT, 1, 0, 0, START}, NULL);
+		hit(c, (struct hit){COUNTER_UNPROVEN, SHORT, 1, 0, 0, START}, NULL);
+	}
+	hit(c, (struct hit){COUNTER_PROVEN, MANY, 2, 0, 0, START}, NULL);
+	for (uint64_t i = 0; i < 10 * COUNTER_SLOTS; i++)
+		hit(c, (struct hit){COUNTER_UNPROVEN, EVENTS, 1000 + i, 0, 0, START + 1}, NULL);
+	assert_int_equal(count(c, COUNTER_UNPROVEN, 1), 2);
+	assert_int_equal(count(c, COUNTER_PROVEN, 2), 1); /* forged packets do not even push out a single proven hit */
+	for (uint64_t i = 0; i < 10 * COUNTER_SLOTS; i++)
+		hit(c, (struct hit){COUNTER_PROVEN, EVENTS, 1000 + i, 0, 0, START + 1}, NULL);
+	assert_int_equal(count(c, COUNTER_PROVEN, 1), 2);
+	assert_int_equal(count(c, COUNTER_PROVEN, 2), 0); /* of equal counts the one untouched longest goes */
+	counters_free(&c);
+}
+
+static void what_lies_outside_its_window_goes_first(void **state) {
+	struct counters *c = fresh();
+
+	(void)state;
+	for (int i = 0; i < 40; i++)
+		hit(c, (struct hit){COUNTER_PROVEN, SHORT, 1, 0, 0, START}, NULL);
+	for (uint64_t i = 0; i < COUNTER_SLOTS - 1; i++)
+		hit(c, (struct hit){COUNTER_PROVEN, EVENTS, 1000 + i, 0, 0, START + 60}, NULL);
+	assert_int_equal(count(c, COUNTER_PROVEN, 1), 40);
+	hit(c, (struct hit){COUNTER_PROVEN, EVENTS, 2, 0, 0, START + 60}, NULL);
+	assert_null(find(c, COUNTER_PROVEN, 1));
+	assert_int_equal(count(c, COUNTER_PROVEN, 1000), 1);
+	counters_free(&c);
+}
+
+static void memory_has_a_bound_that_traffic_does_not_move(void **state) {
+	struct counters *c = fresh();
+
+	(void)state;
+	assert_true(counters_memory(c) < 4096);
+	/* More slots of more entries than there is room for, in both pools. */
+	for (int pool = 0; pool < COUNTER_POOLS; pool++)
+		for (uint64_t key = 0; key < COUNTER_SLOTS + 100; key++)
+			for (int i = 0; i < 40; i++)
+				hit(c, (struct hit){(enum counter_pool)pool, MANY, key, 0, 0, START + i}, NULL);
+	for (int i = 0; i < TRIGGER_LIMIT_MAX - 1; i++)
+		assert_int_equal(hit(c, (struct hit){COUNTER_PROVEN, MANY, 99999, 0, 0, START + 50}, NULL), COUNTER_COUNTED);
+	assert_int_equal(count(c, COUNTER_PROVEN, 99999), TRIGGER_LIMIT_MAX - 1);
+	assert_true(counters_memory(c) > 16 << 20);
+	assert_true(counters_memory(c) <= 24 << 20);
+	counters_free(&c);
+}
+
+static bool has_value(void *context, const struct counter_entry *entry) {
+	return entry->value == *(uint64_t *)context;
+}
+
+static void entries_are_taken_out_and_what_is_left_empty_goes(void **state) {
+	struct counters *c = fresh();
+	uint64_t value = 7;
+
+	(void)state;
+	hit(c, (struct hit){COUNTER_PROVEN, DISTINCT, 1, 7, 0, START}, NULL);
+	hit(c, (struct hit){COUNTER_PROVEN, DISTINCT, 1, 8, 0, START}, NULL);
+	assert_true(counter_sift(c, find(c, COUNTER_PROVEN, 1), has_value, &value));
+	assert_int_equal(count(c, COUNTER_PROVEN, 1), 1);
+	value = 8;
+	assert_false(counter_sift(c, find(c, COUNTER_PROVEN, 1), has_value, &value));
+	assert_null(find(c, COUNTER_PROVEN, 1));
+
+	hit(c, (struct hit){COUNTER_PROVEN, EVENTS, 1, 0, 0, START}, NULL);
+	counter_empty(c, find(c, COUNTER_PROVEN, 1), START + 600);
+	assert_non_null(find(c, COUNTER_PROVEN, 1)); /* it knows what was told */
+	assert_true(find(c, COUNTER_PROVEN, 1)->quiet == START + 600);
+	counter_empty(c, find(c, COUNTER_PROVEN, 1), TIME_NONE);
+	assert_null(find(c, COUNTER_PROVEN, 1));
+	counters_free(&c);
+}
+
+/* ---- storing ---- */
+
+struct row {
+	uint32_t number;
+	size_t n;
+	char *bytes;
+};
+
+struct rows {
+	struct row *at;
+	uint32_t n;
+};
+
+static int keep_row(void *context, uint32_t number, struct slice bytes, struct err *e) {
+	struct rows *rows = context;
+	uint32_t i = 0;
+
+	(void)e;
+	while (i < rows->n && rows->at[i].number != number)
+		i++;
+	if (i == rows->n) {
+		rows->at = realloc(rows->at, ++rows->n * sizeof *rows->at);
+		rows->at[i] = (struct row){.number = number};
+	}
+	free(rows->at[i].bytes);
+	rows->at[i].n = bytes.n;
+	rows->at[i].bytes = malloc(bytes.n + 1);
+	if (bytes.n > 0)
+		memcpy(rows->at[i].bytes, bytes.p, bytes.n);
+	return 0;
+}
+
+static void rows_free(struct rows *rows) {
+	for (uint32_t i = 0; i < rows->n; i++)
+		free(rows->at[i].bytes);
+	free(rows->at);
+	*rows = (struct rows){NULL, 0};
+}
+
+static void reload(struct counters *c, const struct rows *rows, uint64_t touched) {
+	counters_clear(c);
+	assert_false(counters_loaded(c));
+	for (uint32_t i = 0; i < rows->n; i++)
+		if (rows->at[i].n > 0)
+			assert_int_equal(
+				counters_decode(c, rows->at[i].number, (struct slice){rows->at[i].bytes, rows->at[i].n}, &err), 0);
+	assert_int_equal(counters_settle(c, touched, &err), 0);
+	assert_true(counters_loaded(c));
+}
+
+static void what_was_stored_counts_on(void **state) {
+	struct counters *c = fresh();
+	struct rows rows = {NULL, 0};
+	struct counter *slot;
+
+	(void)state;
+	hit(c, (struct hit){COUNTER_PROVEN, EVENTS, 1, 0, 5, START}, NULL);
+	hit(c, (struct hit){COUNTER_PROVEN, EVENTS, 1, 0, 6, START + 1}, NULL);
+	hit(c, (struct hit){COUNTER_UNPROVEN, DISTINCT, 2, 7, 0, START}, NULL);
+	hit(c, (struct hit){COUNTER_PROVEN, EVENTS, 3, 0, 0, START}, NULL);
+	counter_empty(c, find(c, COUNTER_PROVEN, 3), START + 99);
+	assert_int_equal(counters_flush(c, keep_row, &rows, &err), 0);
+	assert_int_equal(rows.n, 3);
+	assert_false(counters_changed(c));
+
+	reload(c, &rows, counters_touched(c));
+	assert_false(counters_changed(c));
+	slot = find(c, COUNTER_PROVEN, 1);
+	assert_non_null(slot);
+	assert_int_equal(slot->n, 2);
+	assert_true(slot->entries[1].time == START + 1 && slot->entries[1].fold == 6 && slot->entries[1].who == 1);
+	assert_true(find(c, COUNTER_PROVEN, 3)->quiet == START + 99);
+	assert_int_equal(hit(c, (struct hit){COUNTER_PROVEN, EVENTS, 1, 0, 6, START + 2}, NULL), COUNTER_IGNORED);
+	assert_int_equal(hit(c, (struct hit){COUNTER_PROVEN, EVENTS, 1, 0, 7, START + 2}, &slot), COUNTER_REACHED);
+	counter_empty(c, slot, TIME_NONE);
+	assert_int_equal(hit(c, (struct hit){COUNTER_UNPROVEN, DISTINCT, 2, 7, 0, START}, NULL), COUNTER_COUNTED);
+	assert_int_equal(count(c, COUNTER_UNPROVEN, 2), 1);
+
+	/* A slot that is gone is stored as nothing. */
+	assert_int_equal(counters_flush(c, keep_row, &rows, &err), 0);
+	assert_int_equal(rows.n, 3);
+	reload(c, &rows, counters_touched(c));
+	assert_null(find(c, COUNTER_PROVEN, 1));
+	rows_free(&rows);
+	counters_free(&c);
+}
+
+static void who_goes_first_does_not_depend_on_a_restart(void **state) {
+	struct counters *c = fresh();
+	struct rows rows = {NULL, 0};
+
+	(void)state;
+	for (uint64_t key = 0; key < 64; key++)
+		hit(c, (struct hit){COUNTER_PROVEN, MANY, key, 0, 0, START}, NULL);
+	for (uint64_t key = 0; key < 64; key += 2) /* touched later, and no higher for it */
+		counter_empty(c, find(c, COUNTER_PROVEN, key), START + 9);
+	for (uint64_t key = 0; key < 64; key += 2)
+		hit(c, (struct hit){COUNTER_PROVEN, MANY, key, 0, 0, START}, NULL);
+	assert_int_equal(counters_flush(c, keep_row, &rows, &err), 0);
+	reload(c, &rows, counters_touched(c));
+	for (uint64_t i = 0; i < COUNTER_SLOTS - 32; i++)
+		hit(c, (struct hit){COUNTER_PROVEN, EVENTS, 1000 + i, 0, 0, START}, NULL);
+	for (uint64_t key = 0; key < 64; key++)
+		assert_int_equal(count(c, COUNTER_PROVEN, key), key % 2 == 0);
+	rows_free(&rows);
+	counters_free(&c);
+}
+
+static void a_changed_configuration_is_survived(void **state) {
+	static const struct {
+		const char *label;
+		struct trigger changed;
+		unsigned left;
+	} rows[] = {
+		{"the same", {.id = "distinct", .count = COUNT_DISTINCT_MAC, .limit = 4, .within = 600}, 3},
+		{"gone", {.id = "another", .count = COUNT_DISTINCT_MAC, .limit = 4, .within = 600}, 0},
+		{"a lower limit keeps the newest",
+	     {.id = "distinct", .count = COUNT_DISTINCT_MAC, .limit = 2, .within = 600},
+	     1},
+		{"a limit of one", {.id = "distinct", .count = COUNT_DISTINCT_MAC, .limit = 1, .within = 600}, 0},
+		{"a higher limit", {.id = "distinct", .count = COUNT_DISTINCT_MAC, .limit = 900, .within = 600}, 3},
+		{"it counts something else", {.id = "distinct", .count = COUNT_DISTINCT_USER, .limit = 4, .within = 600}, 0},
+		{"it counts by something else",
+	     {.id = "distinct", .by = BY_NET, .count = COUNT_DISTINCT_MAC, .limit = 4, .within = 600},
+	     0},
+	};
+
+	(void)state;
+	for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+		struct trigger before = {.id = "distinct", .count = COUNT_DISTINCT_MAC, .limit = 4, .within = 600};
+		struct counters *c, *after;
+		struct rows stored = {NULL, 0};
+		enum counter_result result;
+
+		assert_int_equal(counters_new(&c, &before, 1, &err), 0);
+		assert_int_equal(counters_new(&after, &rows[r].changed, 1, &err), 0);
+		for (uint64_t i = 0; i < 3; i++)
+			hit(c, (struct hit){COUNTER_PROVEN, 0, 1, i, 0, START + (int64_t)i}, NULL);
+		assert_int_equal(counters_flush(c, keep_row, &stored, &err), 0);
+		reload(after, &stored, counters_touched(c));
+		if (count(after, COUNTER_PROVEN, 1) != rows[r].left)
+			fail_msg("%s: %u left", rows[r].label, count(after, COUNTER_PROVEN, 1));
+		/* And it counts on. */
+		result = hit(after, (struct hit){COUNTER_PROVEN, 0, 1, 77, 0, START + 4}, NULL);
+		if ((result == COUNTER_REACHED) != (rows[r].left + 1 >= rows[r].changed.limit))
+			fail_msg("%s: result %d", rows[r].label, result);
+		rows_free(&stored);
+		counters_free(&c);
+		counters_free(&after);
+	}
+}
+
+static void bytes_that_are_not_sound_are_forgotten(void **state) {
+	struct counters *c = fresh(), *victim = fresh();
+	struct rows rows = {NULL, 0}, gone = {NULL, 0};
+	uint32_t seed = 1;
+
+	(void)state;
+	for (uint64_t i = 0; i < 2; i++)
+		hit(c, (struct hit){COUNTER_PROVEN, DISTINCT, 1, i, 0, START}, NULL);
+	assert_int_equal(counters_flush(c, keep_row, &rows, &err), 0);
+	for (size_t n = 0; n < rows.at[0].n; n++) {
+		counters_clear(victim);
+		assert_int_equal(counters_decode(victim, rows.at[0].number, (struct slice){rows.at[0].bytes, n}, &err), 0);
+		assert_int_equal(counters_settle(victim, 0, &err), 0);
+		assert_null(find(victim, COUNTER_PROVEN, 1));
+		assert_true(counters_changed(victim)); /* so that it leaves the store too */
+	}
+	assert_int_equal(counters_flush(victim, keep_row, &gone, &err), 0);
+	assert_int_equal(gone.n, 1);
+	assert_int_equal(gone.at[0].n, 0);
+	for (int round = 0; round < 2000; round++) {
+		char bytes[4096];
+
+		assert_true(rows.at[0].n <= sizeof bytes);
+		memcpy(bytes, rows.at[0].bytes, rows.at[0].n);
+		for (int k = 0; k < 3; k++) {
+			seed = seed * 1103515245 + 12345;
+			bytes[(seed >> 8) % rows.at[0].n] = (char)(seed >> 24);
+		}
+		counters_clear(victim);
+		assert_int_equal(counters_decode(victim, seed >> 4, (struct slice){bytes, rows.at[0].n}, &err), 0);
+		assert_int_equal(counters_settle(victim, 0, &err), 0);
+		hit(victim, (struct hit){COUNTER_PROVEN, DISTINCT, 1, 9, 0, START}, NULL);
+	}
+	rows_free(&rows);
+	rows_free(&gone);
+	counters_free(&c);
+	counters_free(&victim);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(the_digest_is_siphash),
+		cmocka_unit_test(a_sequence_of_hits_counts_as_it_should),
+		cmocka_unit_test(proven_and_unproven_hits_are_counted_apart),
+		cmocka_unit_test(a_spray_of_single_hits_pushes_out_no_attacker),
+		cmocka_unit_test(what_lies_outside_its_window_goes_first),
+		cmocka_unit_test(memory_has_a_bound_that_traffic_does_not_move),
+		cmocka_unit_test(entries_are_taken_out_and_what_is_left_empty_goes),
+		cmocka_unit_test(what_was_stored_counts_on),
+		cmocka_unit_test(who_goes_first_does_not_depend_on_a_restart),
+		cmocka_unit_test(a_changed_configuration_is_survived),
+		cmocka_unit_test(bytes_that_are_not_sound_are_forgotten),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
