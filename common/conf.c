@@ -125,12 +125,12 @@ static char *folder_of(const char *file) {
 
 /* ---- rule files ---- */
 
-static unsigned row_line(const struct conf *conf, const char *name) {
+static struct conf_place row_place(const struct conf *conf, const char *name) {
 	for (size_t i = 0; conf_rows[i].name; i++) {
 		if (strcmp(conf_rows[i].name, name) == 0)
-			return conf->places[i].line;
+			return conf->places[i];
 	}
-	return 0;
+	return (struct conf_place){0};
 }
 
 struct file_list {
@@ -145,13 +145,13 @@ static void file_list_release(struct file_list *list) {
 }
 
 static int folder_fault(struct err *err, const struct conf *conf, const char *folder) {
-	unsigned line = row_line(conf, "rules");
+	struct conf_place at = row_place(conf, "rules");
 	const char *why = strerror(errno);
 
-	if (line == 0)
+	if (at.line == 0)
 		return err_set(err, ERR_INPUT, "%s:1:1: rules: %s: %s (a default; name the folders of rules with rules: [...])",
 		               conf->file, folder, why);
-	return err_set(err, ERR_INPUT, "%s:%u:1: rules: %s: %s", conf->file, line, folder, why);
+	return err_set(err, ERR_INPUT, "%s:%u:%u: rules: %s: %s", conf->file, at.line, at.column, folder, why);
 }
 
 static int list_add(struct file_list *list, const char *path, struct err *err) {
@@ -214,7 +214,7 @@ static int compare_paths(const void *a, const void *b) {
 
 int conf_rule_files(const struct conf *conf, int (*each)(void *context, const char *path, struct err *err),
                     void *context, struct err *err) {
-	bool by_default = row_line(conf, "rules") == 0;
+	bool by_default = row_place(conf, "rules").line == 0;
 	int rc = 0;
 
 	for (uint32_t f = 0; f < conf->nrules && rc == 0; f++) {

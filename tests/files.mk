@@ -36,6 +36,12 @@ tests_unit_test_buf_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_counter
 tests_unit_test_counter_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test_conf
+tests_unit_test_conf_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_conf_manual
+tests_unit_test_conf_manual_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test_event
 tests_unit_test_event_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
@@ -69,3 +75,6 @@ tests_unit_test_link_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_trigger
 tests_unit_test_trigger_SOURCES = tests/unit/test_trigger.c tests/unit/judging.c tests/unit/judging.h
 tests_unit_test_trigger_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_yamldoc
+tests_unit_test_yamldoc_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
