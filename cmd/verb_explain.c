@@ -36,7 +36,7 @@ static const char *reason_text(const char *reason) {
 /* The record that tells why, with its evidence. */
 static void show_because(const struct json *because) {
 	static const struct line_row lines[] = {
-		{"since", "time"}, {"event", "what"},  {"rule", "rule"},       {"detail", "detail"},
+		{"since", "time"}, {"what", "what"},   {"rule", "rule"},       {"detail", "detail"},
 		{"by uid", "uid"}, {"actor", "actor"}, {"said why", "reason"}, {0},
 	};
 	const char *log = js_text(because, "log");
@@ -111,7 +111,7 @@ static int show_address(struct command *c, void *context, const struct json *row
 }
 
 /* In the order of the formats' table: the first that reads the line and makes an event of it, else the first that reads it. */
-static int format_guess(struct line_context *ctx, struct slice line, const struct format **out, struct err *err) {
+static int format_for(struct line_context *ctx, struct slice line, const struct format **out, struct err *err) {
 	const struct format *reads = NULL;
 
 	for (const char *const *name = format_names(); *name; name++) {
@@ -157,9 +157,13 @@ static void show_rules(const struct json *rules) {
 		struct buf b;
 
 		buf_init(&b, 64U << 10);
-		member_text(&b, js_at(rules, i), "id");
+		member_text(&b, js_at(rules, i), "rule");
 		buf_text(&b, ": ");
 		member_text(&b, js_at(rules, i), "result");
+		if (js_text(js_at(rules, i), "field")) {
+			buf_text(&b, ", field ");
+			member_text(&b, js_at(rules, i), "field");
+		}
 		buf_byte(&b, '\0');
 		show_line(i == 0 ? "rules" : "", b.failed ? "" : b.p);
 		buf_release(&b);
@@ -167,7 +171,7 @@ static void show_rules(const struct json *rules) {
 }
 
 static int show_explained(const struct command *c, struct slice text, struct err *err) {
-	static const struct line_row lines[] = {{"format", "format"}, {0}};
+	static const struct line_row lines[] = {{"format", "format"}, {"problem", "problem"}, {0}};
 	struct json *j = NULL;
 
 	if (c->json) {
@@ -210,7 +214,7 @@ static int explain_line(struct command *c, const char *text, struct err *err) {
 	ready = true;
 	time_context_anchor(ctx.time, c->now);
 	if (!format) {
-		if (format_guess(&ctx, line, &format, err) < 0)
+		if (format_for(&ctx, line, &format, err) < 0)
 			goto out;
 		ctx.format = format;
 	}

@@ -47,7 +47,7 @@ static int put_since(struct buf *b, const struct command *c, struct err *err) {
 }
 
 static int run_log(struct command *c, struct err *err) {
-	static const struct table_column columns[] = {{"TIME", 20}, {"WHAT", 13},  {"MAC", 12}, {"ADDRESS", 20},
+	static const struct table_column columns[] = {{"TIME", 20}, {"WHAT", 15},  {"MAC", 12}, {"ADDRESS", 20},
 	                                              {"BY", 20},   {"DETAIL", 0}, {0}};
 	static const char *const keys[] = {"time", "what", "mac", "ip", "who", "detail"};
 	const char *word = c->options.nwords > 0 ? c->options.words[0] : NULL;
