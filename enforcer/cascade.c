@@ -21,7 +21,7 @@ static int cascade_each(void *context, const struct device *d, struct err *err) 
 
 	(void)err;
 	device_standing(d, c->conf, c->time, &standing);
-	if (d->mac == c->origin || !standing.open || c->time < d->changed)
+	if (d->mac == c->origin || !standing.open || c->time < d->changed || c->time < d->created)
 		return 0;
 	c->macs[c->n++] = d->mac;
 	return c->n > c->max;

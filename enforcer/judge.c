@@ -126,24 +126,11 @@ int judge_event(struct judge *j, const struct event *e, struct slice log, struct
 	return 0;
 }
 
-static int sums_flush(struct judge *j, struct err *err) {
-	char name[64];
-
-	for (int i = 0; i < EVENT_KINDS; i++) {
-		uint64_t more = j->sums.events[i] - j->flushed.events[i];
-
-		(void)snprintf(name, sizeof(name), "events.%s", event_kind_name((enum event_kind)i));
-		if (more > 0 && store_sum_add(j->store, name, (int64_t)more, err) < 0)
-			return -1;
-	}
+int judge_flush(struct judge *j, struct err *err) {
+	if (trigger_flush(j, err) < 0 || store_set_number(j->store, "time", j->now, err) < 0)
+		return -1;
 	j->flushed = j->sums;
 	return 0;
-}
-
-int judge_flush(struct judge *j, struct err *err) {
-	if (sums_flush(j, err) < 0 || trigger_flush(j, err) < 0)
-		return -1;
-	return store_set_number(j->store, "time", j->now, err);
 }
 
 void judge_forget(struct judge *j) {

@@ -18,7 +18,7 @@ struct judge {
 	int64_t now;      /* state time */
 	struct slice log; /* name of the log of the event at hand */
 	struct judge_sums sums;
-	struct judge_sums flushed; /* as of the last judge_flush: what the store's sums have */
+	struct judge_sums flushed; /* as of the last judge_flush: what a rollback goes back to */
 };
 
 struct facts {

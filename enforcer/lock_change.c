@@ -11,10 +11,14 @@ enum reason reason_raised(const struct device *d, const struct standing *standin
 	return former > reason && standing->state != DEVICE_NEW ? former : reason;
 }
 
-void device_moved_drop(struct device *d, uint32_t i) {
+static void moved_take_out(struct device *d, uint32_t i) {
 	memmove(&d->moved[i], &d->moved[i + 1], (d->nmoved - i - 1) * sizeof(d->moved[0]));
 	d->nmoved--;
 	memset(&d->moved[d->nmoved], 0, sizeof(d->moved[0]));
+}
+
+void device_moved_drop(struct device *d, uint32_t i) {
+	moved_take_out(d, i);
 	if (d->nmoved == 0)
 		d->moved_count = 0;
 }
@@ -97,7 +101,7 @@ int hand_note_moved(struct hand *h, struct err *err) {
 	for (uint32_t i = 0; i < h->d.nmoved && !known; i++)
 		if (prefix_same(conf_home_of(h->j->conf, h->d.moved[i].ip), conf_home_of(h->j->conf, m.ip))) {
 			m = h->d.moved[i];
-			device_moved_drop(&h->d, i);
+			moved_take_out(&h->d, i);
 			known = true;
 		}
 	if (h->d.nmoved == DEVICE_MOVED_MAX)
