@@ -90,8 +90,7 @@ static int run_window(struct command *c, struct err *err) {
 
 const struct verb verb_window = {
 	.name = "window",
-	.usage =
-		"open IP|PREFIX --account NAME|--any-account --for T, close IP|PREFIX --account NAME|--any-account, or list",
+	.usage = "open|close IP|PREFIX --account NAME|--any-account [--for T], or list",
 	.summary = "open one address to every device of an account for 1 to 40 hours",
 	.text = "For a site where many phones are set up at once. A device that is fetched from the address\n"
 			"while the window is open is locked to it. The window lifts the address's ban and keeps it\n"

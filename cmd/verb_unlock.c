@@ -76,7 +76,7 @@ static bool plan_cell(struct buf *b, const struct json *row, const char *key) {
 	if (skipped)
 		buf_printf(b, "skipped: %s", skipped);
 	else
-		buf_text(b, "opened");
+		buf_text(b, "yes");
 	return true;
 }
 
@@ -92,7 +92,6 @@ static int plan_row(struct command *c, void *context, const struct json *row, st
 
 /* One request for the account; a preview changes nothing. */
 static int account_request(struct command *c, struct plan *plan, struct err *err) {
-	bool json = c->json;
 	struct buf b;
 	int exit;
 
@@ -102,10 +101,7 @@ static int account_request(struct command *c, struct plan *plan, struct err *err
 		buf_release(&b);
 		return -1;
 	}
-	/* The preview is for the person who is asked, the result is what --json prints. */
-	c->json = json && !plan->preview;
 	exit = command_ask(c, &b, plan_row, plan, err);
-	c->json = json;
 	if (exit >= 0 && plan->listing.table && table_end(&plan->listing.table, err) < 0)
 		exit = -1;
 	table_free(&plan->listing.table);
@@ -121,6 +117,14 @@ static bool confirmed(uint64_t n, const char *account) {
 	return fgets(answer, sizeof(answer), stdin) && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
+static int print_plan(const struct plan *plan) {
+	(void)printf("%llu opened, %llu skipped\n", (unsigned long long)plan->opens, (unsigned long long)plan->skipped);
+	if (plan->opens > 0)
+		(void)printf(
+			"anyone who knows a MAC may fetch its configuration until the first fetch from outside its old home\n");
+	return 0;
+}
+
 static int unlock_account(struct command *c, struct err *err) {
 	static const struct table_column columns[] = {{"MAC", 12}, {"STATE", 8}, {"HOME", 20}, {"UNLOCK", 0}, {0}};
 	static const char *const keys[] = {"mac", "state", "home", "skipped"};
@@ -129,15 +133,15 @@ static int unlock_account(struct command *c, struct err *err) {
 	struct plan plan = {.listing = {.columns = columns, .keys = keys, .cell = plan_cell}};
 	int exit;
 
+	if (!yes && c->json)
+		return err_set(err, ERR_INPUT, "unlock: --json does not ask: --account wants --yes");
 	if (!yes) {
 		plan.preview = true;
 		exit = account_request(c, &plan, err);
 		if (exit != 0)
 			return exit;
-		if (plan.opens == 0) {
-			command_warn("account %s: no device to open", account);
-			return ERR_NEGATIVE;
-		}
+		if (plan.opens == 0)
+			return print_plan(&plan);
 		if (!isatty(STDIN_FILENO))
 			return err_set(err, ERR_INPUT,
 			               "unlock: nothing was changed: there is no terminal to ask on; --yes opens them");
@@ -148,14 +152,7 @@ static int unlock_account(struct command *c, struct err *err) {
 	exit = account_request(c, &plan, err);
 	if (exit != 0 || c->json)
 		return exit;
-	if (plan.opens + plan.skipped == 0) {
-		command_warn("account %s: no device to open", account);
-		return ERR_NEGATIVE;
-	}
-	(void)printf("%llu opened, %llu skipped: anyone who knows a MAC may fetch its configuration until the first\n"
-	             "fetch from outside its old home\n",
-	             (unsigned long long)plan.opens, (unsigned long long)plan.skipped);
-	return 0;
+	return print_plan(&plan);
 }
 
 static int run(struct command *c, struct err *err) {
