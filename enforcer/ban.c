@@ -325,17 +325,3 @@ int ban_fire(struct judge *j, const struct trigger *t, struct prefix at, struct 
 		return -1;
 	return ban_record(j, t, &ban, f, *outcome, err);
 }
-
-int ban_holds(struct judge *j, struct addr ip, const char *trigger, int64_t time, bool *holds, struct err *err) {
-	struct ban ban;
-	int found;
-
-	if (trigger)
-		found = store_ban(j->store, BAN_BAN, address_of(ip), trigger, time, &ban, err);
-	else
-		found = store_ban_of(j->store, BAN_BAN, ip, time, &ban, err);
-	if (found < 0)
-		return -1;
-	*holds = found == 1 && !ban.pending;
-	return 0;
-}

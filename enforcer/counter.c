@@ -229,6 +229,13 @@ struct counter *counter_find(struct counters *c, enum counter_pool which, const 
 	return NULL;
 }
 
+bool counters_have(const struct counters *c, uint32_t trigger) {
+	for (int i = 0; i < COUNTER_POOLS; i++)
+		if (c->pools[i] && c->pools[i]->peers[trigger].first != NOWHERE)
+			return true;
+	return false;
+}
+
 static uint32_t free_slot(const struct pool *pool) {
 	uint32_t word = 0;
 

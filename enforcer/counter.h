@@ -87,6 +87,8 @@ enum counter_result {
 /* *slot is valid until the next call. -1 when memory is out. */
 int counter_add(struct counters *c, const struct counter_hit *hit, struct counter **slot, enum counter_result *result,
                 struct err *err);
+/* The trigger has a slot: a look that costs nothing. */
+bool counters_have(const struct counters *c, uint32_t trigger);
 /* NULL where there is none. */
 struct counter *counter_find(struct counters *c, enum counter_pool pool, const uint64_t key[2]);
 /* Takes out the entries that drop() names. A slot that is left empty and has nothing to keep quiet about is given back: false. */

@@ -90,8 +90,6 @@ enum ban_outcome {
 };
 int ban_fire(struct judge *j, const struct trigger *t, struct prefix at, struct facts *f, bool one_device, bool told,
              enum ban_outcome *outcome, struct err *err);
-/* Is the address under an automatic or manual ban of this trigger (NULL any) at time? */
-int ban_holds(struct judge *j, struct addr ip, const char *trigger, int64_t time, bool *holds, struct err *err);
 /* A window lifts the bans of what it holds. */
 int ban_lift_within(struct judge *j, struct prefix at, const struct order *o, bool *lifted, struct err *err);
 /* Promotes pending bans as the caps allow at time. */

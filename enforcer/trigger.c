@@ -269,15 +269,18 @@ static bool is_by(void *context, const struct counter_entry *entry) {
 
 /* A success of a device or user takes its failures out of the count, and only its own: an attacker with one good password
  * would clear himself otherwise. A forged success clears forged failures alone. */
-static int trigger_reset(struct judge *j, const struct trigger *t, struct facts *f, struct err *err) {
-	uint32_t who = trigger_who(j, f);
+static int trigger_reset(struct judge *j, uint32_t index, struct facts *f, struct err *err) {
+	const struct trigger *t = &j->conf->triggers[index];
 	struct subject s;
+	uint32_t who;
 
-	if (who == 0 || !trigger_subject(j, f, t, &s))
-		return 0;
 	if (trigger_load(j, err) < 0)
 		return -1;
-	for (int pool = 0; pool < COUNTER_POOLS; pool++) {
+	/* Nearly every poll comes by here. */
+	if (!counters_have(j->counters, index) || !trigger_subject(j, f, t, &s))
+		return 0;
+	who = trigger_who(j, f);
+	for (int pool = 0; pool < COUNTER_POOLS && who != 0; pool++) {
 		struct counter *slot = counter_find(j->counters, pool, s.key);
 
 		if (slot && (pool == COUNTER_UNPROVEN || f->e->proof != PROOF_NONE))
@@ -290,7 +293,7 @@ int trigger_event(struct judge *j, struct facts *f, struct err *err) {
 	for (uint32_t i = 0; i < j->conf->ntriggers; i++) {
 		const struct trigger *t = &j->conf->triggers[i];
 
-		if (event_is_of(f->e, t->reset) && trigger_reset(j, t, f, err) < 0)
+		if (event_is_of(f->e, t->reset) && trigger_reset(j, i, f, err) < 0)
 			return -1;
 		if (event_is_of(f->e, t->on) && trigger_count(j, i, f, err) < 0)
 			return -1;
