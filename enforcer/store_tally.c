@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "enforcer/store_private.h"
@@ -86,21 +87,22 @@ int store_sum_add(struct store *s, const char *name, int64_t more, struct err *e
 	return store_add(&s->sums, name, more, err);
 }
 
+static int compare_tallies(const void *a, const void *b) {
+	return strcmp((*(const struct tally *const *)a)->name, (*(const struct tally *const *)b)->name);
+}
+
 int store_sums(struct store *s, int (*each)(void *context, const char *name, int64_t value), void *context,
                struct err *err) {
-	static const char sql[] = "SELECT name, value FROM sum ORDER BY name";
-	struct query *q = db_query(s->db, sql, err);
-	char name[TALLY_NAME_MAX + 1];
-	const struct tally *tally;
-	int step;
+	const struct tally *sorted[TALLY_MAX];
+	unsigned n = 0;
+	int done = 0;
 
-	while ((step = db_step(q, err)) == 1) {
-		db_copy_text(q, 0, name, sizeof(name));
-		tally = tally_find(&s->sums, name, false); /* what this transaction added counts */
-		step = each(context, name, tally ? tally->value : db_int(q, 1));
-		if (step != 0)
-			break;
-	}
-	db_end(q);
-	return step;
+	(void)err;
+	for (unsigned i = 0; i < TALLY_SLOTS; i++)
+		if (s->sums.at[i].name[0] != '\0')
+			sorted[n++] = &s->sums.at[i];
+	qsort(sorted, n, sizeof(sorted[0]), compare_tallies);
+	for (unsigned i = 0; i < n && done == 0; i++)
+		done = each(context, sorted[i]->name, sorted[i]->value);
+	return done;
 }
