@@ -28,7 +28,8 @@ struct peer {
 	struct link *link;
 	struct stream *stream;
 	int64_t since; /* when it last did something */
-	bool given;    /* inherited from who started us: it tells that our work is done */
+	bool given;    /* inherited from who started us: its end tells that our work is done */
+	bool ended;    /* given, and at its end: kept open, as who started us waits for ours */
 };
 
 struct server {
@@ -42,7 +43,6 @@ struct server {
 	struct peer peers[PEERS];
 	int64_t early_at;
 	bool waiting; /* a whole frame of somebody has not been looked at yet */
-	bool leave;   /* once: who started us is gone */
 };
 
 static const struct {
@@ -123,29 +123,40 @@ static int64_t peer_deadline(const struct peer *p) {
 	return at;
 }
 
-static unsigned others(const struct server *s, const struct peer *but) {
+static unsigned served(const struct server *s) {
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < PEERS; i++)
-		n += s->peers[i].stream && &s->peers[i] != but;
+		n += s->peers[i].stream && !s->peers[i].ended;
 	return n;
 }
 
-/* Who started us waits for our end; where others are still being served it is told not to. */
 static void part(struct server *s, struct peer *p) {
-	static const char stays[CONTROL_HEADER] = {0, 0, 0, 0, 's'};
-	bool given = p->given && s->e->options.once;
+	if (p->given && s->e->options.once)
+		p->ended = true;
+	else
+		drop(p);
+}
 
-	if (given && others(s, p) == 0) {
-		s->leave = true; /* the connection ends with the process, after the last write */
+/* Who started us waits for our end; where others are still being served it is told not to. Asked when all who came have been let in:
+ * nobody who was greeted may be left without an answer. */
+static void settle(struct server *s) {
+	static const char stays[CONTROL_HEADER] = {0, 0, 0, 0, 's'};
+
+	if (served(s) == 0)
 		return;
+	for (unsigned i = 0; i < PEERS; i++) {
+		struct peer *p = &s->peers[i];
+
+		if (!p->ended)
+			continue;
+		if (p->control) {
+			buf_clear(&p->stream->out);
+			buf_add(&p->stream->out, stays, sizeof(stays));
+			(void)stream_write(p->stream);
+		}
+		drop(p);
 	}
-	if (given && p->control) {
-		buf_clear(&p->stream->out);
-		buf_add(&p->stream->out, stays, sizeof(stays));
-		(void)stream_write(p->stream);
-	}
-	drop(p);
 }
 
 static void serve(struct server *s, struct peer *p, short events) {
@@ -294,7 +305,7 @@ static int64_t how_long(struct server *s) {
 	if (s->waiting)
 		return 0;
 	for (unsigned i = 0; i < PEERS; i++)
-		if (s->peers[i].stream && peer_deadline(&s->peers[i]))
+		if (s->peers[i].stream && !s->peers[i].ended && peer_deadline(&s->peers[i]))
 			sooner(&wait, peer_deadline(&s->peers[i]));
 	if (s->e->early && s->early_at == 0)
 		s->early_at = monotonic_ms() + EARLY_EVERY;
@@ -328,7 +339,7 @@ static void take_times(struct server *s) {
 }
 
 int server_run(struct server *s, enum server_call *call, struct err *err) {
-	while (!s->leave && (!s->e->options.once || others(s, NULL) > 0)) {
+	while (!s->e->options.once || served(s) > 0) {
 		struct pollfd fds[1 + LISTENERS + PEERS];
 		struct peer *peers[PEERS];
 		nfds_t n = 1 + LISTENERS;
@@ -337,7 +348,7 @@ int server_run(struct server *s, enum server_call *call, struct err *err) {
 		for (int i = 0; i < LISTENERS; i++)
 			fds[1 + i] = (struct pollfd){.fd = s->listeners[i], .events = POLLIN}; /* -1 is left out by poll */
 		for (unsigned i = 0; i < PEERS; i++) {
-			if (!s->peers[i].stream)
+			if (!s->peers[i].stream || s->peers[i].ended)
 				continue;
 			peers[n - 1 - LISTENERS] = &s->peers[i];
 			fds[n++] = (struct pollfd){.fd = s->peers[i].stream->fd, .events = stream_events(s->peers[i].stream)};
@@ -355,6 +366,7 @@ int server_run(struct server *s, enum server_call *call, struct err *err) {
 		for (int i = 0; i < LISTENERS; i++)
 			if (fds[1 + i].revents & POLLIN)
 				accept_one(s, i);
+		settle(s);
 		take_times(s);
 	}
 	*call = SERVER_END;
