@@ -46,8 +46,7 @@ static int setting_init(struct setting *s, const struct pass *p, const struct co
 
 	*s = (struct setting){.conf = conf};
 	if (conf->pattern) {
-		/* The groups of an own pattern are names like those that the rules ask for. */
-		if (format_own_new(&s->own, conf->pattern, (struct field_names *)rules_names(p->rules), err) < 0)
+		if (rules_own_format(p->rules, conf->pattern, &s->own, err) < 0)
 			return err_prefix(err, "source %s", conf->path);
 		format = s->own;
 	} else {

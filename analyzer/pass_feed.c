@@ -75,6 +75,7 @@ static bool feed_again(struct feed *f) {
 	f->again_taken += event.n;
 	f->mark = f->acked;
 	source_place(f->source, false, &f->mark);
+	f->mark.head_len = f->mark.tail_len = 0;
 	f->mark.offset = f->offset = e.offset;
 	f->acked_high = e.time > f->acked_high ? e.time : f->acked_high;
 	f->mark.high_time = f->key = f->acked_high;

@@ -24,3 +24,7 @@ provctl_LDADD = $(ANALYZER_LIBS)
 pkglibexec_PROGRAMS += prov-enforcer
 prov_enforcer_SOURCES = cmd/prov_enforcer.c
 prov_enforcer_LDADD = $(ENFORCER_LIBS)
+
+pkglibexec_PROGRAMS += prov-analyzer
+prov_analyzer_SOURCES = cmd/prov_analyzer.c
+prov_analyzer_LDADD = $(ANALYZER_LIBS)

@@ -99,3 +99,13 @@ tests_unit_test_store_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_store_rows
 tests_unit_test_store_rows_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_client
+tests_unit_test_client_SOURCES = tests/unit/test_client.c cmd/client.c
+tests_unit_test_client_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_pass
+tests_unit_test_pass_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS) -lpthread
+
+UNIT_TESTS += tests/unit/test_source
+tests_unit_test_source_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)

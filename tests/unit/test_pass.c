@@ -1,0 +1,711 @@
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "analyzer/pass.h"
+
+/* ---- rules of the test's own: "TIME KIND WORD", kind e: an event; n: none; l: match limit; anything else is unreadable ---- */
+
+static struct field_names *names;
+
+int rules_own_format(struct rules *rules, const char *pattern, struct format **out, struct err *err) {
+	(void)rules;
+	return format_own_new(out, pattern, names, err);
+}
+
+void geo_refresh(struct geo *geo) {
+	(void)geo;
+}
+
+const char *geo_problem(const struct geo *geo) {
+	(void)geo;
+	return "";
+}
+
+int line_context_init(struct line_context *ctx, const struct conf *conf, struct rules *rules, struct geo *geo,
+                      const struct format *format, const char *zone, const char *account, struct err *err) {
+	*ctx = (struct line_context){.conf = conf, .rules = rules, .geo = geo, .format = format, .account = account};
+	return time_context_new(&ctx->time, zone, err);
+}
+
+void line_context_release(struct line_context *ctx) {
+	time_context_free(&ctx->time);
+}
+
+enum outcome rules_event(struct line_context *ctx, struct slice line, struct event *e) {
+	char text[128], kind, word[32];
+	long long time;
+
+	(void)ctx;
+	(void)slice_copy(line, text, sizeof(text));
+	if (sscanf(text, "%lld %c %31s", &time, &kind, word) != 3)
+		return OUTCOME_UNREADABLE;
+	if (kind == 'l')
+		return OUTCOME_LIMIT;
+	if (kind != 'e' && kind != 'w')
+		return OUTCOME_NONE;
+	*e = (struct event){.kind = EVENT_PROVISION_SERVED, .proof = PROOF_HANDSHAKE, .time = time, .mac = 0x1565abcdef};
+	/* w: an event that no enforcer takes. */
+	e->mac = kind == 'w' ? MAC_NONE : e->mac;
+	assert_true(addr_parse("203.0.113.7", 11, &e->ip));
+	e->line = (struct slice){line.p + (strstr(text, word) - text), strlen(word)};
+	return OUTCOME_EVENT;
+}
+
+/* ---- an enforcer that keeps cursors and the order of events ---- */
+
+#define CURSORS 2048
+
+struct enforcer {
+	int fd;
+	pthread_t thread;
+	struct cursor kept[CURSORS];
+	uint32_t nkept;
+	uint32_t own[CURSORS]; /* id of a session's own numbers */
+	struct buf events;     /* words of the committed events, each with a blank before */
+	unsigned batches, committed, empty, done, notices;
+	unsigned die_at;    /* the batch at which it dies; 0 never */
+	unsigned stale_at;  /* the batch that it calls stale */
+	bool commit_first;  /* ... after having committed it: the answer is lost, or another was quicker */
+	unsigned refuse_at; /* the batch that it refuses */
+	bool dead;
+	bool stale; /* until HELLO */
+	uint64_t input_offset;
+	struct cursor input;
+	char fault[256];
+};
+
+static struct enforcer it;
+
+static void fault(const char *what) {
+	if (!it.fault[0])
+		(void)snprintf(it.fault, sizeof(it.fault), "batch %u: %s", it.batches, what);
+}
+
+static void answer(struct buf *b) {
+	if (send(it.fd, b->p, b->n, MSG_NOSIGNAL) != (ssize_t)b->n)
+		it.dead = true;
+	buf_release(b);
+}
+
+static void tell_cursors(void) {
+	struct buf b;
+	size_t begin;
+
+	buf_init(&b, 1U << 22);
+	/* In frames of three, as a large list would come. */
+	for (uint32_t i = 0; i < it.nkept; i += 3) {
+		uint32_t n = it.nkept - i < 3 ? it.nkept - i : 3;
+
+		begin = frame_begin(&b, LINK_CURSORS);
+		put_u32(&b, n);
+		for (uint32_t k = i; k < i + n; k++)
+			cursor_encode(&b, &it.kept[k]);
+		frame_end(&b, begin);
+	}
+	begin = frame_begin(&b, LINK_READY);
+	frame_end(&b, begin);
+	memset(it.own, 0, sizeof(it.own));
+	answer(&b);
+}
+
+static void tell_seq(enum link_type type, uint64_t seq) {
+	struct buf b;
+	size_t begin;
+
+	buf_init(&b, 64);
+	begin = frame_begin(&b, type);
+	put_u64(&b, seq);
+	frame_end(&b, begin);
+	answer(&b);
+}
+
+static struct slice copied(struct slice s) {
+	return (struct slice){strndup(s.n ? s.p : "", s.n), s.n};
+}
+
+static void free_texts(struct cursor *c) {
+	free((char *)c->name.p);
+	free((char *)c->file.p);
+	free((char *)c->sample.p);
+}
+
+static void keep(struct cursor *at, const struct cursor *to, uint32_t id) {
+	free_texts(at);
+	*at = *to;
+	at->id = id;
+	at->name = copied(to->name);
+	at->file = copied(to->file);
+	at->sample = copied(to->sample);
+}
+
+struct place {
+	uint64_t from;
+	struct cursor to;
+};
+
+static bool commit(const struct place *places, uint32_t n, struct slice events, uint32_t nevents) {
+	struct err err;
+
+	for (uint32_t i = 0; i < n; i++) {
+		const struct cursor *to = &places[i].to;
+		uint32_t id = to->id & CURSOR_NEW ? it.own[to->id & ~CURSOR_NEW] : to->id;
+		uint64_t stored = to->transient ? it.input_offset : id ? it.kept[id - 1].offset : 0;
+
+		if (places[i].from != stored)
+			return false;
+	}
+	for (uint32_t i = 0; i < nevents; i++) {
+		struct event e;
+
+		if (event_decode(&events, &e, &err) < 0)
+			fault(err.text);
+		else if (e.cursor >= n || e.offset < places[e.cursor].from || e.offset >= places[e.cursor].to.offset)
+			fault("an event from outside its part");
+		else {
+			buf_byte(&it.events, ' ');
+			buf_add(&it.events, e.line.p, e.line.n);
+		}
+	}
+	if (events.n > 0)
+		fault("bytes too many");
+	for (uint32_t i = 0; i < n; i++) {
+		const struct cursor *to = &places[i].to;
+		uint32_t id = to->id;
+
+		if (to->transient) {
+			it.input_offset = to->offset;
+			it.input = *to;
+			continue;
+		}
+		if (id & CURSOR_NEW) {
+			uint32_t *own = &it.own[id & ~CURSOR_NEW];
+
+			if (*own == 0)
+				*own = ++it.nkept;
+			id = *own;
+		}
+		keep(&it.kept[id - 1], to, id);
+	}
+	it.committed++;
+	it.empty += nevents == 0;
+	return true;
+}
+
+static void batch(struct slice in) {
+	static struct place places[CURSORS];
+	uint64_t seq;
+	uint32_t n, nevents;
+	struct err err;
+
+	it.batches++;
+	if (get_u64(&in, &seq) < 0 || get_u32(&in, &n) < 0 || n == 0 || n > CURSORS) {
+		fault("malformed");
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		if (get_u64(&in, &places[i].from) < 0 || cursor_decode(&in, &places[i].to, &err) < 0 ||
+		    places[i].to.transient != (places[i].to.id == 0) || places[i].to.offset < places[i].from)
+			fault("malformed cursor");
+	if (get_u32(&in, &nevents) < 0)
+		fault("no events");
+	if (it.batches == it.refuse_at) {
+		struct buf b;
+		size_t begin;
+
+		buf_init(&b, 64);
+		begin = frame_begin(&b, LINK_REFUSED);
+		buf_text(&b, "the disk is full");
+		frame_end(&b, begin);
+		answer(&b);
+		it.dead = true;
+	} else if (it.batches == it.die_at || it.batches == it.stale_at) {
+		if (it.commit_first && !commit(places, n, in, nevents))
+			fault("stale");
+		it.dead = it.batches == it.die_at;
+		if (it.dead)
+			return;
+		tell_seq(LINK_STALE, seq);
+		tell_cursors();
+		it.stale = true;
+	} else if (commit(places, n, in, nevents)) {
+		tell_seq(LINK_ACK, seq);
+	} else {
+		fault("stale");
+	}
+}
+
+static void *serve(void *unused) {
+	struct buf in;
+	ssize_t n = 1;
+
+	(void)unused;
+	buf_init(&in, 1U << 22);
+	while (n > 0 && !it.dead) {
+		struct slice rest = {in.p, in.n}, body;
+		enum link_type type;
+		struct err err;
+		int taken;
+
+		while (!it.dead && (taken = frame_take(&rest, &type, &body, &err)) > 0) {
+			if (type == LINK_HELLO && !it.stale)
+				tell_cursors();
+			else if (type == LINK_HELLO)
+				it.stale = false;
+			else if (type == LINK_BATCH && !it.stale)
+				batch(body);
+			else if (type == LINK_NOTICE)
+				it.notices++;
+			else if (type == LINK_DONE && !it.stale) {
+				it.done++;
+				tell_seq(LINK_ACK, 0);
+			}
+		}
+		buf_consume(&in, in.n - rest.n);
+		if (it.dead)
+			break;
+		n = recv(it.fd, buf_reserve(&in, 65536), 65536, 0);
+		in.n += n > 0 ? (size_t)n : 0;
+	}
+	buf_release(&in);
+	(void)close(it.fd);
+	return NULL;
+}
+
+/* ---- a world ---- */
+
+static struct {
+	char folder[64];
+	struct conf conf;
+	struct conf_source sources[4];
+	struct pass pass;
+	volatile sig_atomic_t stop;
+} w;
+
+static int set_up(void **state) {
+	(void)state;
+	memset(&w, 0, sizeof(w));
+	memset(&it, 0, sizeof(it));
+	buf_init(&it.events, 1U << 24);
+	strcpy(w.folder, "/tmp/test_pass.XXXXXX");
+	assert_non_null(mkdtemp(w.folder));
+	names = field_names_new();
+	assert_non_null(names);
+	return 0;
+}
+
+static void forget(void) {
+	for (uint32_t i = 0; i < it.nkept; i++)
+		free_texts(&it.kept[i]);
+	buf_release(&it.events);
+	memset(&it, 0, sizeof(it));
+	buf_init(&it.events, 1U << 24);
+}
+
+static int tear_down(void **state) {
+	char command[128];
+
+	(void)state;
+	(void)snprintf(command, sizeof(command), "rm -rf %s", w.folder);
+	assert_int_equal(system(command), 0);
+	for (uint32_t i = 0; i < w.conf.nsources; i++)
+		free(w.sources[i].path);
+	forget();
+	field_names_free(&names);
+	return 0;
+}
+
+static void source(const char *path) {
+	struct conf_source *s = &w.sources[w.conf.nsources++];
+
+	s->format = "combined";
+	s->timezone = "UTC";
+	if (strcmp(path, "-") == 0)
+		s->path = strdup(path);
+	else
+		assert_true(asprintf(&s->path, "%s/%s", w.folder, path) > 0);
+	w.conf.sources = w.sources;
+}
+
+static void put(const char *path, const char *mode, const char *text) {
+	char whole[256];
+	FILE *f;
+
+	(void)snprintf(whole, sizeof(whole), "%s/%s", w.folder, path);
+	f = fopen(whole, mode);
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+/* One pass; -1 where it broke. */
+static int pass_of(uint32_t batch_max, struct err *err) {
+	int fds[2];
+	int result;
+
+	it.batches = it.committed = it.empty = it.done = it.notices = 0;
+	it.dead = it.stale = false;
+	it.input_offset = 0;
+	memset(it.own, 0, sizeof(it.own));
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	it.fd = fds[0];
+	assert_int_equal(pthread_create(&it.thread, NULL, serve, NULL), 0);
+	w.pass.conf = &w.conf;
+	w.pass.sources = w.sources;
+	w.pass.nsources = w.conf.nsources;
+	w.pass.link = fds[1];
+	w.pass.batch_max = batch_max;
+	w.pass.stop = &w.stop;
+	result = pass_run(&w.pass, err);
+	(void)close(fds[1]);
+	assert_int_equal(pthread_join(it.thread, NULL), 0);
+	assert_string_equal(it.fault, "");
+	return result;
+}
+
+static void passes(uint32_t batch_max) {
+	struct err err = {0};
+
+	if (pass_of(batch_max, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_int_equal(it.done, 1);
+}
+
+static char *committed(void) {
+	return strndup(it.events.n ? it.events.p : "", it.events.n);
+}
+
+static void is_committed(const char *expected) {
+	char *words = committed();
+
+	assert_string_equal(words, expected);
+	free(words);
+}
+
+/* Three logs whose times overlap, run backwards at places, and are full of other lines. */
+static void three_logs(void) {
+	static const char *const files[] = {"a", "b", "c"};
+	unsigned seed = 7;
+
+	for (int i = 0; i < 3; i++) {
+		int time = 1000;
+
+		put(files[i], "w", "");
+		for (int k = 0; k < 40; k++) {
+			char line[64];
+
+			seed = seed * 1103515245 + 12345;
+			time += (int)(seed >> 16 & 7) - 2;
+			(void)snprintf(line, sizeof(line), "%s%d %c %s%d\n", k % 7 == 3 ? "?" : "", time, "enene"[seed >> 20 & 3],
+			               files[i], k);
+			put(files[i], "a", line);
+		}
+	}
+}
+
+/* ---- tests ---- */
+
+static void test_merge(void **state) {
+	(void)state;
+	source("a");
+	source("b");
+	put("a", "w", "10 e a1\n12 e a2\n11 e a3\n15 n x\n20 e a4\n");
+	put("b", "w", "9 e b1\n10 e b2\n12 e b3\n13 e b4\n");
+	passes(0);
+	/* a3 is older than a2, but stands behind it: its key is a2's. */
+	is_committed(" b1 a1 b2 a2 a3 b3 b4 a4");
+	assert_int_equal(it.committed, 1);
+}
+
+static void test_sums(void **state) {
+	(void)state;
+	source("a");
+	put("a", "w", "10 e a1\n? what\n11 n x\n12 l x\n12 w x\n13 e a2\n");
+	passes(0);
+	is_committed(" a1 a2");
+	assert_int_equal(w.pass.sums.logs, 1);
+	assert_int_equal(w.pass.sums.lines, 6);
+	assert_int_equal(w.pass.sums.bytes, 44);
+	assert_int_equal(w.pass.sums.events, 2);
+	assert_int_equal(w.pass.sums.unreadable, 1);
+	assert_int_equal(w.pass.sums.skipped, 2);
+	assert_int_equal(it.kept[0].lines, 6);
+	assert_int_equal(it.kept[0].high_time, 13);
+	assert_true(slice_is(it.kept[0].sample, "? what"));
+	assert_true(slice_is(it.kept[0].name, w.sources[0].path));
+	put("a", "a", "14 e a3\n");
+	passes(0);
+	assert_int_equal(w.pass.sums.lines, 1);
+	assert_int_equal(it.kept[0].lines, 7);
+	assert_int_equal(it.kept[0].unreadable, 1);
+	assert_true(slice_is(it.kept[0].sample, "? what"));
+}
+
+static void test_nothing_new(void **state) {
+	(void)state;
+	source("a");
+	source("b");
+	put("a", "w", "10 n x\n11 n y\n");
+	put("b", "w", "");
+	passes(0);
+	assert_int_equal(it.committed, 1);
+	assert_int_equal(it.empty, 1);
+	assert_int_equal(it.kept[0].offset, 14);
+	passes(0);
+	assert_int_equal(it.batches, 0);
+	assert_int_equal(it.notices, 2);
+}
+
+static void test_chunks(void **state) {
+	char *whole;
+
+	(void)state;
+	source("a");
+	source("b");
+	source("c");
+	three_logs();
+	passes(0);
+	whole = committed();
+	assert_true(strlen(whole) > 100);
+	for (uint32_t max = 1; max < 60; max++) {
+		forget();
+		passes(max);
+		is_committed(whole);
+		passes(max);
+		assert_int_equal(it.batches, 0);
+	}
+	free(whole);
+}
+
+/* What breaks at the k-th batch, for every k. */
+static void broken_at_each(bool stale, bool commit_first) {
+	char *whole;
+	uint64_t lines;
+	unsigned all;
+
+	source("a");
+	source("b");
+	source("c");
+	three_logs();
+	passes(3);
+	whole = committed();
+	all = it.committed;
+	lines = w.pass.sums.lines;
+	assert_true(all > 10);
+	for (unsigned k = 1; k <= all; k++) {
+		struct err err;
+
+		forget();
+		it.commit_first = commit_first;
+		if (stale) {
+			it.stale_at = k;
+			passes(3);
+			assert_int_equal(w.pass.sums.stale, 1);
+			if (!commit_first)
+				assert_int_equal(w.pass.sums.lines, lines);
+		} else {
+			it.die_at = k;
+			assert_int_equal(pass_of(3, &err), -1);
+			it.die_at = 0;
+			passes(5);
+		}
+		is_committed(whole);
+		it.stale_at = 0;
+		passes(3);
+		assert_int_equal(it.batches, 0);
+	}
+	free(whole);
+}
+
+static void test_stale(void **state) {
+	(void)state;
+	broken_at_each(true, false);
+}
+
+static void test_overtaken(void **state) {
+	(void)state;
+	broken_at_each(true, true);
+}
+
+static void test_killed(void **state) {
+	(void)state;
+	broken_at_each(false, false);
+}
+
+static void test_killed_after_commit(void **state) {
+	(void)state;
+	broken_at_each(false, true);
+}
+
+static void input_from(const char *path) {
+	char whole[256];
+
+	(void)snprintf(whole, sizeof(whole), "%s/%s", w.folder, path);
+	assert_ptr_equal(freopen(whole, "r", stdin), stdin);
+}
+
+static void test_input(void **state) {
+	(void)state;
+	source("a");
+	source("-");
+	w.pass.standard_input = true;
+	put("a", "w", "10 e a1\n12 e a2\n14 e a3\n");
+	put("input", "w", "11 e i1\n? bad\n13 e i2\n14 e i3\n15 e i4");
+	input_from("input");
+	passes(0);
+	is_committed(" a1 i1 a2 i2 a3 i3 i4");
+	assert_int_equal(it.input.lines, 5);
+	assert_int_equal(it.input.unreadable, 1);
+	assert_int_equal(it.nkept, 1);
+	input_from("input");
+	passes(0);
+	is_committed(" a1 i1 a2 i2 a3 i3 i4 i1 i2 i3 i4");
+}
+
+static void test_input_peeked(void **state) {
+	(void)state;
+	source("-");
+	w.pass.standard_input = true;
+	w.pass.peeked = slice_of("10 e i1\n11 e i");
+	put("input", "w", "2\n13 e i3\n");
+	input_from("input");
+	passes(0);
+	is_committed(" i1 i2 i3");
+}
+
+static void test_input_stale(void **state) {
+	(void)state;
+	source("a");
+	source("-");
+	w.pass.standard_input = true;
+	for (unsigned k = 1; k <= 7; k++) {
+		forget();
+		it.stale_at = k;
+		put("a", "w", "10 e a1\n12 e a2\n14 e a3\n");
+		put("input", "w", "11 e i1\n? bad\n13 e i2\n14 e i3\n15 e i4");
+		input_from("input");
+		passes(1);
+		is_committed(" a1 i1 a2 i2 a3 i3 i4");
+		assert_int_equal(it.input.lines, 5);
+		assert_int_equal(w.pass.sums.lines, 8);
+		assert_int_equal(w.pass.sums.events, 7);
+	}
+}
+
+static void test_rotation(void **state) {
+	char from[128], to[128];
+
+	(void)state;
+	source("a");
+	put("a", "w", "10 e a1\n11 e a2\n");
+	passes(0);
+	put("a", "a", "12 e a3\n");
+	(void)snprintf(from, sizeof(from), "%s/a", w.folder);
+	(void)snprintf(to, sizeof(to), "%s/a.1", w.folder);
+	assert_int_equal(rename(from, to), 0);
+	put("a", "w", "13 e b1\n");
+	passes(1);
+	is_committed(" a1 a2 a3 b1");
+	assert_int_equal(it.nkept, 2);
+	passes(1);
+	assert_int_equal(it.batches, 0);
+}
+
+static void test_lost(void **state) {
+	(void)state;
+	source("a");
+	put("a", "w", "10 e a1\n11 e a2 unfini");
+	passes(0);
+	put("a", "w", "13 e b1\n");
+	passes(0);
+	is_committed(" a1 b1");
+	assert_int_equal(w.pass.sums.lost, 14);
+	assert_int_equal(it.kept[0].lost, 14);
+	passes(0);
+	assert_int_equal(it.batches, 0);
+}
+
+static void test_refused(void **state) {
+	struct err err;
+
+	(void)state;
+	source("a");
+	put("a", "w", "10 e a1\n");
+	it.refuse_at = 1;
+	assert_int_equal(pass_of(0, &err), -1);
+	assert_non_null(strstr(err.text, "the disk is full"));
+	assert_int_equal(err.class, ERR_SYSTEM);
+}
+
+static void test_stop(void **state) {
+	(void)state;
+	source("a");
+	three_logs();
+	w.stop = 1;
+	passes(0);
+	is_committed("");
+	w.stop = 0;
+	passes(0);
+	assert_true(it.events.n > 0);
+}
+
+static void test_a_thousand(void **state) {
+	struct buf expected;
+
+	(void)state;
+	source("log-*");
+	buf_init(&expected, 1U << 20);
+	for (int i = 0; i < 1000; i++) {
+		char path[32], text[128];
+
+		(void)snprintf(path, sizeof(path), "log-x%d-y", i);
+		(void)snprintf(text, sizeof(text), "%d e w%d\n%d e w%d\n", 1 + i, i, 5001 - i, 5000 - i);
+		put(path, "w", text);
+	}
+	for (int i = 0; i < 1000; i++)
+		buf_printf(&expected, " w%d", i);
+	for (int i = 4001; i <= 5000; i++)
+		buf_printf(&expected, " w%d", i);
+	passes(0);
+	buf_byte(&expected, '\0');
+	is_committed(expected.p);
+	assert_int_equal(it.nkept, 1000);
+	passes(0);
+	assert_int_equal(it.batches, 0);
+	buf_release(&expected);
+}
+
+#define TEST(title, function)                                                                                          \
+	{ title, function, set_up, tear_down, NULL }
+
+int main(void) {
+	static const struct CMUnitTest tests[] = {
+		TEST("events of several logs are merged by the highest time so far", test_merge),
+		TEST("what was read is summed, by pass and by log", test_sums),
+		TEST("a pass over nothing new sends no batch", test_nothing_new),
+		TEST("however events are cut into batches, their order is the same", test_chunks),
+		TEST("after a stale batch nothing is lost and nothing is twice", test_stale),
+		TEST("where another was quicker nothing is lost and nothing is twice", test_overtaken),
+		TEST("killed at any batch, the next pass goes on in the same order", test_killed),
+		TEST("killed between commit and answer, nothing is twice", test_killed_after_commit),
+		TEST("standard input is merged and read to its end", test_input),
+		TEST("what was peeked of standard input is read", test_input_peeked),
+		TEST("standard input survives a stale batch", test_input_stale),
+		TEST("a rotated log and its successor are two logs", test_rotation),
+		TEST("lost bytes are committed once", test_lost),
+		TEST("a refusal ends the pass with the enforcer's reason", test_refused),
+		TEST("a pass that is stopped goes on in the next", test_stop),
+		TEST("a thousand logs are merged", test_a_thousand),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
