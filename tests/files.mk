@@ -37,10 +37,16 @@ UNIT_TESTS += tests/unit/test_counter
 tests_unit_test_counter_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_conf
+tests_unit_test_conf_SOURCES = tests/unit/test_conf.c tests/unit/place.c tests/unit/place.h
 tests_unit_test_conf_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_conf_manual
+tests_unit_test_conf_manual_SOURCES = tests/unit/test_conf_manual.c tests/unit/place.c tests/unit/place.h
 tests_unit_test_conf_manual_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_conf_trigger
+tests_unit_test_conf_trigger_SOURCES = tests/unit/test_conf_trigger.c tests/unit/place.c tests/unit/place.h
+tests_unit_test_conf_trigger_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_event
 tests_unit_test_event_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
