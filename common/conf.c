@@ -278,7 +278,7 @@ static struct conf *conf_new(const char *file) {
 	if (!conf)
 		return NULL;
 	conf->file = strdup(file);
-	conf->places = calloc(row_count(), sizeof(*conf->places));
+	conf->places = calloc(row_count() + 1, sizeof(*conf->places));
 	conf->triggers = calloc(CONF_TRIGGERS_MAX, sizeof(*conf->triggers));
 	conf->triggers_off = calloc(CONF_TRIGGERS_MAX, sizeof(*conf->triggers_off));
 	if (!conf->file || !conf->places || !conf->triggers || !conf->triggers_off)

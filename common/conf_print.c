@@ -47,7 +47,7 @@ static void print_place(const char *file, unsigned line, FILE *out) {
 		fputs("  # default\n", out);
 		return;
 	}
-	buf_init(&name, 4 * CONF_PATH_MAX);
+	buf_init(&name, (size_t)4 * CONF_PATH_MAX);
 	buf_escaped(&name, slice_of(file), CONF_PATH_MAX);
 	(void)fprintf(out, "  # %.*s:%u\n", (int)name.n, name.p ? name.p : "", line);
 	buf_release(&name);

@@ -317,7 +317,7 @@ const char *yamldoc_nearest(const char *word, const char *const *names) {
 			continue;
 		edits = distance(word, n, names[i], length);
 		/* Past a third of the letters the guess would be noise. */
-		if (edits * 3 <= (length > n ? length : n) + 1 && (!nearest || edits < best)) {
+		if ((size_t)edits * 3 <= (length > n ? length : n) + 1 && (!nearest || edits < best)) {
 			nearest = names[i];
 			best = edits;
 		}

@@ -12,90 +12,10 @@
 
 #include "common/timefmt.h"
 
-#include "common/conf_private.h"
-
-#define FAULTS_MAX 16
-
-/* A folder of each test's own, with an empty folder of rules in it. */
-struct place {
-	char folder[64], rules[80], file[80];
-};
-
-struct told {
-	char text[FAULTS_MAX][1024];
-	unsigned n;
-};
-
-static void tell(void *context, const char *text) {
-	struct told *told = context;
-
-	assert_true(told->n < FAULTS_MAX);
-	(void)snprintf(told->text[told->n++], sizeof(told->text[0]), "%s", text);
-}
-
-static void write_file(const char *path, const char *text) {
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	assert_true(fputs(text, f) >= 0);
-	assert_int_equal(fclose(f), 0);
-}
-
-static int set_up(void **state) {
-	struct place *p = calloc(1, sizeof(*p));
-
-	assert_non_null(p);
-	strcpy(p->folder, "/tmp/provctl-conf-XXXXXX");
-	assert_non_null(mkdtemp(p->folder));
-	(void)snprintf(p->rules, sizeof(p->rules), "%s/rules", p->folder);
-	(void)snprintf(p->file, sizeof(p->file), "%s/c.yaml", p->folder);
-	assert_int_equal(mkdir(p->rules, 0700), 0);
-	*state = p;
-	return 0;
-}
-
-static int tear_down(void **state) {
-	struct place *p = *state;
-	char command[128];
-
-	(void)snprintf(command, sizeof(command), "rm -r %s", p->folder);
-	assert_int_equal(system(command), 0);
-	free(p);
-	return 0;
-}
-
-/* Loads text as configuration; `rules: [rules]` stands before it. */
-static struct conf *load(const struct place *p, const char *text, struct told *told) {
-	struct conf_faults faults = {tell, told, 0};
-	struct conf *conf = NULL;
-	struct err err = {0};
-	FILE *f = fopen(p->file, "w");
-	int rc;
-
-	assert_non_null(f);
-	(void)fprintf(f, "rules: [rules]\n%s", text);
-	assert_int_equal(fclose(f), 0);
-	told->n = 0;
-	rc = conf_load(&conf, p->file, &faults, &err);
-	assert_int_equal(faults.count, told->n);
-	assert_int_equal(rc, told->n > 0 ? -1 : 0);
-	assert_true((rc == 0) == (conf != NULL));
-	if (rc != 0)
-		assert_string_equal(err.text, told->text[0]);
-	return conf;
-}
-
-static struct conf *load_sound(const struct place *p, const char *text) {
-	static struct told told;
-	struct conf *conf = load(p, text, &told);
-
-	if (!conf)
-		fail_msg("%s", told.text[0]);
-	return conf;
-}
+#include "tests/unit/place.h"
 
 static void what_the_file_leaves_out_has_its_default(void **state) {
-	struct conf *conf = load_sound(*state, "");
+	struct conf *conf = place_load_sound(*state, "");
 
 	assert_int_equal(conf->mode, MODE_ENFORCE);
 	assert_string_equal(conf->state, "/var/lib/provctl");
@@ -202,7 +122,7 @@ static const char everything[] =
 
 static void every_key_is_read(void **state) {
 	struct place *p = *state;
-	struct conf *conf = load_sound(p, everything);
+	struct conf *conf = place_load_sound(p, everything);
 	const struct trigger *t;
 	char path[160];
 
@@ -399,7 +319,7 @@ static void each_fault_is_told_with_its_place_and_the_nearest_name(void **state)
 		char expected[1024];
 		const char *mark = strstr(rows[i].fault, "FOLDER");
 
-		assert_null(load(p, rows[i].text, &told));
+		assert_null(place_load(p, rows[i].text, &told));
 		(void)snprintf(expected, sizeof(expected), "%s:%.*s%s%s", p->file,
 		               (int)(mark ? mark - rows[i].fault : (ptrdiff_t)strlen(rows[i].fault)), rows[i].fault,
 		               mark ? p->folder : "", mark ? mark + 6 : "");
@@ -408,83 +328,14 @@ static void each_fault_is_told_with_its_place_and_the_nearest_name(void **state)
 	}
 }
 
-static void each_fault_of_a_trigger_is_told(void **state) {
-	/* What stands in the braces of the one trigger, id aside. */
-	static const struct {
-		const char *text, *fault;
-	} rows[] = {
-		{"by: ip, limit: 1, within: 1h, do: report", "triggers: on is missing"},
-		{"on: sip.scan, limit: 1, within: 1h, do: report", "triggers: by is missing"},
-		{"on: sip.scan, by: ip, within: 1h, do: report", "triggers: limit is missing"},
-		{"on: sip.scan, by: ip, limit: 1, do: report", "triggers: within is missing"},
-		{"on: sip.scan, by: ip, limit: 1, within: 1h", "triggers: do is missing: ban, suspect or report"},
-		{"on: sip.scan, by: ip, limit: 1, within: 1h, do: {report: false}",
-	     "triggers: do is missing: ban, suspect or report"},
-		{"on: sip.scam", "triggers.on: \"sip.scam\" is not known, did you mean sip.scan?"},
-		{"on: []", "triggers.on: must not be empty"},
-		{"by: adress", "triggers.by: \"adress\" is not known, must be ip, net, device, user or account"},
-		{"limit: 1001", "triggers.limit: \"1001\" is out of range, 1 to 1000"},
-		{"limit: 0", "triggers.limit: \"0\" is out of range, 1 to 1000"},
-		{"within: 8d", "triggers.within: \"8d\" is out of range, 1s to 7d"},
-		{"within: 0s", "triggers.within: \"0s\" is out of range, 1s to 7d"},
-		{"count: distinct macs", "triggers.count: \"distinct macs\" is not known, did you mean distinct mac?"},
-		{"mac: strange", "triggers.mac: \"strange\" is not known, must be any, unknown or foreign"},
-		{"witihn: 1h", "triggers.witihn: unknown key, did you mean within?"},
-		{"when: {knwon: true}", "triggers.when.knwon: unknown key, did you mean known?"},
-		{"when: {known: 1}", "triggers.when.known: \"1\" must be true or false"},
-		{"when: {proof: [handshak]}", "triggers.when.proof: \"handshak\" is not known, did you mean handshake?"},
-		{"when: {country: de}", "triggers.when.country: must be a country's two capital letters, such as DE"},
-		{"when: {asn: 0}", "triggers.when.asn: \"0\" is out of range, 1 to 4294967295"},
-		{"when: {agent: ['']}", "triggers.when.agent: must not be empty"},
-		{"do: {ban: []}", "triggers.do.ban: must be 1 to 8 durations"},
-		{"do: {ban: 366d}", "triggers.do.ban: \"366d\" is out of range, 1s to 365d"},
-		{"do: ban", "triggers.do: \"ban\" is not known, must be suspect or report"},
-		{"on: sip.scan, by: user, limit: 1, within: 1h, do: {ban: 1h}", "triggers: a ban needs ip or net in by"},
-		{"on: sip.scan, by: ip, limit: 1, within: 1h, do: suspect", "triggers: suspect needs device in by"},
-		{"on: sip.scan, by: [ip, net], limit: 1, within: 1h, do: report", "triggers: by: either ip or net"},
-		{"on: sip.scan, by: ip, count: distinct mac, limit: 1, within: 1h, do: report",
-	     "triggers: distinct mac counts provision and poll events only"},
-		{"on: poll.served, by: ip, count: distinct user, limit: 1, within: 1h, do: report",
-	     "triggers: distinct user counts sip events only"},
-		{"on: sip.scan, by: ip, mac: foreign, limit: 1, within: 1h, do: report",
-	     "triggers: mac is for provision and poll events only"},
-		{"on: sip.scan, by: ip, limit: 1, within: 1h, do: report, when: {alone: false}",
-	     "triggers: alone needs net in by"},
-		{"on: sip.scan, reset: sip.scan, by: ip, limit: 1, within: 1h, do: report",
-	     "triggers: an event is in both on and reset"},
-		{"on: device.created",
-	     "triggers.on: \"device.created\" is not known, must be provision.served, provision.refused, "
-	     "provision.unauthorised, provision.unknown, poll.served, poll.refused, poll.unauthorised, poll.unknown, "
-	     "sip.registered, sip.auth_failed, sip.unknown_user, sip.refused, sip.scan, sip.malformed or sip.flood"},
-		{"off: true, limit: 1", "triggers: off: true stands beside id alone"},
-		{"off: true", "triggers: there is no trigger t"},
-	};
-	struct place *p = *state;
-	struct told told;
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		char text[512];
-
-		(void)snprintf(text, sizeof(text), "triggers: [{id: t, %s}]\n", rows[i].text);
-		assert_null(load(p, text, &told));
-		assert_int_equal(told.n, 1);
-		assert_non_null(strstr(told.text[0], "/c.yaml:2:"));
-		assert_string_equal(strstr(told.text[0], "triggers"), rows[i].fault);
-	}
-	assert_null(load(p, "triggers: [{on: sip.scan, by: ip, limit: 1, within: 1h, do: report}]\n", &told));
-	assert_non_null(strstr(told.text[0], ":2:12: triggers: id is missing"));
-	assert_null(load(p, "triggers: [{id: A, off: true}]\n", &told));
-	assert_non_null(strstr(told.text[0], ":2:17: triggers.id: must be a name of a-z, 0-9, -, _ and ., at most 64"));
-}
-
 static void all_faults_are_told_and_the_first_is_the_reason(void **state) {
 	struct place *p = *state;
 	struct told told;
 	char path[128];
 
 	(void)snprintf(path, sizeof(path), "%s/x.yaml", p->rules);
-	write_file(path, "rule: []\ntriggers: [{id: a}]\n");
-	assert_null(load(p, "moed: x\nspare_homes: 0\nfirewall: {never: [a, b], prots: 1}\n", &told));
+	place_write(path, "rule: []\ntriggers: [{id: a}]\n");
+	assert_null(place_load(p, "moed: x\nspare_homes: 0\nfirewall: {never: [a, b], prots: 1}\n", &told));
 	assert_int_equal(told.n, 11);
 	assert_non_null(strstr(told.text[0], ":2:1: moed"));
 	assert_non_null(strstr(told.text[1], ":3:14: spare_homes"));
@@ -499,7 +350,7 @@ static void a_file_that_cannot_be_read_is_a_fault(void **state) {
 	struct place *p = *state;
 	struct conf *conf = NULL;
 	struct told told = {.n = 0};
-	struct conf_faults faults = {tell, &told, 0};
+	struct conf_faults faults = {told_add, &told, 0};
 	struct err err;
 	FILE *f;
 
@@ -518,11 +369,11 @@ static void a_file_that_cannot_be_read_is_a_fault(void **state) {
 	(void)fclose(f);
 	assert_int_equal(conf_load(&conf, p->file, NULL, &err), -1);
 	assert_non_null(strstr(err.text, "/c.yaml:1:1: file: too large, at most 4 MiB"));
-	write_file(p->file, "rules: [missing]\n");
+	place_write(p->file, "rules: [missing]\n");
 	assert_int_equal(conf_load(&conf, p->file, NULL, &err), -1);
 	assert_non_null(strstr(err.text, "/c.yaml:1:8: rules: "));
 	assert_non_null(strstr(err.text, "/missing: No such file or directory"));
-	write_file(p->file, "[]\n");
+	place_write(p->file, "[]\n");
 	assert_int_equal(conf_load(&conf, p->file, NULL, &err), -1);
 	assert_non_null(strstr(err.text, "/c.yaml:1:1: file: must be a mapping (key: value)"));
 	assert_null(conf);
@@ -569,18 +420,18 @@ static void what_is_printed_is_the_same_configuration_again(void **state) {
 	char path[128];
 
 	(void)snprintf(path, sizeof(path), "%s/t.yaml", p->rules);
-	write_file(path, "triggers:\n"
-	                 "- {id: kept-out, on: sip.scan, by: ip, limit: 1, within: 1h, do: report}\n"
-	                 "- {id: shipped, on: sip.scan, by: ip, limit: 1, within: 1h, do: {ban: [1h, 1d]}}\n");
+	place_write(path, "triggers:\n"
+	                  "- {id: kept-out, on: sip.scan, by: ip, limit: 1, within: 1h, do: report}\n"
+	                  "- {id: shipped, on: sip.scan, by: ip, limit: 1, within: 1h, do: {ban: [1h, 1d]}}\n");
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		struct conf *conf = load_sound(p, texts[i]);
+		struct conf *conf = place_load_sound(p, texts[i]);
 		struct conf *again = NULL;
 		struct err err = {0};
 		char *first = printed(conf);
 		char *second;
 
 		(void)snprintf(path, sizeof(path), "%s/again.yaml", p->folder);
-		write_file(path, first);
+		place_write(path, first);
 		if (conf_load(&again, path, NULL, &err) != 0)
 			fail_msg("%s", err.text);
 		second = printed(again);
@@ -597,7 +448,7 @@ static void what_is_printed_is_the_same_configuration_again(void **state) {
 
 static void each_printed_value_tells_where_it_is_from(void **state) {
 	struct place *p = *state;
-	struct conf *conf = load_sound(p, "spare_homes: 5\nfirewall:\n  never: [192.0.2.1]\n");
+	struct conf *conf = place_load_sound(p, "spare_homes: 5\nfirewall:\n  never: [192.0.2.1]\n");
 	char *text = printed(conf);
 	char expected[160];
 
@@ -614,7 +465,7 @@ static int collect(void *context, const char *path, struct err *err) {
 	struct told *told = context;
 
 	(void)err;
-	tell(told, strrchr(path, '/') + 1);
+	told_add(told, strrchr(path, '/') + 1);
 	return 0;
 }
 
@@ -640,9 +491,9 @@ static void rule_files_come_sorted_by_folder_and_name(void **state) {
 	assert_int_equal(mkdir(path, 0700), 0);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		(void)snprintf(path, sizeof(path), "%s/%s", p->folder, names[i]);
-		write_file(path, "");
+		place_write(path, "");
 	}
-	write_file(p->file, "rules: [rules, local]\n");
+	place_write(p->file, "rules: [rules, local]\n");
 	assert_int_equal(conf_load(&conf, p->file, NULL, &err), 0);
 	assert_int_equal(conf_rule_files(conf, collect, &told, &err), 0);
 	assert_int_equal(told.n, sizeof(expected) / sizeof(expected[0]));
@@ -651,37 +502,6 @@ static void rule_files_come_sorted_by_folder_and_name(void **state) {
 	assert_int_equal(conf_rule_files(conf, stop, NULL, &err), -1);
 	assert_string_equal(err.text, "enough");
 	conf_free(&conf);
-}
-
-static void later_triggers_replace_add_and_take_out(void **state) {
-	struct place *p = *state;
-	struct told told;
-	struct conf *conf;
-	char path[128];
-
-	(void)snprintf(path, sizeof(path), "%s/a.yaml", p->rules);
-	write_file(path, "rules: []\ntriggers:\n"
-	                 "- {id: one, on: sip.scan, by: ip, limit: 1, within: 1h, do: report}\n"
-	                 "- {id: two, on: sip.scan, by: ip, limit: 1, within: 1h, do: report}\n"
-	                 "- {id: three, on: sip.scan, by: ip, limit: 1, within: 1h, do: report}\n");
-	(void)snprintf(path, sizeof(path), "%s/b.yaml", p->rules);
-	write_file(path, "triggers: [{id: one, on: sip.scan, by: ip, limit: 2, within: 1h, do: report}]\n");
-	conf = load_sound(p, "triggers:\n"
-	                     "- {id: two, off: true}\n"
-	                     "- {id: four, on: sip.flood, by: ip, limit: 4, within: 1h, do: report}\n"
-	                     "- {id: three, on: sip.scan, by: ip, limit: 3, within: 1h, do: report}\n");
-	assert_int_equal(conf->ntriggers, 3);
-	assert_string_equal(conf->triggers[0].id, "one");
-	assert_int_equal(conf->triggers[0].limit, 2);
-	assert_string_equal(conf->triggers[0].file, path);
-	assert_string_equal(conf->triggers[1].id, "three");
-	assert_int_equal(conf->triggers[1].limit, 3);
-	assert_string_equal(conf->triggers[2].id, "four");
-	conf_free(&conf);
-	assert_null(load(p, "triggers: [{id: tow, off: true}]\n", &told));
-	assert_non_null(strstr(told.text[0], ":2:12: triggers: there is no trigger tow, did you mean two?"));
-	assert_null(load(p, "triggers: [{id: two, off: true}, {id: two, off: true}]\n", &told));
-	assert_non_null(strstr(told.text[0], ":2:39: triggers.id: given twice, first in line 2"));
 }
 
 static struct addr address(const char *text) {
@@ -715,9 +535,9 @@ static void addresses_are_sorted_by_the_lists_that_hold_them(void **state) {
 		{"203.0.113.6", false, false, false, "203.0.113.0/24"},
 		{"2001:db8:1:2345::1", false, false, false, "2001:db8:1:2300::/56"},
 	};
-	struct conf *conf = load_sound(*state, "trusted_proxies: [192.0.2.10, \"2001:db8::/64\"]\n"
-	                                       "firewall: {never: [198.51.100.0/24], peers: [203.0.113.5]}\n"
-	                                       "devices: {same_network: {ipv4: 24, ipv6: 56}}\n");
+	struct conf *conf = place_load_sound(*state, "trusted_proxies: [192.0.2.10, \"2001:db8::/64\"]\n"
+	                                             "firewall: {never: [198.51.100.0/24], peers: [203.0.113.5]}\n"
+	                                             "devices: {same_network: {ipv4: 24, ipv6: 56}}\n");
 	struct prefix p;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -763,17 +583,16 @@ static void account_names_are_those_of_the_manual(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(what_the_file_leaves_out_has_its_default, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(every_key_is_read, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(each_fault_is_told_with_its_place_and_the_nearest_name, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(each_fault_of_a_trigger_is_told, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(all_faults_are_told_and_the_first_is_the_reason, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(a_file_that_cannot_be_read_is_a_fault, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(what_is_printed_is_the_same_configuration_again, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(each_printed_value_tells_where_it_is_from, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(rule_files_come_sorted_by_folder_and_name, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(later_triggers_replace_add_and_take_out, set_up, tear_down),
-		cmocka_unit_test_setup_teardown(addresses_are_sorted_by_the_lists_that_hold_them, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(what_the_file_leaves_out_has_its_default, place_new, place_remove),
+		cmocka_unit_test_setup_teardown(every_key_is_read, place_new, place_remove),
+		cmocka_unit_test_setup_teardown(each_fault_is_told_with_its_place_and_the_nearest_name, place_new,
+	                                    place_remove),
+		cmocka_unit_test_setup_teardown(all_faults_are_told_and_the_first_is_the_reason, place_new, place_remove),
+		cmocka_unit_test_setup_teardown(a_file_that_cannot_be_read_is_a_fault, place_new, place_remove),
+		cmocka_unit_test_setup_teardown(what_is_printed_is_the_same_configuration_again, place_new, place_remove),
+		cmocka_unit_test_setup_teardown(each_printed_value_tells_where_it_is_from, place_new, place_remove),
+		cmocka_unit_test_setup_teardown(rule_files_come_sorted_by_folder_and_name, place_new, place_remove),
+		cmocka_unit_test_setup_teardown(addresses_are_sorted_by_the_lists_that_hold_them, place_new, place_remove),
 		cmocka_unit_test(account_names_are_those_of_the_manual),
 	};
 

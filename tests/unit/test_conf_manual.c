@@ -1,4 +1,4 @@
-/* What ships beside the code says what the code does: rules/triggers.yaml and the manual page of the configuration. */
+/* provctl.yaml(5) documents each setting of the table, with its default, range and words, and none besides. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,133 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#include "common/timefmt.h"
-
 #include "common/conf_private.h"
 
-/* The state is the name of a file for the configuration at hand. */
-static int set_up(void **state) {
-	char *file = strdup("/tmp/provctl-conf-XXXXXX");
-	int fd = file ? mkstemp(file) : -1;
-
-	if (fd < 0)
-		return -1;
-	*state = file;
-	return close(fd);
-}
-
-static int tear_down(void **state) {
-	int rc = unlink(*state);
-
-	free(*state);
-	return rc;
-}
-
-static void write_file(const char *path, const char *text, int n) {
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(text, 1, (size_t)n, f), n);
-	assert_int_equal(fclose(f), 0);
-}
-
-#define K(kind) (1U << EVENT_##kind)
-#define WEB_BAD (K(PROVISION_REFUSED) | K(PROVISION_UNKNOWN) | K(POLL_REFUSED) | K(POLL_UNKNOWN))
-#define WEB_401 (K(PROVISION_UNAUTHORISED) | K(POLL_UNAUTHORISED))
-#define WEB_200 (K(PROVISION_SERVED) | K(POLL_SERVED))
-#define PROVEN  (1U << PROOF_HANDSHAKE | 1U << PROOF_NONCE)
-#define ALL     (PROVEN | 1U << PROOF_NONE)
-
-static void the_shipped_triggers_are_those_of_the_manual(void **state) {
-	static const struct {
-		const char *id;
-		uint32_t on;
-		unsigned by;
-		enum trigger_count count;
-		enum trigger_mac mac;
-		uint32_t limit;
-		int64_t within;
-		uint32_t reset;
-		enum tri known, imposter, home, abroad, alone;
-		unsigned proofs, act;
-		int64_t times[4];
-	} rows[] = {
-		/* clang-format off */
-		{"provisioning-scan", WEB_BAD, BY_IP, COUNT_DISTINCT_MAC, TRIGGER_MAC_FOREIGN, 10, HOUR, 0, 0, 0, 0, 0, 0, ALL,
-		 DO_BAN, {HOUR, 4 * HOUR, DAY, 7 * DAY}},
-		{"provisioning-hammer", WEB_BAD | WEB_401, BY_IP, COUNT_EVENTS, TRIGGER_MAC_UNKNOWN, 20, 60, 0, 0, 0, 0, 0, 0,
-		 ALL, DO_BAN, {HOUR}},
-		{"password-guessing", WEB_401, BY_IP | BY_DEVICE, COUNT_EVENTS, TRIGGER_MAC_ANY, 30, 600, WEB_200, 0, 0, 0, 0,
-		 0, ALL, DO_BAN, {HOUR}},
-		{"imposter", WEB_BAD | WEB_401 | WEB_200, BY_IP, COUNT_DISTINCT_MAC, TRIGGER_MAC_ANY, 3, HOUR, 0, TRI_NO,
-		 TRI_YES, 0, 0, 0, ALL, DO_BAN, {HOUR}},
-		{"imposter-known", WEB_BAD | WEB_401 | WEB_200, BY_IP, COUNT_DISTINCT_MAC, TRIGGER_MAC_ANY, 3, HOUR, 0, TRI_YES,
-		 TRI_YES, 0, 0, 0, ALL, DO_REPORT, {0}},
-		{"distributed-scan", WEB_BAD, BY_NET, COUNT_DISTINCT_MAC, TRIGGER_MAC_UNKNOWN, 10, HOUR, 0, 0, 0, 0, 0, TRI_NO,
-		 ALL, DO_BAN, {HOUR}},
-		{"sip-brute-force", K(SIP_AUTH_FAILED), BY_IP, COUNT_EVENTS, 0, 20, 600, K(SIP_REGISTERED), TRI_NO, 0, 0, 0, 0,
-		 ALL, DO_BAN, {HOUR, 4 * HOUR, DAY, 7 * DAY}},
-		{"sip-brute-force-users", K(SIP_AUTH_FAILED), BY_IP, COUNT_DISTINCT_USER, 0, 10, 600, K(SIP_REGISTERED), 0, 0,
-		 0, 0, 0, ALL, DO_BAN, {HOUR, 4 * HOUR, DAY, 7 * DAY}},
-		{"sip-brute-force-user", K(SIP_AUTH_FAILED), BY_IP | BY_USER, COUNT_EVENTS, 0, 100, 600, K(SIP_REGISTERED), 0,
-		 0, 0, 0, 0, ALL, DO_BAN, {HOUR, 4 * HOUR, DAY, 7 * DAY}},
-		{"sip-brute-force-known", K(SIP_AUTH_FAILED), BY_IP, COUNT_EVENTS, 0, 20, 600, K(SIP_REGISTERED), TRI_YES, 0, 0,
-		 0, 0, ALL, DO_REPORT, {0}},
-		{"sip-enumeration", K(SIP_UNKNOWN_USER), BY_IP, COUNT_DISTINCT_USER, 0, 5, 600, 0, 0, 0, 0, 0, 0, ALL, DO_BAN,
-		 {HOUR}},
-		{"sip-scan", K(SIP_SCAN), BY_IP, COUNT_EVENTS, 0, 1, 600, 0, TRI_NO, 0, 0, 0, 0, ALL, DO_BAN, {DAY}},
-		{"sip-scan-known", K(SIP_SCAN), BY_IP, COUNT_EVENTS, 0, 1, 600, 0, TRI_YES, 0, 0, 0, 0, ALL, DO_REPORT, {0}},
-		{"sip-flood", K(SIP_FLOOD), BY_IP, COUNT_EVENTS, 0, 3, 600, 0, TRI_NO, 0, 0, 0, 0, ALL, DO_BAN, {HOUR}},
-		{"sip-flood-known", K(SIP_FLOOD), BY_IP, COUNT_EVENTS, 0, 3, 600, 0, TRI_YES, 0, 0, 0, 0, ALL, DO_REPORT, {0}},
-		{"device-attack", K(SIP_AUTH_FAILED), BY_DEVICE, COUNT_EVENTS, 0, 30, 600, 0, 0, 0, TRI_NO, 0, 0, PROVEN,
-		 DO_SUSPECT | DO_REPORT, {0}},
-		{"foreign-registration", K(SIP_REGISTERED), BY_IP | BY_USER, COUNT_EVENTS, 0, 1, DAY, 0, 0, 0, 0, TRI_YES, 0,
-		 PROVEN, DO_REPORT, {0}},
-		/* clang-format on */
-	};
-	const char *file = *state;
-	const char *top = getenv("top_srcdir");
-	struct conf *conf = NULL;
-	struct err err = {0};
-	char text[512];
-
-	assert_non_null(top);
-	(void)snprintf(text, sizeof(text), "rules: [\"%s/rules\"]\n", top);
-	write_file(file, text, (int)strlen(text));
-	if (conf_load(&conf, file, NULL, &err) != 0)
-		fail_msg("%s", err.text);
-	assert_int_equal(conf->ntriggers, sizeof(rows) / sizeof(rows[0]));
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct trigger *t = &conf->triggers[i];
-		uint32_t ntimes = 0;
-
-		assert_string_equal(t->id, rows[i].id);
-		assert_int_equal(t->on, rows[i].on);
-		assert_int_equal(t->by, rows[i].by);
-		assert_int_equal(t->count, rows[i].count);
-		assert_int_equal(t->mac, rows[i].mac);
-		assert_int_equal(t->limit, rows[i].limit);
-		assert_int_equal(t->within, rows[i].within);
-		assert_int_equal(t->reset, rows[i].reset);
-		assert_int_equal(t->known, rows[i].known);
-		assert_int_equal(t->imposter, rows[i].imposter);
-		assert_int_equal(t->at_home, rows[i].home);
-		assert_int_equal(t->abroad, rows[i].abroad);
-		assert_int_equal(t->alone, rows[i].alone);
-		assert_int_equal(t->proofs, rows[i].proofs);
-		assert_int_equal(t->act, rows[i].act);
-		while (ntimes < 4 && rows[i].times[ntimes] > 0) {
-			assert_int_equal(t->times[ntimes], rows[i].times[ntimes]);
-			ntimes++;
-		}
-		assert_int_equal(t->ntimes, ntimes);
-	}
-	conf_free(&conf);
-}
+#include "tests/unit/place.h"
 
 static char *manual(void) {
 	const char *top = getenv("top_srcdir");
@@ -255,7 +134,7 @@ static void the_manual_documents_every_setting_and_nothing_else(void **state) {
 }
 
 static void the_examples_of_the_manual_are_sound(void **state) {
-	const char *file = *state;
+	const struct place *p = *state;
 	const char *top = getenv("top_srcdir");
 	char *man = manual();
 	const char *at = strstr(man, "\n.Sh EXAMPLES");
@@ -267,12 +146,11 @@ static void the_examples_of_the_manual_are_sound(void **state) {
 		struct conf *conf = NULL;
 		struct err err = {0};
 		char text[4096];
-		int n;
 
 		at = strchr(at + 1, '\n');
-		n = snprintf(text, sizeof(text), "rules: [\"%s/rules\"]%.*s\n", top, (int)(end - at), at);
-		write_file(file, text, n);
-		if (conf_load(&conf, file, NULL, &err) != 0)
+		(void)snprintf(text, sizeof(text), "rules: [\"%s/rules\"]%.*s\n", top, (int)(end - at), at);
+		place_write(p->file, text);
+		if (conf_load(&conf, p->file, NULL, &err) != 0)
 			fail_msg("%s", err.text);
 		conf_free(&conf);
 		count++;
@@ -283,9 +161,8 @@ static void the_examples_of_the_manual_are_sound(void **state) {
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(the_shipped_triggers_are_those_of_the_manual, set_up, tear_down),
 		cmocka_unit_test(the_manual_documents_every_setting_and_nothing_else),
-		cmocka_unit_test_setup_teardown(the_examples_of_the_manual_are_sound, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(the_examples_of_the_manual_are_sound, place_new, place_remove),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
