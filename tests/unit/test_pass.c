@@ -81,7 +81,7 @@ struct enforcer {
 	bool stale; /* until HELLO */
 	uint64_t input_offset;
 	struct cursor input;
-	char fault[256];
+	char fault[sizeof(((struct err *)0)->text) + 64];
 };
 
 static struct enforcer it;
