@@ -242,7 +242,7 @@ int command_list(struct command *c, struct buf *request, struct listing *l, stru
 void show_line(const char *label, const char *text) {
 	char with_colon[32];
 
-	(void)snprintf(with_colon, sizeof(with_colon), "%s:", label);
+	(void)snprintf(with_colon, sizeof(with_colon), "%s%s", label, label[0] ? ":" : "");
 	(void)printf("%-13s %s\n", with_colon, text);
 }
 

@@ -98,7 +98,7 @@ struct line_row {
 	const char *label, *key;
 };
 void show_lines(const struct json *row, const struct line_row *lines);
-/* "label:  text", aligned with those; text is escaped by the caller. */
+/* "label:  text", aligned with those; an empty label goes on with the one above; text is escaped by the caller. */
 void show_line(const char *label, const char *text);
 
 /* Of `show` and `ip`: what `explain` begins with too. */

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "analyzer/rule.h"
 
@@ -96,6 +97,11 @@ static int conf_of_files(struct command *c, struct err *err) {
 	if (!c->conf->rules)
 		return err_set(err, ERR_SYSTEM, "out of memory");
 	for (int i = 0; i < c->options.nwords; i++) {
+		if (access(c->options.words[i], R_OK) < 0) {
+			(void)err_errno(err, "test: %s", c->options.words[i]);
+			err->class = ERR_INPUT;
+			return -1;
+		}
 		c->conf->rules[i] = strdup(c->options.words[i]);
 		if (!c->conf->rules[i])
 			return err_set(err, ERR_SYSTEM, "out of memory");
@@ -116,7 +122,7 @@ static int run_test(struct command *c, struct err *err) {
 		result = faults.count > 0 ? (int)err->class : -1;
 		goto out;
 	}
-	if (rules_test(rules, c->conf, &faults, &passed, &failed, err) < 0)
+	if (rules_test(rules, c->conf, &faults, &passed, &failed, err) < 0 && failed == 0)
 		goto out;
 	if (c->json)
 		(void)printf("{\"rules\":%u,\"passed\":%u,\"failed\":%u}\n", rules_count(rules), passed, failed);

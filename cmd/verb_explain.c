@@ -33,30 +33,34 @@ static const char *reason_text(const char *reason) {
 	return "";
 }
 
+static void show_evidence(const struct json *record) {
+	const char *log = js_text(record, "log");
+	struct buf b;
+
+	if (!log || !log[0])
+		return;
+	buf_init(&b, 64U << 10);
+	member_text(&b, record, "log");
+	buf_printf(&b, ", offset %lld", (long long)js_number(record, "offset", 0));
+	buf_byte(&b, '\0');
+	show_line("log", b.failed ? "" : b.p);
+	buf_clear(&b);
+	member_text(&b, record, "evidence");
+	buf_byte(&b, '\0');
+	show_line("line", b.failed ? "" : b.p);
+	buf_release(&b);
+}
+
 /* The record that tells why, with its evidence. */
 static void show_because(const struct json *because) {
 	static const struct line_row lines[] = {
 		{"since", "time"}, {"what", "what"},   {"rule", "rule"},       {"detail", "detail"},
 		{"by uid", "uid"}, {"actor", "actor"}, {"said why", "reason"}, {0},
 	};
-	const char *log = js_text(because, "log");
-	struct buf b;
-
 	if (!because || js_is_null(because))
 		return;
 	show_lines(because, lines);
-	if (!log || !log[0])
-		return;
-	buf_init(&b, 64U << 10);
-	member_text(&b, because, "log");
-	buf_printf(&b, ", offset %lld", (long long)js_number(because, "offset", 0));
-	buf_byte(&b, '\0');
-	show_line("log", b.failed ? "" : b.p);
-	buf_clear(&b);
-	member_text(&b, because, "evidence");
-	buf_byte(&b, '\0');
-	show_line("line", b.failed ? "" : b.p);
-	buf_release(&b);
+	show_evidence(because);
 }
 
 static void show_counting(const struct json *counting) {
@@ -96,6 +100,8 @@ static int show_device(struct command *c, void *context, const struct json *row,
 	if (js_text(row, "exposed")) {
 		char text[64];
 
+		show_line("exposure", js_text(row, "exposed"));
+		show_evidence(js_get(row, "exposure"));
 		(void)snprintf(text, sizeof(text), "provctl clear-exposed %s", js_text(row, "mac"));
 		show_line("new password", text);
 	}

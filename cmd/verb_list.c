@@ -80,9 +80,9 @@ static void show_moved(const struct json *moved) {
 		const struct json *m = js_at(moved, i);
 		char text[256];
 
-		(void)snprintf(text, sizeof(text), "%s, %lld times since %s, last %s%s", js_text(m, "ip"),
-		               (long long)js_number(m, "count", 0), js_text(m, "first"), js_text(m, "last"),
-		               js_true(m, "served") ? ", served" : "");
+		(void)snprintf(text, sizeof(text), "%s, %lld time%s since %s, last %s%s", js_text(m, "ip"),
+		               (long long)js_number(m, "count", 0), js_number(m, "count", 0) == 1 ? "" : "s",
+		               js_text(m, "first"), js_text(m, "last"), js_true(m, "served") ? ", served" : "");
 		show_line("moved", text);
 	}
 }

@@ -5,26 +5,44 @@
 
 #include "enforcer/verb.h"
 
-#define EXPLAIN_RECORDS 200 /* of the newest, looked through for the one that tells why */
+#define EXPLAIN_RECORDS 10000 /* of the newest, looked through for those that tell why */
 
-struct because {
-	struct buf json;         /* the newest record that fits */
-	const char *const *what; /* words that fit, NULL-terminated; NULL: any that left a line for the lock-state file */
+/* What explains both kinds: gathered before the row is begun. */
+struct grounds {
+	bool of_device;      /* else of an address, */
+	bool of_entry;       /* that a ban, a block or an allow holds */
+	struct buf because;  /* JSON of the newest record that made it stand so */
+	struct buf exposure; /* ... that exposed the device */
+	struct buf counting;
 };
 
-static int because_each(void *context, const struct record *record, struct err *err) {
-	struct because *because = context;
-	bool fits = !because->what && record->line.n > 0;
+static bool word_in(const char *word, const char *const *words) {
+	for (; *words; words++)
+		if (strcmp(*words, word) == 0)
+			return true;
+	return false;
+}
+
+static int record_each(void *context, const struct record *record, struct err *err) {
+	static const char *const entries[] = {"banned", "extended", "pending", "blocked", "allowed", NULL};
+	static const char *const reports[] = {"spared", "reported", NULL}; /* of who is not banned */
+	/* Notes on a device: its state and its home stay as they were. */
+	static const char *const notes[] = {"moved", "exposed", "cleared", "reported", "spared", NULL};
+	struct grounds *g = context;
+	struct buf *out = NULL;
 
 	(void)err;
-	for (size_t i = 0; because->what && because->what[i]; i++)
-		fits = fits || strcmp(because->what[i], record->what) == 0;
-	if (!fits)
+	if (g->of_device && strcmp(record->what, "exposed") == 0)
+		out = &g->exposure;
+	else if (g->of_device ? record->line.n > 0 && !word_in(record->what, notes)
+	                      : word_in(record->what, g->of_entry ? entries : reports))
+		out = &g->because;
+	if (!out)
 		return 0;
-	buf_clear(&because->json);
-	js_begin(&because->json, '{');
-	row_record(&because->json, record);
-	js_end(&because->json, '}');
+	buf_clear(out);
+	js_begin(out, '{');
+	row_record(out, record);
+	js_end(out, '}');
 	return 0;
 }
 
@@ -42,20 +60,16 @@ static int counting_each(void *context, const struct counting *c) {
 	return 0;
 }
 
-/* What explains both kinds: gathered before the row is begun. */
-struct grounds {
-	struct because because;
-	struct buf counting;
-};
-
-static void grounds_init(struct grounds *g) {
-	*g = (struct grounds){0};
-	buf_init(&g->because.json, 64U << 10);
+static void grounds_init(struct grounds *g, bool of_device) {
+	*g = (struct grounds){.of_device = of_device};
+	buf_init(&g->because, 64U << 10);
+	buf_init(&g->exposure, 64U << 10);
 	buf_init(&g->counting, 256U << 10);
 }
 
 static void grounds_release(struct grounds *g) {
-	buf_release(&g->because.json);
+	buf_release(&g->because);
+	buf_release(&g->exposure);
 	buf_release(&g->counting);
 }
 
@@ -65,20 +79,24 @@ static int grounds_gather(struct request *r, struct addr ip, struct prefix at, u
 
 	js_begin(&g->counting, '[');
 	if (judge_counting(r->judge, ip, mac, r->now, counting_each, &g->counting, err) < 0 ||
-	    store_records(r->store, &filter, because_each, &g->because, err) < 0)
+	    store_records(r->store, &filter, record_each, g, err) < 0)
 		return -1;
 	js_end(&g->counting, ']');
-	if (g->counting.failed || g->because.json.failed)
+	if (g->counting.failed || g->because.failed || g->exposure.failed)
 		return err_set(err, ERR_SYSTEM, "out of memory");
 	return 0;
 }
 
-static void grounds_row(struct buf *b, const struct grounds *g) {
-	js_key(b, "because");
-	if (g->because.json.n > 0)
-		buf_add(b, g->because.json.p, g->because.json.n);
+static void record_row(struct buf *b, const char *key, const struct buf *record) {
+	js_key(b, key);
+	if (record->n > 0)
+		buf_add(b, record->p, record->n);
 	else
 		buf_text(b, "null");
+}
+
+static void grounds_row(struct buf *b, const struct grounds *g) {
+	record_row(b, "because", &g->because);
 	js_key(b, "counting");
 	buf_add(b, g->counting.p, g->counting.n);
 }
@@ -113,7 +131,7 @@ static int explain_device(struct request *r, struct err *err) {
 	uint64_t mac;
 	int result = -1;
 
-	grounds_init(&grounds);
+	grounds_init(&grounds, true);
 	buf_init(&command, 128);
 	if (arg_mac(r, &mac, err) < 0 || details_gather(r, mac, true, &details, err) < 0 ||
 	    grounds_gather(r, (struct addr){{0}}, (struct prefix){.bits = 0}, mac, &grounds, err) < 0)
@@ -125,6 +143,9 @@ static int explain_device(struct request *r, struct err *err) {
 	row_details(r, b, &details);
 	left_row(r, b, standing.open ? standing.until : TIME_NONE);
 	grounds_row(b, &grounds);
+	if (details.device.exposed == TIME_NONE)
+		buf_clear(&grounds.exposure); /* it was cleared: history */
+	record_row(b, "exposure", &grounds.exposure);
 	js_put_text(b, "command", (struct slice){command.p, command.n});
 	js_end(b, '}');
 	control_row_end(r);
@@ -155,20 +176,18 @@ static void address_command(const struct address *a, struct buf *command) {
 }
 
 static int explain_address(struct request *r, struct err *err) {
-	static const char *const what[] = {"banned",  "extended", "pending",  "blocked",
-	                                   "allowed", "spared",   "reported", NULL};
 	struct address a;
 	struct grounds grounds;
 	struct buf command, *b;
 	const struct ban *ban;
 	int result = -1;
 
-	grounds_init(&grounds);
-	grounds.because.what = what;
+	grounds_init(&grounds, false);
 	buf_init(&command, 128);
 	if (arg_ip(r, &a.ip, err) < 0 || address_gather(r, &a, err) < 0)
 		goto out;
 	ban = deciding(&a);
+	grounds.of_entry = ban != NULL;
 	if (grounds_gather(r, a.ip, ban ? ban->at : prefix_of(a.ip, 128), MAC_NONE, &grounds, err) < 0)
 		goto out;
 	address_command(&a, &command);
