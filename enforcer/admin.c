@@ -32,10 +32,12 @@ int admin_store(struct judge *j, const struct order *o, const struct device *d, 
 }
 
 int admin_prefix(struct prefix at, unsigned bits4, unsigned bits6, struct err *err) {
+	static const struct prefix all_v4 = {{{[10] = 0xff, [11] = 0xff}}, 96};
 	bool is_v4 = at.bits >= 96 && addr_is_v4(at.base);
+	bool is_both = at.bits < 96 && prefix_overlaps(at, all_v4); /* ::/48 would hold all of IPv4 */
 	char text[PREFIX_TEXT];
 
-	if (prefix_length(at) >= (is_v4 ? bits4 : bits6))
+	if (!is_both && prefix_length(at) >= (is_v4 ? bits4 : bits6))
 		return 0;
 	prefix_print(at, text);
 	return err_set(err, ERR_INPUT, "%s: too wide, at least /%u is wanted", text, is_v4 ? bits4 : bits6);

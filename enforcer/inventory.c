@@ -72,19 +72,20 @@ static int row_users(struct judge *j, const struct inventory_row *row, struct er
 	return store_users_put(j->store, row->mac, row->users, row->nusers, err) < 0 ? -1 : 1;
 }
 
-static void row_homes(struct device *d, const struct inventory_row *row, int64_t time) {
-	memset(&d->homes, 0, sizeof(d->homes));
+static struct homes row_homes(const struct inventory_row *row, int64_t time) {
+	struct homes homes = {0};
+
 	for (uint32_t i = 0; i < row->homes.n; i++) {
 		struct home home = {.at = row->homes.at[i].at, .kind = HOME_GIVEN, .backed = true, .added = time, .used = time};
 
-		(void)home_add_given(&d->homes, &home); /* row_check counted them */
+		(void)home_add_given(&homes, &home); /* row_check counted them */
 	}
-	d->state = DEVICE_LOCKED;
-	d->reason = REASON_PROVISIONED;
+	return homes;
 }
 
 /* What the row says of a device that no event and no command decided anything about. */
 static bool row_undecided(struct device *d, const struct inventory_row *row, int64_t time) {
+	struct homes homes = row_homes(row, time);
 	bool changed = false;
 
 	if (d->changed != TIME_NONE || d->exposed != TIME_NONE)
@@ -93,8 +94,11 @@ static bool row_undecided(struct device *d, const struct inventory_row *row, int
 		d->created = row->created;
 		changed = true;
 	}
-	if (row->homes.n > 0 && !homes_same(&row->homes, &d->homes)) {
-		row_homes(d, row, time);
+	if (homes.n > 0 && !homes_same(&homes, &d->homes)) {
+		d->homes = homes;
+		if (d->state == DEVICE_NEW)
+			d->reason = REASON_PROVISIONED;
+		d->state = DEVICE_LOCKED;
 		changed = true;
 	}
 	return changed;

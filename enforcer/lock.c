@@ -171,6 +171,11 @@ static void hand_learn_folder(struct hand *h) {
 	h->dirty = true;
 }
 
+static int only_count(struct judge *j, const char *sum, struct err *err) {
+	j->sums.ignored++;
+	return store_sum_add(j->store, sum, 1, err);
+}
+
 /* Rule 1. A new MAC becomes a device, on which the other rules then work. */
 static int learn(struct hand *h, bool *learned, struct err *err) {
 	const struct conf *conf = h->j->conf;
@@ -179,9 +184,9 @@ static int learn(struct hand *h, bool *learned, struct err *err) {
 
 	*learned = false;
 	if (!conf->devices.learn)
-		return store_sum_add(h->j->store, "devices.ignored", 1, err);
+		return only_count(h->j, "devices.ignored", err);
 	if (store_device_count(h->j->store) >= conf->devices.max_devices)
-		return store_sum_add(h->j->store, "devices.over", 1, err);
+		return only_count(h->j, "devices.over", err);
 	h->d =
 		(struct device){.mac = e->mac, .state = DEVICE_NEW, .reason = REASON_NEW, .created = e->time, .learned = true};
 	(void)slice_copy(account_is_sound(e->account) ? e->account : slice_of(ACCOUNT_NONE), h->d.account,
@@ -209,7 +214,7 @@ static int inventory_created(struct judge *j, const struct facts *f, struct err 
 	if (f->has_device || (f->removed && e->time < f->device.removed))
 		return 0;
 	if (store_device_count(j->store) >= j->conf->devices.max_devices)
-		return store_sum_add(j->store, "devices.over", 1, err);
+		return only_count(j, "devices.over", err);
 	(void)slice_copy(account_is_sound(e->account) ? e->account : slice_of(ACCOUNT_NONE), d.account, sizeof(d.account));
 	if (store_device_put(j->store, &d, err) < 0)
 		return -1;
@@ -238,9 +243,7 @@ static int inventory_event(struct judge *j, struct facts *f, struct err *err) {
 	return judge_record(j, f, NULL, "customised", &d, NULL, "rule 14", err, "%s", "by the inventory");
 }
 
-static int hand_take(struct hand *h, struct judge *j, const struct facts *f, struct err *err) {
-	bool bans;
-
+static void hand_take(struct hand *h, struct judge *j, const struct facts *f) {
 	memset(h, 0, sizeof(*h));
 	h->j = j;
 	h->f = f;
@@ -250,7 +253,6 @@ static int hand_take(struct hand *h, struct judge *j, const struct facts *f, str
 	h->is_home = f->is_home;
 	h->in_network = f->in_network;
 	h->in_window = f->in_window;
-	return judge_paused(j, f->e->time, &bans, &h->open_to_all, err);
 }
 
 static int hand_store(struct hand *h, struct err *err) {
@@ -264,8 +266,7 @@ static int device_event(struct judge *j, const struct facts *f, struct err *err)
 	struct hand h;
 	bool learned;
 
-	if (hand_take(&h, j, f, err) < 0)
-		return -1;
+	hand_take(&h, j, f);
 	if (!f->has_device) {
 		if (learn(&h, &learned, err) < 0)
 			return -1;
@@ -289,7 +290,7 @@ int lock_event(struct judge *j, struct facts *f, struct err *err) {
 	if (f->e->proof == PROOF_NONE)
 		return 0;
 	if (f->removed)
-		return is_fetch ? store_sum_add(j->store, "devices.removed", 1, err) : 0;
+		return is_fetch ? only_count(j, "devices.removed", err) : 0;
 	if (f->has_device ? !is_fetch && kind != EVENT_SIP_REGISTERED : !is_served)
 		return 0;
 	return device_event(j, f, err);
@@ -317,8 +318,7 @@ int lock_suspect(struct judge *j, uint64_t mac, const struct event *e, const cha
 	device_standing(&f.device, j->conf, e->time, &f.standing);
 	if (f.standing.state == DEVICE_HELD)
 		return 0;
-	if (hand_take(&h, j, &f, err) < 0)
-		return -1;
+	hand_take(&h, j, &f);
 	again = !h.standing.open && h.d.unlock_start != TIME_NONE && e->time - h.d.unlock_start < 7 * DAY;
 	if (again || h.d.exposed != TIME_NONE) {
 		if (hand_lock(&h, DEVICE_HELD, REASON_HELD, "held", trigger, err) < 0)

@@ -76,9 +76,14 @@ static bool is_race(const struct hand *h) {
 
 int hand_expose(struct hand *h, const char *rule, struct err *err) {
 	struct prefix ip = {h->e->ip, 128};
+	bool bans, locks;
 
-	if (h->open_to_all || h->d.exposed != TIME_NONE)
+	if (h->d.exposed != TIME_NONE)
 		return 0;
+	if (judge_paused(h->j, h->e->time, &bans, &locks, err) < 0)
+		return -1;
+	if (locks)
+		return 0; /* the published file held it open to all */
 	h->d.exposed = h->e->time;
 	h->d.exposed_to = h->e->ip;
 	h->d.exposed_race = is_race(h);

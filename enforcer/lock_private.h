@@ -14,9 +14,8 @@ struct hand {
 	struct device d;
 	struct standing standing;
 	bool is_home, in_network, in_window;
-	bool open_to_all; /* a pause publishes every device as open: nothing is exposed meanwhile */
-	bool dirty;       /* d is to be stored */
-	bool cascades;    /* d became exposed or held */
+	bool dirty;    /* d is to be stored */
+	bool cascades; /* d became exposed or held */
 };
 
 bool hand_is_served(const struct hand *h);
@@ -26,6 +25,7 @@ int hand_settle(struct hand *h, enum reason reason, const char *rule, struct err
 /* Locked (or held) for `reason`, home unchanged; the strongest reason is kept. */
 int hand_lock(struct hand *h, enum device_state state, enum reason reason, const char *what, const char *rule,
               struct err *err);
+/* Nothing is exposed while locks are paused, nor a second time. */
 int hand_expose(struct hand *h, const char *rule, struct err *err);
 int hand_note_moved(struct hand *h, struct err *err);
 /* Forgets one of the foreign addresses. */

@@ -136,6 +136,7 @@ static const struct row rows[] = {
 
 	/* network */
 	{"a network as wide as everything is refused", "0s network-add ::/0 =2", "unknown"},
+	{"a prefix that holds all of IPv4 is refused", "0s network-add ::/48 =2", "unknown"},
 	{"removing what is no network is a negative answer", "0s network-remove 192.0.2.0/28 =1", "unknown"},
 
 	/* clear-exposed */
@@ -166,6 +167,9 @@ static const struct row rows[] = {
      "locked - 198.51.100.4 provisioned acct1"},
 	{"importing again with another home, where no event decided, sets it",
      "0s import homes=203.0.113.7; 1h import homes=198.51.100.4", "locked - 198.51.100.4 provisioned acct1"},
+	{"importing another home leaves a suspicion",
+     "0s import homes=203.0.113.7; 1h suspect 198.51.100.9; 2h import homes=198.51.100.4",
+     "locked - 198.51.100.4 suspicious acct1"},
 	{"importing a home later locks a device that is still new", "0s import; 1h import homes=203.0.113.7",
      "locked - 203.0.113.7 provisioned acct1"},
 	{"import moves a device to another account", "0s served 203.0.113.7; 1h import account=acct2",
