@@ -1,0 +1,513 @@
+/* What readers find: the exact text, in both layouts, and an old file rather than a half one. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/timefmt.h"
+#include "enforcer/publish.h"
+
+#define TIME ((int64_t)1795341600) /* 2026-11-22T10:00:00Z */
+
+/* All that publishing asks of a judge is the time. */
+struct judge {
+	int64_t now;
+};
+
+int64_t judge_time(const struct judge *j) {
+	return j->now;
+}
+
+static char folder[64], path[128];
+static struct conf conf;
+static struct store *store;
+static struct judge judge;
+static struct err err;
+static unsigned files;
+
+#define OK(call)                                                                                                       \
+	do {                                                                                                               \
+		if ((call) != 0)                                                                                               \
+			fail_msg("%s: %s", #call, err.text);                                                                       \
+	} while (0)
+
+static int start(void **state) {
+	static char none[] = "";
+
+	(void)state;
+	(void)snprintf(folder, sizeof(folder), "/tmp/test_publish.XXXXXX");
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(path, sizeof(path), "%s/publish/lockstate", folder);
+	memset(&conf, 0, sizeof(conf));
+	conf.devices.same_network.bits4 = 128;
+	conf.devices.same_network.bits6 = 64;
+	conf.devices.new_for = DAY;
+	conf.devices.unlisted_open = true;
+	conf.lockstate.path = path;
+	conf.lockstate.shards = 1;
+	conf.lockstate.mode = 0640;
+	conf.lockstate.group = none;
+	judge.now = TIME;
+	OK(store_open(&store, NULL, STORE_OWN, 0, NULL, &err));
+	store_set_conf(store, &conf);
+	return 0;
+}
+
+static int stop(void **state) {
+	char command[128];
+
+	(void)state;
+	store_close(&store);
+	(void)snprintf(command, sizeof(command), "rm -rf %s", folder);
+	assert_int_equal(system(command), 0);
+	return 0;
+}
+
+/* NAME is below the folder; the text lives until the next call. */
+static const char *text_of(const char *name) {
+	static char text[65536];
+	char full[256];
+	ssize_t n;
+	int fd;
+
+	(void)snprintf(full, sizeof(full), "%s/publish/%s", folder, name);
+	fd = open(full, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return "(missing)";
+	n = read(fd, text, sizeof(text) - 1);
+	assert_true(n >= 0);
+	text[n] = '\0';
+	(void)close(fd);
+	return text;
+}
+
+static bool is_there(const char *name) {
+	char full[256];
+	struct stat st;
+
+	(void)snprintf(full, sizeof(full), "%s/publish/%s", folder, name);
+	return lstat(full, &st) == 0;
+}
+
+static void shell(const char *format, ...) __attribute__((format(printf, 1, 2)));
+static void shell(const char *format, ...) {
+	char command[512];
+	size_t n = (size_t)snprintf(command, sizeof(command), "cd %s/publish && ", folder);
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(command + n, sizeof(command) - n, format, args);
+	va_end(args);
+	assert_int_equal(system(command), 0);
+}
+
+static struct prefix network(const char *text) {
+	struct prefix p;
+
+	assert_true(prefix_parse(text, strlen(text), &p));
+	return p;
+}
+
+static void put_device(uint64_t mac, enum device_state state, enum reason reason, const char *home,
+                       const char *other_home, const char *account) {
+	struct device d = {.mac = mac, .state = state, .reason = reason, .created = 1795478400 - DAY};
+	const char *const homes[] = {home, other_home};
+
+	d.unlock_end = state == DEVICE_UNLOCKED ? 1795478400 : TIME_NONE;
+	(void)snprintf(d.account, sizeof(d.account), "%s", account);
+	for (unsigned i = 0; i < 2 && homes[i]; i++)
+		d.homes.at[d.homes.n++] =
+			(struct home){.at = network(homes[i]), .kind = i == 0 ? HOME_PROVISIONED : HOME_POLL, .added = TIME};
+	OK(store_device_put(store, &d, &err));
+}
+
+/* The state of the manual's example. */
+static void example(void) {
+	struct window w = {.at = network("203.0.113.9"), .account = "acct1", .start = TIME, .until = 1795400000};
+	struct network n = {.at = network("192.0.2.0/28"), .account = "acct1", .added = TIME};
+
+	OK(store_begin(store, &err));
+	store_set_time(store, TIME);
+	put_device(0x001565abcdf2, DEVICE_HELD, REASON_HELD, "203.0.113.9", NULL, "acct2");
+	put_device(0x001565abcdf1, DEVICE_UNLOCKED, REASON_UNLOCKED, "198.51.100.4", NULL, "acct2");
+	put_device(0x001565abcdf0, DEVICE_LOCKED, REASON_PROVISIONED, "203.0.113.7", "2001:db8:1:2::77", "acct1");
+	put_device(0x001565abcdef, DEVICE_NEW, REASON_NEW, NULL, NULL, "acct1");
+	OK(store_window_put(store, &w, &err));
+	OK(store_network_put(store, &n, &err));
+	OK(store_commit(store, &err));
+}
+
+static const char example_text[] = "provctl-lockstate 1 2026-11-22T10:00:00Z\n"
+								   "device 001565abcdef open 1795478400 - new acct1\n"
+								   "device 001565abcdf0 locked - 203.0.113.7,2001:db8:1:2::/64 provisioned acct1\n"
+								   "device 001565abcdf1 open 1795478400 198.51.100.4 unlocked acct2\n"
+								   "device 001565abcdf2 locked - 203.0.113.9 held acct2\n"
+								   "window 203.0.113.9 1795400000 acct1\n"
+								   "network 192.0.2.0/28 acct1\n"
+								   "default open\n"
+								   "end 6\n";
+
+static void publish_all(bool all) {
+	OK(publish(store, &judge, &conf, all, TIME + 5, &files, &err));
+}
+
+static void one_file_is_the_manuals_example_to_the_byte(void **state) {
+	(void)state;
+	example();
+	publish_all(false);
+	assert_int_equal(files, 2);
+	assert_string_equal(text_of("lockstate"), example_text);
+	assert_string_equal(text_of("bans"), "provctl-bans 1 2026-11-22T10:00:00Z\nend 0\n");
+}
+
+static void a_shard_repeats_what_is_common_and_every_shard_is_there(void **state) {
+	char name[32];
+
+	(void)state;
+	conf.lockstate.shards = SHARDS;
+	example();
+	publish_all(false);
+	assert_int_equal(files, SHARDS + 1);
+	assert_string_equal(text_of("lockstate/ef"), "provctl-lockstate 1 2026-11-22T10:00:00Z\n"
+	                                             "device 001565abcdef open 1795478400 - new acct1\n"
+	                                             "window 203.0.113.9 1795400000 acct1\n"
+	                                             "network 192.0.2.0/28 acct1\n"
+	                                             "default open\n"
+	                                             "end 3\n");
+	for (unsigned i = 0; i < SHARDS; i++) {
+		(void)snprintf(name, sizeof(name), "lockstate/%02x", i);
+		if (i != 0xef && (i & 0xfc) != 0xf0)
+			assert_string_equal(text_of(name), "provctl-lockstate 1 2026-11-22T10:00:00Z\n"
+			                                   "window 203.0.113.9 1795400000 acct1\n"
+			                                   "network 192.0.2.0/28 acct1\n"
+			                                   "default open\n"
+			                                   "end 2\n");
+	}
+	assert_string_equal(text_of("lockstate/bans"), "provctl-bans 1 2026-11-22T10:00:00Z\nend 0\n");
+	assert_false(is_there("bans"));
+}
+
+static void a_change_rewrites_one_shard_and_stamps_that_alone(void **state) {
+	(void)state;
+	conf.lockstate.shards = SHARDS;
+	example();
+	publish_all(false);
+	publish_all(false);
+	assert_int_equal(files, 0);
+	OK(store_begin(store, &err));
+	store_set_time(store, TIME + 60);
+	put_device(0x001565000001, DEVICE_LOCKED, REASON_STALE, NULL, NULL, "-");
+	OK(store_commit(store, &err));
+	publish_all(false);
+	assert_int_equal(files, 1);
+	assert_non_null(
+		strstr(text_of("lockstate/01"), "1 2026-11-22T10:01:00Z\ndevice 001565000001 locked - - stale -\n"));
+	assert_non_null(strstr(text_of("lockstate/ef"), "1 2026-11-22T10:00:00Z\n"));
+	publish_all(true);
+	assert_int_equal(files, SHARDS + 1);
+}
+
+static void a_device_knows_when_its_line_was_published(void **state) {
+	struct device d;
+
+	(void)state;
+	example();
+	publish_all(false);
+	assert_int_equal(store_device(store, 0x001565abcdef, &d, &err), 1);
+	assert_int_equal(d.published, TIME + 5);
+}
+
+static void what_is_watched_is_all_open(void **state) {
+	struct device d;
+
+	(void)state;
+	conf.mode = MODE_WATCH;
+	conf.devices.unlisted_open = false;
+	example();
+	publish_all(false);
+	assert_string_equal(text_of("lockstate"), "provctl-lockstate 1 2026-11-22T10:00:00Z\ndefault open\nend 0\n");
+	assert_int_equal(store_device(store, 0x001565abcdef, &d, &err), 1);
+	assert_int_equal(d.published, 0);
+}
+
+static void unlisted_devices_are_as_configured(void **state) {
+	(void)state;
+	conf.devices.unlisted_open = false;
+	publish_all(false);
+	assert_string_equal(text_of("lockstate"), "provctl-lockstate 1 1970-01-01T00:00:00Z\ndefault locked\nend 0\n");
+}
+
+static void a_pause_with_locks_opens_every_device_until_its_end(void **state) {
+	struct ban ban = {.kind = BAN_BAN, .at = network("198.51.100.7"), .start = TIME, .until = TIME + DAY};
+	struct ban block = {.kind = BAN_BLOCK, .at = network("198.51.100.8"), .start = TIME};
+	const char *text;
+
+	(void)state;
+	example();
+	OK(store_begin(store, &err));
+	put_device(1, DEVICE_UNLOCKED, REASON_UNLOCKED, NULL, NULL, "a");
+	OK(store_ban_put(store, &ban, &err));
+	OK(store_ban_put(store, &block, &err));
+	OK(store_set_number(store, "pause.until", 1795478401, &err));
+	OK(store_set_number(store, "pause.locks", 1, &err));
+	OK(store_commit(store, &err));
+	publish_all(true);
+	text = text_of("lockstate");
+	assert_non_null(strstr(text, "device 001565abcdef open 1795478401 - new acct1\n"));
+	assert_non_null(
+		strstr(text, "device 001565abcdf0 open 1795478401 203.0.113.7,2001:db8:1:2::/64 provisioned acct1\n"));
+	assert_non_null(strstr(text, "device 001565abcdf2 open 1795478401 203.0.113.9 held acct2\n"));
+	assert_string_equal(text_of("bans"), "provctl-bans 1 2026-11-22T10:00:00Z\nban 198.51.100.8 -\nend 1\n");
+	/* An unlock that lasts longer stays; a pause that is over changes nothing. */
+	OK(store_begin(store, &err));
+	OK(store_set_number(store, "pause.until", TIME + 10, &err));
+	OK(store_commit(store, &err));
+	publish_all(true);
+	assert_non_null(strstr(text_of("lockstate"), "device 000000000001 open 1795478400 - unlocked a\n"));
+	OK(publish(store, &judge, &conf, true, TIME + 10, &files, &err));
+	assert_non_null(strstr(text_of("lockstate"), "device 001565abcdf2 locked - 203.0.113.9 held acct2\n"));
+	assert_non_null(strstr(text_of("bans"), "ban 198.51.100.7 "));
+}
+
+static void windows_that_are_over_are_left_out(void **state) {
+	(void)state;
+	example();
+	judge.now = 1795400000;
+	publish_all(true);
+	assert_null(strstr(text_of("lockstate"), "window"));
+	assert_non_null(strstr(text_of("lockstate"), "end 5\n"));
+}
+
+static void bans_are_those_in_force_sorted_as_text(void **state) {
+	static const struct {
+		enum ban_kind kind;
+		const char *at;
+		int64_t until;
+		bool pending, lifted;
+	} rows[] = {
+		{BAN_BAN, "203.0.113.9", TIME + 100, false, false},   {BAN_BAN, "2001:db8::/64", TIME + 100, false, false},
+		{BAN_BLOCK, "10.0.0.0/8", TIME_NONE, false, false},   {BAN_BAN, "203.0.113.10", TIME + 5, false, false},
+		{BAN_BAN, "203.0.113.11", TIME + 100, true, false},   {BAN_BAN, "203.0.113.12", TIME + 100, false, true},
+		{BAN_ALLOW, "192.0.2.0/24", TIME_NONE, false, false}, {BAN_BAN, "192.0.2.7", TIME + 100, false, false},
+	};
+
+	(void)state;
+	OK(store_begin(store, &err));
+	store_set_time(store, TIME);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct ban b = {.kind = rows[i].kind, .at = network(rows[i].at), .start = TIME, .until = rows[i].until};
+
+		b.pending = rows[i].pending;
+		b.lifted = rows[i].lifted ? TIME : TIME_NONE;
+		OK(store_ban_put(store, &b, &err));
+	}
+	OK(store_commit(store, &err));
+	publish_all(false);
+	assert_string_equal(text_of("bans"), "provctl-bans 1 2026-11-22T10:00:00Z\n"
+	                                     "ban 10.0.0.0/8 -\n"
+	                                     "ban 2001:db8::/64 1795341700\n"
+	                                     "ban 203.0.113.9 1795341700\n"
+	                                     "end 3\n");
+}
+
+static void a_large_state_is_written_whole(void **state) {
+	struct stat st;
+	char full[256];
+
+	(void)state;
+	OK(store_begin(store, &err));
+	for (unsigned i = 0; i < 5000; i++) {
+		struct network n = {.account = "acct1", .added = TIME};
+
+		put_device(0x001565000000 + i, DEVICE_LOCKED, REASON_PROVISIONED, "203.0.113.7", NULL, "acct1");
+		n.at = network("10.0.0.0");
+		n.at.base.b[14] = (uint8_t)(i >> 8);
+		n.at.base.b[15] = (uint8_t)i;
+		OK(store_network_put(store, &n, &err));
+	}
+	OK(store_commit(store, &err));
+	publish_all(false);
+	(void)snprintf(full, sizeof(full), "%s/publish/lockstate", folder);
+	assert_int_equal(stat(full, &st), 0);
+	assert_true(st.st_size > 400000);
+	shell("test \"$(tail -n 1 lockstate)\" = 'end 10000' && test \"$(grep -c '^device ' lockstate)\" = 5000");
+	shell("grep '^network' lockstate | LC_ALL=C sort -c && grep '^device' lockstate | LC_ALL=C sort -c");
+}
+
+/* ---- what can go wrong ---- */
+
+static void refused(enum err_class class, const char *because) {
+	assert_int_equal(publish(store, &judge, &conf, true, TIME + 5, &files, &err), -1);
+	assert_int_equal(err.class, class);
+	if (!strstr(err.text, because))
+		fail_msg("\"%s\" does not say \"%s\"", err.text, because);
+}
+
+static void a_write_that_fails_leaves_the_old_file_and_is_tried_again(void **state) {
+	(void)state;
+	example();
+	publish_all(false);
+	shell("mkdir -p .lockstate.tmp/not-ours");
+	OK(store_begin(store, &err));
+	store_set_time(store, TIME + 60);
+	put_device(1, DEVICE_LOCKED, REASON_STALE, NULL, NULL, "-");
+	OK(store_commit(store, &err));
+	refused(ERR_SYSTEM, "not-ours");
+	assert_string_equal(text_of("lockstate"), example_text);
+	shell("rmdir .lockstate.tmp/not-ours .lockstate.tmp");
+	publish_all(false);
+	assert_int_equal(files, 1);
+	assert_non_null(strstr(text_of("lockstate"), "device 000000000001 locked - - stale -\n"));
+}
+
+static void an_unknown_group_is_named_with_what_to_do(void **state) {
+	static char group[] = "no-such-group";
+
+	(void)state;
+	conf.lockstate.group = group;
+	refused(ERR_INPUT, "there is no group no-such-group; make it, or set another");
+}
+
+static void mode_and_group_are_set(void **state) {
+	static char group[] = "daemon";
+	struct stat st;
+
+	(void)state;
+	if (getuid() != 0)
+		skip();
+	conf.lockstate.group = group;
+	conf.lockstate.mode = 0644;
+	publish_all(false);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0644);
+	assert_int_equal(st.st_gid, 1);
+	conf.lockstate.mode = 0440;
+	conf.lockstate.shards = SHARDS;
+	publish_all(false);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0550);
+	assert_int_equal(st.st_gid, 1);
+}
+
+static void links_are_replaced_and_never_followed(void **state) {
+	(void)state;
+	publish_all(false);
+	shell("echo kept >victim && rm lockstate && ln -s victim lockstate && ln -s victim .lockstate.tmp && "
+	      "ln -s victim .bans.tmp");
+	publish_all(false);
+	assert_string_equal(text_of("victim"), "kept\n");
+	assert_non_null(strstr(text_of("lockstate"), "end 0\n"));
+	shell("test ! -L lockstate && test ! -L bans && test ! -e .lockstate.tmp && test ! -e .bans.tmp");
+}
+
+static void one_layout_becomes_the_other_and_back(void **state) {
+	(void)state;
+	example();
+	publish_all(false);
+	conf.lockstate.shards = SHARDS;
+	publish_all(false);
+	assert_int_equal(files, SHARDS + 1);
+	assert_non_null(strstr(text_of("lockstate/ef"), "end 3\n"));
+	assert_true(is_there("lockstate/bans"));
+	assert_false(is_there("bans"));
+	assert_false(is_there(".lockstate.tmp"));
+	shell("cp lockstate/ef lockstate/.ef.tmp"); /* left by a kill */
+	conf.lockstate.shards = 1;
+	publish_all(false);
+	assert_int_equal(files, 2);
+	assert_string_equal(text_of("lockstate"), example_text);
+	assert_true(is_there("bans"));
+	assert_false(is_there(".lockstate.tmp"));
+}
+
+static void a_folder_with_other_files_is_never_removed(void **state) {
+	(void)state;
+	conf.lockstate.shards = SHARDS;
+	publish_all(false);
+	shell("echo kept >lockstate/notes");
+	conf.lockstate.shards = 1;
+	refused(ERR_SYSTEM, "holds notes, which is not provctl's");
+	assert_string_equal(text_of("lockstate/notes"), "kept\n");
+	assert_non_null(strstr(text_of("lockstate/00"), "end 0\n"));
+}
+
+static void what_a_kill_left_of_a_change_of_layout_is_cleared(void **state) {
+	(void)state;
+	publish_all(false);
+	shell("mkdir .lockstate.tmp && cp lockstate .lockstate.tmp/00 && cp lockstate .lockstate.tmp/.01.tmp");
+	conf.lockstate.shards = SHARDS;
+	publish_all(false);
+	assert_non_null(strstr(text_of("lockstate/01"), "end 0\n"));
+	assert_false(is_there(".lockstate.tmp"));
+	shell("test ! -e lockstate/.01.tmp");
+}
+
+static void names_that_would_clash_are_refused(void **state) {
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/publish/bans", folder);
+	refused(ERR_INPUT, "cannot be the name");
+	(void)snprintf(path, sizeof(path), "%s/publish/", folder);
+	refused(ERR_INPUT, "cannot be the name");
+	(void)snprintf(path, sizeof(path), "%s/none/none/lockstate", folder);
+	refused(ERR_SYSTEM, "cannot be made");
+}
+
+static void a_look_tells_whether_the_files_are_as_they_were_written(void **state) {
+	(void)state;
+	assert_false(publish_is_current(store, &conf));
+	example();
+	publish_all(false);
+	assert_true(publish_is_current(store, &conf));
+	shell("rm bans");
+	assert_false(publish_is_current(store, &conf));
+	publish_all(false);
+	assert_true(publish_is_current(store, &conf));
+	shell("echo x >>lockstate");
+	assert_false(publish_is_current(store, &conf));
+	publish_all(true);
+	assert_string_equal(text_of("lockstate"), example_text);
+	conf.lockstate.shards = SHARDS;
+	assert_false(publish_is_current(store, &conf));
+	publish_all(false);
+	assert_true(publish_is_current(store, &conf));
+	shell("rm lockstate/7f");
+	assert_false(publish_is_current(store, &conf));
+	publish_all(false);
+	assert_true(is_there("lockstate/7f"));
+}
+
+#define CASE(test) cmocka_unit_test_setup_teardown(test, start, stop)
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		CASE(one_file_is_the_manuals_example_to_the_byte),
+		CASE(a_shard_repeats_what_is_common_and_every_shard_is_there),
+		CASE(a_change_rewrites_one_shard_and_stamps_that_alone),
+		CASE(a_device_knows_when_its_line_was_published),
+		CASE(what_is_watched_is_all_open),
+		CASE(unlisted_devices_are_as_configured),
+		CASE(a_pause_with_locks_opens_every_device_until_its_end),
+		CASE(windows_that_are_over_are_left_out),
+		CASE(bans_are_those_in_force_sorted_as_text),
+		CASE(a_large_state_is_written_whole),
+		CASE(a_write_that_fails_leaves_the_old_file_and_is_tried_again),
+		CASE(an_unknown_group_is_named_with_what_to_do),
+		CASE(mode_and_group_are_set),
+		CASE(links_are_replaced_and_never_followed),
+		CASE(one_layout_becomes_the_other_and_back),
+		CASE(a_folder_with_other_files_is_never_removed),
+		CASE(what_a_kill_left_of_a_change_of_layout_is_cleared),
+		CASE(names_that_would_clash_are_refused),
+		CASE(a_look_tells_whether_the_files_are_as_they_were_written),
+	};
+
+	return cmocka_run_group_tests_name("publish", tests, NULL, NULL);
+}
