@@ -249,28 +249,42 @@ static int step_command(struct world *w, struct step *s, struct err *err) {
 	return 0;
 }
 
+void world_commit(struct world *w) {
+	struct err err;
+
+	world_must(judge_flush(w->judge, &err), &err);
+	world_must(store_commit(w->store, &err), &err);
+}
+
+static bool world_is_due(const struct world *w, unsigned every) {
+	return every != 0 && w->steps % every == 0;
+}
+
 static void world_step(struct world *w, char *text) {
 	struct err err = {.text = "went well"};
 	enum event_kind kind = EVENT_SIP_AUTH_FAILED; /* what a suspicion comes from */
+	unsigned batch = w->batch ? w->batch : 1;
 	struct step s;
 	int result;
 
 	step_read(&s, text);
-	world_must(store_begin(w->store, &err), &err);
+	if (world_is_due(w, batch))
+		world_must(store_begin(w->store, &err), &err);
 	if (strcmp(s.verb, "suspect") == 0 || event_of_verb(s.verb, &kind))
 		result = step_event(w, &s, kind, &err);
 	else
 		result = step_command(w, &s, &err);
 	if (s.fails ? result == 0 || (int)err.class != s.fails : result != 0)
 		fail_msg("%s: %s", s.verb, err.text);
-	if (result == 0) {
-		world_must(judge_flush(w->judge, &err), &err);
-		world_must(store_commit(w->store, &err), &err);
-	} else {
+	w->steps++;
+	if (result != 0) {
+		assert_int_equal(batch, 1);
 		store_rollback(w->store);
 		judge_forget(w->judge);
+	} else if (world_is_due(w, batch)) {
+		world_commit(w);
 	}
-	if (w->flushes && ++w->steps % w->flushes == 0) {
+	if (world_is_due(w, w->restarts)) {
 		judge_free(&w->judge);
 		world_must(judge_new(&w->judge, w->store, &w->conf, NULL, &err), &err);
 	}

@@ -23,14 +23,18 @@ struct world {
 	struct conf conf;
 	struct store *store;
 	struct judge *judge;
-	uint64_t offset;  /* of the next event */
-	unsigned flushes; /* flush and forget after so many steps, 0 never: what is in memory must not matter */
+	uint64_t offset; /* of the next event */
+	/* What must not matter: */
+	unsigned restarts; /* a new judge after so many steps, 0 never */
+	unsigned batch;    /* so many steps in one transaction; 0 one */
 	unsigned steps;
 };
 
 void world_open(struct world *w);
 void world_close(struct world *w);
 void world_tell(struct world *w, const char *story);
+/* Ends a batch that is not full. */
+void world_commit(struct world *w);
 uint64_t world_mac(char device);
 /* The device's line, then what else is of note: "exposed ADDRESS", "moved ADDRESS ADDRESS", "custom", or "unknown". */
 void world_device(struct world *w, char device, char *out, size_t size);
