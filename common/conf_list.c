@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,12 +9,18 @@ static int list_room(const struct conf_row *row, const struct yamldoc_node *n, s
                      struct err *err) {
 	if (yamldoc_sequence(n, err) != 0)
 		return -1;
-	if (n->count > (size_t)row->max)
-		return yamldoc_fault(n, err, "too many, at most %lld", (long long)row->max);
+	if (n->count > (size_t)row->max) {
+		yamldoc_fault(n, err, "too many, at most %lld", (long long)row->max);
+		return -1;
+	}
 	if (n->count == 0)
 		return 0;
 	*to = calloc(n->count, size);
-	return *to ? 0 : err_set(err, ERR_SYSTEM, "%s: out of memory", n->file);
+	if (!*to) {
+		err_set(err, ERR_SYSTEM, "%s: out of memory", n->file);
+		return -1;
+	}
+	return 0;
 }
 
 static int read_texts(struct conf_reader *r, const struct conf_row *row, const struct yamldoc_node *n, void *base,
@@ -26,17 +33,16 @@ static int read_texts(struct conf_reader *r, const struct conf_row *row, const s
 		return -1;
 	*list = room;
 	for (const struct yamldoc_node *i = n->first; i; i = i->next) {
-		char **to = &(*list)[*CONF_COUNT(row, base)];
+		char *text = NULL;
 
-		if (!paths && i->kind == YAMLDOC_SCALAR && i->quoted && i->text.n == 0) {
+		if (!paths && i->kind == YAMLDOC_SCALAR && i->quoted && i->text.n == 0)
 			yamldoc_fault(i, &why, "must not be empty");
+		else
+			text = paths ? conf_read_path(r, i, false, &why) : conf_read_text(i, CONF_PATTERN_MAX, &why);
+		if (text)
+			(*list)[(*CONF_COUNT(row, base))++] = text;
+		else
 			conf_complain(r, &why);
-		} else if ((paths ? conf_read_path(r, i, false, to, &why) : conf_read_text(i, CONF_PATTERN_MAX, to, &why)) !=
-		           0) {
-			conf_complain(r, &why);
-		} else {
-			(*CONF_COUNT(row, base))++;
-		}
 	}
 	return 0;
 }
@@ -235,8 +241,10 @@ static int read_sources(struct conf_reader *r, const struct conf_row *row, const
 		return -1;
 	*list = room;
 	for (const struct yamldoc_node *i = n->first; i; i = i->next) {
-		struct conf_source *source = &(*list)[(*CONF_COUNT(row, base))++];
+		struct conf_source *source;
 
+		assert(room);
+		source = &(*list)[(*CONF_COUNT(row, base))++];
 		read_source(r, i, source);
 		/* Read twice, each line would count twice. */
 		for (const struct conf_source *s = *list; source->path && s < source; s++) {

@@ -89,12 +89,12 @@ extern const struct conf_type conf_type_bool, conf_type_choice, conf_type_switch
 
 /* Tells a fault and counts it. */
 void conf_complain(struct conf_reader *r, const struct err *fault);
-/* Text without bytes that would break a line or a terminal, at most max bytes, copied. */
-int conf_read_text(const struct yamldoc_node *n, size_t max, char **out, struct err *err);
+/* Text without bytes that would break a line or a terminal, at most max bytes, copied; to be freed. NULL with the fault. */
+char *conf_read_text(const struct yamldoc_node *n, size_t max, struct err *err);
 /* False where it holds controls, line breaks or noncharacters: a terminal acts on them, or YAML would not give them back. */
 bool conf_is_printable(struct slice s);
-/* Relative paths start at the folder of the configuration file; an empty one stays empty where it may be. */
-int conf_read_path(struct conf_reader *r, const struct yamldoc_node *n, bool may_be_empty, char **out, struct err *err);
+/* Relative paths start at the folder of the configuration file; an empty one stays empty where it may be. To be freed; NULL with the fault. */
+char *conf_read_path(struct conf_reader *r, const struct yamldoc_node *n, bool may_be_empty, struct err *err);
 void conf_print_text(const char *text, FILE *out);    /* in double quotes */
 void conf_print_duration(int64_t seconds, FILE *out); /* to the second, unlike duration_print */
 

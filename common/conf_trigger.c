@@ -64,15 +64,18 @@ static const struct yamldoc_node *next_item(const struct yamldoc_node *list, con
 	return list->kind == YAMLDOC_SEQUENCE ? item->next : NULL;
 }
 
-static int room_for(const struct yamldoc_node *n, size_t max, size_t size, void **out, struct err *err) {
+/* NULL with the fault where it is empty or too long. */
+static void *room_for(const struct yamldoc_node *n, size_t size, struct err *err) {
 	size_t count = n->kind == YAMLDOC_SEQUENCE ? n->count : 1;
+	void *room = NULL;
 
 	if (count == 0)
-		return yamldoc_fault(n, err, "must not be empty");
-	if (count > max)
-		return yamldoc_fault(n, err, "too many, at most %zu", max);
-	*out = calloc(count, size);
-	return *out ? 0 : err_set(err, ERR_SYSTEM, "%s: out of memory", n->file);
+		yamldoc_fault(n, err, "must not be empty");
+	else if (count > TRIGGER_LIST_MAX)
+		yamldoc_fault(n, err, "too many, at most %d", TRIGGER_LIST_MAX);
+	else if (!(room = calloc(count, size)))
+		err_set(err, ERR_SYSTEM, "%s: out of memory", n->file);
+	return room;
 }
 
 static int read_bits(const struct yamldoc_node *n, const char *const *names, uint32_t *out, struct err *err) {
@@ -117,11 +120,9 @@ static int read_tri(const struct yamldoc_node *n, enum tri *out, struct err *err
 }
 
 static int read_countries(const struct yamldoc_node *n, struct trigger *t, struct err *err) {
-	void *room;
-
-	if (room_for(n, TRIGGER_LIST_MAX, sizeof(*t->countries), &room, err) != 0)
+	t->countries = room_for(n, sizeof(*t->countries), err);
+	if (!t->countries)
 		return -1;
-	t->countries = room;
 	for (const struct yamldoc_node *i = first_item(n); i; i = next_item(n, i)) {
 		const char *text;
 
@@ -135,11 +136,9 @@ static int read_countries(const struct yamldoc_node *n, struct trigger *t, struc
 }
 
 static int read_asns(const struct yamldoc_node *n, struct trigger *t, struct err *err) {
-	void *room;
-
-	if (room_for(n, TRIGGER_LIST_MAX, sizeof(*t->asns), &room, err) != 0)
+	t->asns = room_for(n, sizeof(*t->asns), err);
+	if (!t->asns)
 		return -1;
-	t->asns = room;
 	for (const struct yamldoc_node *i = first_item(n); i; i = next_item(n, i)) {
 		int64_t number;
 
@@ -151,15 +150,14 @@ static int read_asns(const struct yamldoc_node *n, struct trigger *t, struct err
 }
 
 static int read_agents(const struct yamldoc_node *n, struct trigger *t, struct err *err) {
-	void *room;
-
-	if (room_for(n, TRIGGER_LIST_MAX, sizeof(*t->agents), &room, err) != 0)
+	t->agents = room_for(n, sizeof(*t->agents), err);
+	if (!t->agents)
 		return -1;
-	t->agents = room;
 	for (const struct yamldoc_node *i = first_item(n); i; i = next_item(n, i)) {
 		if (i->kind == YAMLDOC_SCALAR && i->quoted && i->text.n == 0)
 			return yamldoc_fault(i, err, "must not be empty");
-		if (conf_read_text(i, EVENT_AGENT_MAX, &t->agents[t->nagents], err) != 0)
+		t->agents[t->nagents] = conf_read_text(i, EVENT_AGENT_MAX, err);
+		if (!t->agents[t->nagents])
 			return -1;
 		t->nagents++;
 	}
@@ -235,8 +233,8 @@ static void read_members(struct conf_reader *r, const struct yamldoc_node *n, co
 /* `do: report`, or a mapping. */
 static void read_do(struct conf_reader *r, const struct yamldoc_node *n, struct trigger *t) {
 	static const char *const plain[] = {"suspect", "report", NULL};
+	uint32_t bits = 0;
 	struct err why;
-	uint32_t bits;
 
 	if (n->kind == YAMLDOC_MAPPING)
 		read_members(r, n, conf_trigger_do_keys, read_act, t);

@@ -183,27 +183,31 @@ bool conf_is_printable(struct slice s) {
 	return true;
 }
 
-int conf_read_text(const struct yamldoc_node *n, size_t max, char **out, struct err *err) {
+char *conf_read_text(const struct yamldoc_node *n, size_t max, struct err *err) {
 	const char *text;
-	char *copy;
+	char *copy = NULL;
 
 	if (yamldoc_text(n, &text, err) != 0)
-		return -1;
+		return NULL;
 	if (n->text.n > max)
-		return yamldoc_fault(n, err, "too long, at most %zu bytes", max);
-	if (!conf_is_printable(n->text))
-		return yamldoc_fault(n, err, "must not hold control characters or line breaks");
-	copy = strdup(text);
-	if (!copy)
-		return err_set(err, ERR_SYSTEM, "%s: out of memory", n->file);
-	*out = copy;
-	return 0;
+		yamldoc_fault(n, err, "too long, at most %zu bytes", max);
+	else if (!conf_is_printable(n->text))
+		yamldoc_fault(n, err, "must not hold control characters or line breaks");
+	else if (!(copy = strdup(text)))
+		err_set(err, ERR_SYSTEM, "%s: out of memory", n->file);
+	return copy;
+}
+
+/* Into a field that is yet NULL. */
+static int keep(const struct conf_row *row, void *base, char *text) {
+	*CONF_FIELD(char *, row, base) = text;
+	return text ? 0 : -1;
 }
 
 static int read_text(struct conf_reader *r, const struct conf_row *row, const struct yamldoc_node *n, void *base,
                      struct err *err) {
 	(void)r;
-	return conf_read_text(n, (size_t)row->max, CONF_FIELD(char *, row, base), err);
+	return keep(row, base, conf_read_text(n, (size_t)row->max, err));
 }
 
 static void print_text(const struct conf_row *row, const void *base, FILE *out) {
@@ -221,50 +225,40 @@ static int read_pattern(struct conf_reader *r, const struct conf_row *row, const
 	return read_text(r, row, n, base, err);
 }
 
-int conf_read_path(struct conf_reader *r, const struct yamldoc_node *n, bool may_be_empty, char **out,
-                   struct err *err) {
-	char *text;
-	char *path;
+char *conf_read_path(struct conf_reader *r, const struct yamldoc_node *n, bool may_be_empty, struct err *err) {
+	char *text = conf_read_text(n, CONF_PATH_MAX, err);
+	char *path = NULL;
 
-	if (conf_read_text(n, CONF_PATH_MAX, &text, err) != 0)
-		return -1;
-	if (text[0] == '\0' && !may_be_empty) {
-		free(text);
-		return yamldoc_fault(n, err, "must not be empty");
-	}
-	if (text[0] == '/' || text[0] == '\0') {
-		*out = text;
-		return 0;
-	}
-	if (asprintf(&path, "%s/%s", strcmp(r->folder, "/") == 0 ? "" : r->folder, text) < 0)
+	if (!text || text[0] == '/' || (text[0] == '\0' && may_be_empty))
+		return text;
+	if (text[0] == '\0') {
+		yamldoc_fault(n, err, "must not be empty");
+	} else if (asprintf(&path, "%s/%s", strcmp(r->folder, "/") == 0 ? "" : r->folder, text) < 0) {
+		err_set(err, ERR_SYSTEM, "%s: out of memory", n->file);
 		path = NULL;
+	}
 	free(text);
-	if (!path)
-		return err_set(err, ERR_SYSTEM, "%s: out of memory", n->file);
-	*out = path;
-	return 0;
+	return path;
 }
 
 /* A row whose default is empty may be empty. */
 static int read_path(struct conf_reader *r, const struct conf_row *row, const struct yamldoc_node *n, void *base,
                      struct err *err) {
-	return conf_read_path(r, n, row->standard && strcmp(row->standard, "\"\"") == 0, CONF_FIELD(char *, row, base),
-	                      err);
+	return keep(row, base, conf_read_path(r, n, row->standard && strcmp(row->standard, "\"\"") == 0, err));
 }
 
 static int read_word_of(const struct conf_row *row, const struct yamldoc_node *n, void *base, const char *letters,
                         bool may_be_empty, size_t max, const char *why, struct err *err) {
-	char *text;
+	char *text = conf_read_text(n, max, err);
 
-	if (conf_read_text(n, max, &text, err) != 0)
+	if (!text)
 		return -1;
 	if ((text[0] == '\0' && !may_be_empty) || strspn(text, letters) != strlen(text) ||
 	    (text[0] >= '0' && text[0] <= '9') || text[0] == '-' || text[0] == '.') {
 		free(text);
 		return yamldoc_fault(n, err, "%s", why);
 	}
-	*CONF_FIELD(char *, row, base) = text;
-	return 0;
+	return keep(row, base, text);
 }
 
 #define SMALL  "abcdefghijklmnopqrstuvwxyz"
@@ -294,11 +288,11 @@ static int read_table(struct conf_reader *r, const struct conf_row *row, const s
 static int read_zone(struct conf_reader *r, const struct conf_row *row, const struct yamldoc_node *n, void *base,
                      struct err *err) {
 	char path[CONF_PATH_MAX];
+	char *text = conf_read_text(n, CONF_WORD_MAX, err);
 	struct stat st;
-	char *text;
 
 	(void)r;
-	if (conf_read_text(n, CONF_WORD_MAX, &text, err) != 0)
+	if (!text)
 		return -1;
 	(void)snprintf(path, sizeof(path), "/usr/share/zoneinfo/%s", text);
 	if (strcmp(text, "UTC") != 0 &&
@@ -308,8 +302,7 @@ static int read_zone(struct conf_reader *r, const struct conf_row *row, const st
 		free(text);
 		return -1;
 	}
-	*CONF_FIELD(char *, row, base) = text;
-	return 0;
+	return keep(row, base, text);
 }
 
 bool account_is_sound(struct slice name) {
@@ -329,7 +322,7 @@ static int read_account(struct conf_reader *r, const struct conf_row *row, const
 		return yamldoc_fault(n, err, "must be an account: 1 to 64 of A-Za-z0-9._@-");
 	if (n->kind == YAMLDOC_SCALAR && n->quoted && n->text.n == 0)
 		return yamldoc_fault(n, err, "must not be empty");
-	return conf_read_text(n, EVENT_ACCOUNT_MAX, CONF_FIELD(char *, row, base), err);
+	return keep(row, base, conf_read_text(n, EVENT_ACCOUNT_MAX, err));
 }
 
 const struct conf_type conf_type_bool = {"true or false", read_bool, print_bool, NULL};

@@ -47,34 +47,36 @@ static void put_path(struct buf *b, const struct yamldoc_node *n) {
 	}
 }
 
-static int fault(const struct yamldoc_node *n, unsigned line, unsigned column, struct err *err, const char *why,
-                 va_list args) {
-	char text[512];
+#define WHY_MAX 512
+
+static void fault(const struct yamldoc_node *n, unsigned line, unsigned column, struct err *err, const char *why) {
 	struct buf path;
 
-	buf_init(&path, sizeof(text));
+	buf_init(&path, 512);
 	put_path(&path, n);
-	(void)vsnprintf(text, sizeof(text), why, args);
-	err_set(err, ERR_INPUT, "%s:%u:%u: %.*s: %s", n->file, line, column, (int)path.n, path.p ? path.p : "", text);
+	err_set(err, ERR_INPUT, "%s:%u:%u: %.*s: %s", n->file, line, column, (int)path.n, path.p ? path.p : "", why);
 	buf_release(&path);
-	return -1;
 }
 
 int yamldoc_fault(const struct yamldoc_node *n, struct err *err, const char *why, ...) {
+	char text[WHY_MAX];
 	va_list args;
 
 	va_start(args, why);
-	fault(n, n->line, n->column, err, why, args);
+	(void)vsnprintf(text, sizeof(text), why, args);
 	va_end(args);
+	fault(n, n->line, n->column, err, text);
 	return -1;
 }
 
 int yamldoc_key_fault(const struct yamldoc_node *member, struct err *err, const char *why, ...) {
+	char text[WHY_MAX];
 	va_list args;
 
 	va_start(args, why);
-	fault(member, member->key_line, member->key_column, err, why, args);
+	(void)vsnprintf(text, sizeof(text), why, args);
 	va_end(args);
+	fault(member, member->key_line, member->key_column, err, text);
 	return -1;
 }
 
