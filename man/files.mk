@@ -1,2 +1,3 @@
 dist_man_MANS += man/provctl.yaml.5
 dist_man_MANS += man/provctl.8
+dist_man_MANS += man/provctl-lockstate.5
