@@ -200,7 +200,7 @@ static void pool_evict(struct counters *c, struct pool *pool, const struct count
 	for (uint32_t i = 0; i < c->ntriggers; i++) {
 		struct counter *slot = pool->peers[i].first == NOWHERE ? NULL : &pool->slots[pool->peers[i].first];
 
-		if (slot && slot != but && now - slot->newest >= c->triggers[i].within && now >= slot->quiet) {
+		if (slot && slot != but && now - slot->newest >= c->triggers[i].within) {
 			counter_drop(c, slot);
 			return;
 		}

@@ -284,6 +284,22 @@ static void whom_no_trigger_bans(void **state) {
 	}
 }
 
+static void a_window_spares_nobody_before_it_opens(void **state) {
+	struct judging g;
+
+	(void)state;
+	judging_begin(&g, "");
+	assert_int_equal(
+		store_window_put(
+			g.store,
+			&(struct window){.at = prefix_of_text(SCANNER), .account = "a", .start = START + 60, .until = START + HOUR},
+			&g.err),
+		0);
+	scan(&g, SCANNER, PROOF_HANDSHAKE, START); /* read late */
+	assert_true(is_banned(&g, SCANNER, START));
+	judging_end(&g);
+}
+
 static void orders_are_refused_with_a_reason(void **state) {
 	static const struct {
 		enum ban_kind kind;
@@ -427,9 +443,10 @@ static void all_bans_are_lifted_and_nothing_else(void **state) {
 		scan(&g, nth(i), PROOF_HANDSHAKE, START);
 	assert_int_equal(judge_ban(g.judge, &o, BAN_BLOCK, prefix_of_text(SCANNER), TIME_NONE, nothing, &g.err), 0);
 	assert_int_equal(judge_ban(g.judge, &o, BAN_ALLOW, prefix_of_text(OFFICE), TIME_NONE, nothing, &g.err), 0);
+	probe(&g, nth(150), START);
 	assert_int_equal(judge_unban_all(g.judge, &o, &lifted, &g.err), 0);
-	assert_int_equal(lifted, 150);
-	for (unsigned i = 0; i < 150; i++)
+	assert_int_equal(lifted, 151);
+	for (unsigned i = 0; i <= 150; i++)
 		assert_int_equal(status_of(&g, nth(i), START + 60), 0);
 	assert_int_equal(status_of(&g, SCANNER, START + 60), IP_BLOCKED);
 	assert_int_equal(status_of(&g, OFFICE, START + 60), IP_ALLOWED);
@@ -533,6 +550,7 @@ int main(void) {
 		cmocka_unit_test(unproven_bans_have_a_cap_of_their_own),
 		cmocka_unit_test(at_max_bans_the_unproven_gives_way_to_the_proven),
 		cmocka_unit_test(whom_no_trigger_bans),
+		cmocka_unit_test(a_window_spares_nobody_before_it_opens),
 		cmocka_unit_test(orders_are_refused_with_a_reason),
 		cmocka_unit_test(orders_ban_block_and_allow_with_and_without_end),
 		cmocka_unit_test(an_order_is_exempt_from_the_caps),

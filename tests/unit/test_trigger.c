@@ -157,14 +157,26 @@ static void an_office_of_60_phones_that_reboots_bans_nobody(void **state) {
 }
 
 static void an_office_of_30_phones_that_moved_bans_nobody(void **state) {
-	static const struct { const char *label, *home; } rows[] = {{"one home", OFFICE}, {"no home, one account", NULL}};
+	static const struct {
+		const char *label;
+		bool home, own;
+	} rows[] = {
+		{"one home", true, false},
+		{"no home, one account", false, false},
+		{"each in an address of its own of one /64", true, true},
+	};
 
 	(void)state;
-	for (size_t r = 0; r < 2; r++) {
+	for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
 		struct judging g;
 
 		judging_begin(&g, "");
-		office(&g, "acct1", rows[r].home, 0, 30);
+		for (unsigned i = 0; i < 30; i++) {
+			char home[ADDR_TEXT];
+
+			snprintf(home, sizeof home, rows[r].own ? "2001:db8:9:9::%x" : OFFICE, i + 1);
+			judging_device(&g, mac_of(i), "acct1", rows[r].home ? home : NULL);
+		}
 		for (unsigned round = 0; round < 20; round++)
 			for (unsigned i = 0; i < 30; i++)
 				judging_event(&g, (struct event){.kind = EVENT_PROVISION_REFUSED,
@@ -348,6 +360,13 @@ static void lines_of_one_failure_are_folded(void **state) {
 	assert_false(is_banned(&g, SCANNER, e.time));
 	e.once = 5;
 	judging_event(&g, e);
+	assert_true(is_banned(&g, SCANNER, e.time));
+	judging_end(&g);
+
+	/* Twenty failures at once are twenty. */
+	judging_begin(&g, "");
+	for (e.once = 1; e.once <= 20; e.once++)
+		judging_event(&g, e);
 	assert_true(is_banned(&g, SCANNER, e.time));
 	judging_end(&g);
 
@@ -691,13 +710,32 @@ static void one_scanner_does_not_ban_its_neighbours(void **state) {
 	assert_int_equal(recorded(&g, "banned", "distributed-scan"), 0);
 	assert_false(is_banned(&g, "198.51.100.67", START + 40));
 	/* What it asked for before its ban is no part of what its neighbours do. */
-	volley(&g,
-	       (struct event){.kind = EVENT_PROVISION_UNKNOWN,
-	                      .proof = PROOF_HANDSHAKE,
-	                      .ip = addr_of("198.51.100.67"),
-	                      .time = START + 50},
-	       VARY_MAC, 5);
-	assert_false(is_banned(&g, "198.51.100.67", START + 60));
+	for (unsigned i = 0; i < 9; i++)
+		judging_event(&g, (struct event){.kind = EVENT_PROVISION_UNKNOWN,
+		                                 .proof = PROOF_HANDSHAKE,
+		                                 .ip = addr_of(i % 2 ? "198.51.100.67" : "198.51.100.68"),
+		                                 .mac = mac_of(0x3000 + i),
+		                                 .time = START + 50});
+	assert_int_equal(recorded(&g, "banned", "distributed-scan"), 0);
+	judging_end(&g);
+}
+
+static void what_was_done_under_a_ban_is_no_part_of_a_distributed_scan(void **state) {
+	struct order o = {.time = START - 60};
+	struct event e = {.kind = EVENT_PROVISION_UNKNOWN, .proof = PROOF_HANDSHAKE, .ip = addr_of(SCANNER), .time = START};
+	struct judging g;
+
+	(void)state;
+	judging_begin(&g, "");
+	assert_int_equal(judge_ban(g.judge, &o, BAN_BAN, prefix_of_text(SCANNER), 120, (struct slice){NULL, 0}, &g.err), 0);
+	volley(&g, e, VARY_MAC, 9);
+	e.time = START + 300; /* the ban is over */
+	for (unsigned i = 0; i < 4; i++) {
+		e.mac = mac_of(0x3000 + i);
+		e.ip = addr_of(i % 2 ? "198.51.100.67" : "198.51.100.68");
+		judging_event(&g, e);
+	}
+	assert_int_equal(recorded(&g, "banned", "distributed-scan"), 0);
 	judging_end(&g);
 }
 
@@ -739,6 +777,51 @@ static void conditions_narrow_a_trigger(void **state) {
 			fail_msg("row %zu: %s", r, rows[r].when);
 		judging_end(&g);
 	}
+}
+
+static void what_nobody_proved_makes_no_device_suspicious(void **state) {
+	struct event e = {.kind = EVENT_SIP_REFUSED, .ip = addr_of(SCANNER), .user = slice_of("1001"), .time = START};
+	struct judging g;
+
+	(void)state;
+	judging_begin(&g, "triggers:\n  - {id: own, on: sip.refused, by: device, count: events, limit: 2, within: 10m, "
+	                  "do: {suspect: true}}\n");
+	judging_device(&g, mac_of(1), "acct1", OFFICE);
+	judging_user(&g, mac_of(1), "1001");
+	judging_events(&g, e, 10);
+	assert_int_equal(recorded(&g, "suspected", NULL), 0);
+	e.proof = PROOF_NONCE;
+	e.time = START + 10;
+	judging_events(&g, e, 2);
+	assert_int_equal(recorded(&g, "suspected", NULL), 1);
+	judging_end(&g);
+}
+
+static void a_refusal_in_a_network_of_the_account_is_no_guess(void **state) {
+	struct judging g;
+
+	(void)state;
+	judging_begin(&g, "");
+	for (unsigned i = 0; i < 20; i++) {
+		char home[ADDR_TEXT];
+
+		snprintf(home, sizeof home, "203.0.113.%u", i + 10);
+		judging_device(&g, mac_of(i), "acct1", home);
+	}
+	assert_int_equal(
+		store_network_put(
+			g.store,
+			&(struct network){.at = prefix_of_text("198.51.100.64/28"), .account = "acct1", .added = START - DAY},
+			&g.err),
+		0);
+	for (unsigned i = 0; i < 20; i++)
+		judging_event(&g, (struct event){.kind = EVENT_PROVISION_REFUSED,
+		                                 .proof = PROOF_HANDSHAKE,
+		                                 .ip = addr_of(SCANNER),
+		                                 .mac = mac_of(i),
+		                                 .time = START + i});
+	assert_int_equal(recorded(&g, "banned", NULL), 0);
+	judging_end(&g);
 }
 
 struct seen {
@@ -801,6 +884,9 @@ int main(void) {
 		cmocka_unit_test(a_distributed_scan_without_proof_bans_nobody),
 		cmocka_unit_test(where_somebody_lives_only_unknown_contributors_are_banned),
 		cmocka_unit_test(one_scanner_does_not_ban_its_neighbours),
+		cmocka_unit_test(what_was_done_under_a_ban_is_no_part_of_a_distributed_scan),
+		cmocka_unit_test(what_nobody_proved_makes_no_device_suspicious),
+		cmocka_unit_test(a_refusal_in_a_network_of_the_account_is_no_guess),
 		cmocka_unit_test(conditions_narrow_a_trigger),
 		cmocka_unit_test(what_is_being_counted_can_be_seen),
 	};
