@@ -165,8 +165,12 @@ static void serve(struct server *s, struct peer *p, short events) {
 
 	if (events & (POLLIN | POLLHUP | POLLERR))
 		broken = stream_read(p->stream) < 0;
-	if (!broken)
-		step = p->control ? control_step(p->control) : link_step(p->link);
+	broken = broken || stream_write(p->stream) < 0;
+	/* A client that does not read its answers is asked nothing more, so that it holds up itself alone. */
+	if (!broken && p->control && p->stream->out.n == 0)
+		step = control_step(p->control);
+	else if (!broken && p->link)
+		step = link_step(p->link);
 	if (step > 0)
 		p->since = monotonic_ms();
 	broken = stream_write(p->stream) < 0 || broken || step < 0;

@@ -88,7 +88,7 @@ int stream_drain(struct stream *s) {
 			return -1;
 		if (s->out.n == 0)
 			break;
-		left = s->out_since + STREAM_STUCK - monotonic_ms();
+		left = s->out_since + STREAM_DRAIN - monotonic_ms();
 		if (left <= 0 || (poll(&wait, 1, (int)left) < 0 && errno != EINTR))
 			return -1;
 	}

@@ -14,6 +14,7 @@
 #include "common/err.h"
 
 #define STREAM_STUCK 30000 /* milliseconds */
+#define STREAM_DRAIN 5000  /* the same where all others wait for it: stream_drain */
 
 struct stream {
 	int fd;
@@ -31,7 +32,7 @@ void stream_release(struct stream *s);
 int stream_read(struct stream *s);
 /* Sends what the socket takes. -1 where the connection broke, or `out` had overflowed. */
 int stream_write(struct stream *s);
-/* Sends all, waiting at most STREAM_STUCK for a peer that does not read. -1 where it must be given up. */
+/* Sends all, waiting at most STREAM_DRAIN for a peer that does not read. -1 where it must be given up. */
 int stream_drain(struct stream *s);
 /* Drops the first n bytes of `in`: a frame was dealt with, and a frame behind it has its own time. */
 void stream_taken(struct stream *s, size_t n);
