@@ -11,9 +11,11 @@ AM_TESTS_ENVIRONMENT = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_bu
 
 # Scripts and scenarios. Whatever they need beside themselves is in EXTRA_DIST.
 SCRIPT_TESTS = tests/floors.sh tests/readers.sh \
-	tests/scenario/input.bats tests/scenario/lock.bats tests/scenario/once.bats tests/scenario/server.bats tests/scenario/trigger.bats
+	tests/scenario/input.bats tests/scenario/lock.bats tests/scenario/once.bats tests/scenario/server.bats tests/scenario/trigger.bats \
+	tests/scenario/verbs_address.bats tests/scenario/verbs_device.bats tests/scenario/verbs_explain.bats \
+	tests/scenario/verbs_help.bats tests/scenario/verbs_inventory.bats tests/scenario/verbs_state.bats
 TESTS += $(SCRIPT_TESTS)
-EXTRA_DIST += $(SCRIPT_TESTS) tests/story.pl tests/scenario/setup.bash
+EXTRA_DIST += $(SCRIPT_TESTS) tests/story.pl tests/scenario/setup.bash tests/scenario/golden.bash
 
 check_PROGRAMS += tests/unit/try_lockstate
 tests_unit_try_lockstate_LDADD = libprovctl-lockstate.a
@@ -110,8 +112,19 @@ UNIT_TESTS += tests/unit/test_client
 tests_unit_test_client_SOURCES = tests/unit/test_client.c cmd/client.c
 tests_unit_test_client_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test_guess
+tests_unit_test_guess_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test_pass
 tests_unit_test_pass_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS) -lpthread
 
 UNIT_TESTS += tests/unit/test_source
 tests_unit_test_source_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_home
+tests_unit_test_home_SOURCES = tests/unit/test_home.c tests/unit/world.c tests/unit/world.h
+tests_unit_test_home_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_replay
+tests_unit_test_replay_SOURCES = tests/unit/test_replay.c tests/unit/world.c tests/unit/world.h
+tests_unit_test_replay_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
