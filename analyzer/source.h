@@ -12,8 +12,9 @@
  *   the bytes before the cursor differ         a restored backup that was written on: read behind the cursor's place. What was written before
  *                                              that place cannot be told from what was counted: no line is counted twice
  *   neither (another beginning)                another log, read from its start
- * The last two rows but one need SOURCE_SURE bytes of common beginning; shorter ones (a banner) make another log. A log whose beginning
- * to end is the beginning of another is a copy: the longer one is read.
+ * The second and third need SOURCE_SURE bytes of common beginning, and the same path (a part of a log that is given elsewhere: four times as many); shorter
+ * ones (a banner) make another log. A log that from its beginning to its end is the beginning of another is a copy: the longer one is
+ * read.
  */
 #ifndef PROVCTL_SOURCE_H
 #define PROVCTL_SOURCE_H

@@ -219,6 +219,13 @@ static void copies_settle(struct match *m) {
 		}
 }
 
+/* Elsewhere a beginning must be longer to be believed: logs of one kind may have a header in common. */
+static bool begins_surely(const struct source *s, const struct cursor *c, enum relation relation) {
+	if (slice_is(c->file, s->path))
+		return c->head_len >= SOURCE_SURE;
+	return relation == RELATION_SHORT && c->head_len >= 4 * SOURCE_SURE;
+}
+
 /* A log that begins as one that nobody has any more: a restored backup. */
 static int restored_settle(struct match *m, struct err *err) {
 	for (uint32_t i = 0; i < m->npairs; i++) {
@@ -228,8 +235,7 @@ static int restored_settle(struct match *m, struct err *err) {
 		size_t n;
 
 		if (pair->relation == RELATION_SAME || s->cursor != CURSOR_NONE || s->gone || s->at > 0 || s->gz ||
-		    m->owner[pair->cursor] != CURSOR_NONE || c->head_len < SOURCE_SURE ||
-		    (pair->relation == RELATION_DIVERGED && !slice_is(c->file, s->path)))
+		    m->owner[pair->cursor] != CURSOR_NONE || !begins_surely(s, c, pair->relation))
 			continue;
 		s->at = s->before = pair->relation == RELATION_SHORT ? s->size : c->offset;
 		n = s->at < CURSOR_TAIL ? (size_t)s->at : CURSOR_TAIL;

@@ -567,7 +567,34 @@ static void test_restored_and_written_on(void **state) {
 	reads("");
 }
 
+static void test_part_of_a_log(void **state) {
+	(void)state;
+	source("log");
+	put("log", "w", "a1-200");
+	reads("a1-200");
+	run("mv log elsewhere && head -100 elsewhere > part && rm elsewhere");
+	source("part");
+	reads("");
+	told("part begins as a log that was read");
+	put("part", "a", "b1");
+	reads("b1");
+}
+
 /* ---- which log is which ---- */
+
+static void test_daily_logs_with_a_header(void **state) {
+	(void)state;
+	source("log-*");
+	put("log-20261121", "w", "h1-9 a1-9");
+	reads("h1-9 a1-9");
+	run("rm log-20261121");
+	put("log-20261122", "w", "h1-9 b1-2");
+	reads("h1-9 b1-2");
+	told_nothing();
+	run("rm log-20261122");
+	put("log-20261123", "w", "h1-9 c1-9");
+	reads("h1-9 c1-9");
+}
 
 static void test_equal_beginnings(void **state) {
 	(void)state;
@@ -831,6 +858,8 @@ int main(void) {
 		TEST("a truncated log that outgrew its offset is another log", test_outgrown),
 		TEST("a restored backup counts nothing twice, and what follows is read", test_restored),
 		TEST("a restored backup that was written on counts nothing twice", test_restored_and_written_on),
+		TEST("a part of a log that is known is not read again", test_part_of_a_log),
+		TEST("a header that daily logs have in common hides nothing", test_daily_logs_with_a_header),
 		TEST("logs that begin alike are not confused", test_equal_beginnings),
 		TEST("a banner does not hide the rest of a rotated log", test_banner_after_rotation),
 		TEST("one log reached by two sources is read once, and told", test_one_log_twice),
