@@ -7,6 +7,7 @@
 #include "enforcer/lock_private.h"
 
 #define WINDOW_HOURS_MAX 40
+#define ACCOUNT_FOR_MAX  (40 * (int64_t)HOUR)
 #define UNLOCK_FOR_MAX   (3660 * (int64_t)DAY)
 
 int admin_device(struct judge *j, const struct order *o, uint64_t mac, struct device *d, struct err *err) {
@@ -198,7 +199,7 @@ int judge_unlock_account(struct judge *j, const struct order *o, const char *acc
 	bool any = false;
 	int stop = 0;
 
-	if (lasts != 0 && (lasts < HOUR || lasts > 40 * HOUR))
+	if (lasts != 0 && (lasts < HOUR || lasts > ACCOUNT_FOR_MAX))
 		return err_set(err, ERR_INPUT, "unlock: an account is opened for 1h to 40h, or until used");
 	if (admin_account(account, err) < 0 || (!preview && judge_advance(j, o->time, err) < 0))
 		return -1;

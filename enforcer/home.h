@@ -8,7 +8,7 @@
 
 #define HOME_POLLS_MAX (DEVICE_LEARNED_HOMES - 1)
 #define HOME_GIVEN_MAX (DEVICE_HOMES_MAX - DEVICE_LEARNED_HOMES)
-#define HOME_UNUSED    (30 * DAY) /* a polled home that is not used for so long drops out */
+#define HOME_UNUSED    (30 * (int64_t)DAY) /* a polled home that is not used for so long drops out */
 
 /* Index of the home that holds ip, or -1. */
 int home_find(const struct homes *homes, const struct conf *conf, struct addr ip);

@@ -8,7 +8,7 @@
 #include "enforcer/home.h"
 #include "enforcer/judge_private.h"
 
-#define REMOVED_LISTED (30 * DAY) /* a removed device stays in the lock-state file for so long */
+#define REMOVED_LISTED (30 * (int64_t)DAY) /* a removed device stays in the lock-state file for so long */
 #define DUE_PAGE       64
 #define DETAIL_MAX     1024
 #define LINE_MAX_BYTES 4096 /* a device's line: 20 homes of up to 50 bytes, account, words */
@@ -64,6 +64,23 @@ static bool home_is_unused(const void *context, const struct home *home) {
 	return home->kind == HOME_POLL && home->used < *before;
 }
 
+/* From here on the MAC is not listed: the record says so, for verdicts about the past. */
+static int device_forget(struct judge *j, const struct device *d, struct err *err) {
+	struct record r = {
+		.time = j->now,
+		.what = "removed",
+		.mac = d->mac,
+		.account = slice_of(d->account),
+		.detail = slice_of("no longer listed"),
+		.line = slice_of(RECORD_UNLISTED),
+		.uid = -1,
+	};
+
+	if (store_device_delete(j->store, d->mac, err) < 0)
+		return -1;
+	return store_record_add(j->store, &r, err);
+}
+
 /* What time alone does to one device. Disuse is no change of state: an event that comes late is judged by what is left. */
 static int device_due(struct judge *j, uint64_t mac, int64_t time, struct err *err) {
 	int64_t before = time - HOME_UNUSED;
@@ -74,7 +91,7 @@ static int device_due(struct judge *j, uint64_t mac, int64_t time, struct err *e
 	if (found <= 0)
 		return found;
 	if (d.removed != TIME_NONE)
-		return store_device_delete(j->store, mac, err);
+		return device_forget(j, &d, err);
 	dropped = home_drop(&d.homes, home_is_unused, &before);
 	if (store_device_put(j->store, &d, err) < 0)
 		return -1;
@@ -103,6 +120,7 @@ int judge_advance(struct judge *j, int64_t time, struct err *err) {
 	if (time <= j->now)
 		return 0;
 	j->now = time;
+	store_set_time(j->store, time); /* what changes from here on is stamped with it */
 	if (passed && judge_hour(j, hour, err) < 0)
 		return -1;
 	return ban_advance(j, time, err);

@@ -95,6 +95,9 @@ int ban_lift_within(struct judge *j, struct prefix at, const struct order *o, bo
 /* Promotes pending bans as the caps allow at time. */
 int ban_advance(struct judge *j, int64_t time, struct err *err);
 
+/* In the place of a device's line: it has none any more. */
+#define RECORD_UNLISTED "-"
+
 /* judge.c: adds to the record. f gives time and evidence where an event caused it (o NULL), o where a command did (f NULL); both NULL: state time
  * did. d (may be NULL) gives MAC, account and line. `what` is one of record_words. */
 int judge_record(struct judge *j, const struct facts *f, const struct order *o, const char *what,

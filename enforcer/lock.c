@@ -319,7 +319,7 @@ int lock_suspect(struct judge *j, uint64_t mac, const struct event *e, const cha
 	if (f.standing.state == DEVICE_HELD)
 		return 0;
 	hand_take(&h, j, &f);
-	again = !h.standing.open && h.d.unlock_start != TIME_NONE && e->time - h.d.unlock_start < 7 * DAY;
+	again = !h.standing.open && h.d.unlock_start != TIME_NONE && e->time - h.d.unlock_start < 7 * (int64_t)DAY;
 	if (again || h.d.exposed != TIME_NONE) {
 		if (hand_lock(&h, DEVICE_HELD, REASON_HELD, "held", trigger, err) < 0)
 			return -1;

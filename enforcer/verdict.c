@@ -5,7 +5,7 @@
 #include "enforcer/judge_private.h"
 
 /* A verdict is read off the device's line as a generator reads it, so that both always agree; for the past the line is that of the record. */
-#define LINE_ROOM 4096
+#define LINE_ROOM ((size_t)4096)
 
 struct verdict_line {
 	bool listed;
@@ -13,6 +13,9 @@ struct verdict_line {
 	int64_t until; /* TIME_NONE: no end */
 	struct slice home, reason, account;
 };
+
+/* An unlisted MAC has no account: only windows for any hold it. */
+static const struct verdict_line line_unlisted;
 
 static struct slice line_word(struct slice *rest) {
 	const char *blank = rest->n > 0 ? memchr(rest->p, ' ', rest->n) : NULL;
@@ -29,6 +32,9 @@ static int line_read(struct slice text, struct verdict_line *line, struct err *e
 	struct slice rest = text, state = line_word(&rest), until = line_word(&rest);
 	uint64_t number = 0;
 
+	*line = line_unlisted;
+	if (slice_is(text, RECORD_UNLISTED))
+		return 0;
 	*line = (struct verdict_line){.listed = true, .open = slice_is(state, "open")};
 	line->home = line_word(&rest);
 	line->reason = line_word(&rest);
@@ -116,9 +122,6 @@ static int line_answer(struct judge *j, const struct verdict_line *line, struct 
 	}
 	return 0;
 }
-
-/* An unlisted MAC has no account: only windows for any hold it. */
-static const struct verdict_line line_unlisted;
 
 static int line_present(struct judge *j, uint64_t mac, struct buf *text, struct verdict_line *line, struct err *err) {
 	struct device d;

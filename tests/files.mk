@@ -11,7 +11,7 @@ AM_TESTS_ENVIRONMENT = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_bu
 
 # Scripts and scenarios. Whatever they need beside themselves is in EXTRA_DIST.
 SCRIPT_TESTS = tests/floors.sh tests/readers.sh \
-	tests/scenario/input.bats tests/scenario/lock.bats tests/scenario/once.bats tests/scenario/server.bats tests/scenario/trigger.bats \
+	tests/scenario/input.bats tests/scenario/lock.bats tests/scenario/once.bats tests/scenario/server.bats tests/scenario/kernel.bats tests/scenario/trigger.bats \
 	tests/scenario/verbs_address.bats tests/scenario/verbs_device.bats tests/scenario/verbs_explain.bats \
 	tests/scenario/verbs_help.bats tests/scenario/verbs_inventory.bats tests/scenario/verbs_state.bats
 TESTS += $(SCRIPT_TESTS)

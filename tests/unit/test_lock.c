@@ -392,156 +392,6 @@ static void each_row_is_the_same_in_one_process_or_in_many(void **state) {
 	}
 }
 
-static unsigned below(uint64_t *random, unsigned n) {
-	*random = *random * 6364136223846793005U + 1442695040888963407U;
-	return (unsigned)(*random >> 33) % n;
-}
-
-/* One of many events: some devices, some addresses, times that mostly go forward. */
-static void tell_anything(struct world *w, uint64_t *random, int64_t *time) {
-	static const char *const verbs[] = {"served",      "refused",        "poll.served",    "poll.refused",
-	                                    "served",      "sip.registered", "suspect",        "unauthorised",
-	                                    "poll.served", "device.created", "device.deleted", "device.customised"};
-	static const char *const words[] = {"", "imposter", "unproven", "phone asn=64500", "folder=/a/", "folder=/b/", ""};
-	static const char *const addresses[] = {"203.0.113.1", "203.0.113.2",   "198.51.100.1", "198.51.100.2",
-	                                        "192.0.2.1",   "2001:db8::1:1", "2001:db8::1:2"};
-	unsigned verb = below(random, sizeof(verbs) / sizeof(verbs[0]));
-	unsigned back = below(random, 10) == 0 ? below(random, 5000) : 0;
-	char story[160];
-
-	if (verb > 8 && below(random, 10) > 0)
-		verb = 0;
-	*time += below(random, 60) == 0 ? below(random, 3000000) : below(random, 900);
-	(void)snprintf(story, sizeof(story), "%llds %s %s %c %s", (long long)(*time > back ? *time - back : *time),
-	               verbs[verb], addresses[below(random, sizeof(addresses) / sizeof(addresses[0]))],
-	               (char)('A' + below(random, 6)), words[below(random, sizeof(words) / sizeof(words[0]))]);
-	world_tell(w, story);
-}
-
-static char *dump_of_anything(unsigned batch, unsigned restarts) {
-	struct world w;
-	uint64_t random = 1;
-	int64_t time = 0;
-	char *dump;
-
-	world_open(&w);
-	w.conf.devices.same_network.asn = true;
-	w.conf.record.keep = 9000 * (int64_t)DAY; /* all that happened is compared */
-	world_tell(&w, "0s network-add 192.0.2.0/28; 0s window-open 198.51.100.2 for=40h; 0s add A; 0s add B; "
-	               "0s import C homes=203.0.113.1; 0s unlock C");
-	w.batch = batch;
-	w.restarts = restarts;
-	w.steps = 0;
-	for (unsigned i = 0; i < 2520; i++)
-		tell_anything(&w, &random, &time);
-	dump = world_dump(&w);
-	world_close(&w);
-	return dump;
-}
-
-static void replays_agree_whatever_the_batches_and_restarts(void **state) {
-	/* events in a transaction, events between restarts */
-	static const unsigned runs[][2] = {{1, 0}, {7, 0}, {360, 0}, {2520, 0}, {1, 1}, {1, 60}, {12, 120}};
-	char *first = dump_of_anything(1, 0);
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
-		char *again = dump_of_anything(runs[i][0], runs[i][1]);
-
-		assert_string_equal(first, again);
-		free(again);
-	}
-	assert_non_null(strstr(first, "held")); /* the story had all of it in it */
-	assert_non_null(strstr(first, "home-dropped"));
-	assert_non_null(strstr(first, "exposed"));
-	assert_non_null(strstr(first, "cascaded"));
-	free(first);
-}
-
-/* The same with other settings. */
-struct setting_row {
-	const char *title;
-	void (*set)(struct conf *conf);
-	const char *story;
-	const char *after;
-};
-
-static void set_ignore(struct conf *conf) {
-	conf->devices.learn = false;
-}
-static void set_full(struct conf *conf) {
-	conf->devices.max_devices = 1;
-}
-static void set_no_polls(struct conf *conf) {
-	conf->devices.follow_polls = false;
-}
-static void set_registrations(struct conf *conf) {
-	conf->devices.follow_registrations = true;
-}
-static void set_asn(struct conf *conf) {
-	conf->devices.same_network.asn = true;
-}
-static void set_wide(struct conf *conf) {
-	conf->devices.same_network.bits4 = 120;
-}
-static void set_no_cascade(struct conf *conf) {
-	conf->devices.cascade = false;
-}
-
-static const struct setting_row setting_rows[] = {
-	{"unknown: ignore only counts", set_ignore, "0s served 203.0.113.7", "unknown"},
-	{"at max_devices new MACs are only counted", set_full, "0s served 203.0.113.7 B; 1h served 203.0.113.7", "unknown"},
-	{"at max_devices the inventory's are, too", set_full, "0s served 203.0.113.7 B; 1h device.created", "unknown"},
-	{"follow_polls: false adds no home", set_no_polls, "0s served 203.0.113.7; 1h poll.served 198.51.100.4",
-     "locked - 203.0.113.7 provisioned acct1"},
-	{"follow_registrations adds the address of a proven registration", set_registrations,
-     "0s add; 1h served 203.0.113.7; 2h sip.registered 198.51.100.4",
-     "locked - 203.0.113.7,198.51.100.4 provisioned acct1"},
-	{"follow_registrations believes no address without proof", set_registrations,
-     "0s add; 1h served 203.0.113.7; 2h sip.registered 198.51.100.4 unproven",
-     "locked - 203.0.113.7 provisioned acct1"},
-	{"follow_registrations leaves a held device", set_registrations,
-     "0s add; 1h served 203.0.113.7; 1h unlock for=1h; 3h suspect 198.51.100.9; 4h sip.registered 198.51.100.4",
-     "locked - 203.0.113.7 held acct1"},
-	{"same_network ipv4: 24 compares masked", set_wide, "0s served 203.0.113.7; 1h served 203.0.113.99",
-     "locked - 203.0.113.0/24 provisioned acct1"},
-	{"asn: true lets a refused phone of the home's provider in", set_asn,
-     "0s served 203.0.113.7 asn=64500; 1h refused 198.51.100.4 asn=64500 phone",
-     "locked - 203.0.113.7,198.51.100.4 provisioned acct1"},
-	{"asn: true wants a known phone agent", set_asn,
-     "0s served 203.0.113.7 asn=64500; 1h refused 198.51.100.4 asn=64500",
-     "locked - 203.0.113.7 provisioned acct1 moved 198.51.100.4"},
-	{"asn: true wants the same provider", set_asn,
-     "0s served 203.0.113.7 asn=64500; 1h refused 198.51.100.4 asn=64501 phone",
-     "locked - 203.0.113.7 provisioned acct1 moved 198.51.100.4"},
-	{"asn: true does not open a held device", set_asn,
-     "0s served 203.0.113.7 asn=64500; 1h unlock for=1h; 3h suspect 198.51.100.9; "
-     "4h refused 198.51.100.4 asn=64500 phone",
-     "locked - 203.0.113.7 held acct1 moved 198.51.100.4"},
-	{"asn: true pushes out no home that a poll proved", set_asn,
-     "0s served 203.0.113.7 asn=64500; 1d poll.served 198.51.100.1; 2d poll.served 198.51.100.2; "
-     "3d poll.served 198.51.100.3; 4d refused 198.51.100.4 asn=64500 phone",
-     "locked - 203.0.113.7,198.51.100.1,198.51.100.2,198.51.100.3 provisioned acct1 moved 198.51.100.4"},
-	{"account_cascade: none closes nothing", set_no_cascade,
-     "0s add; 0s served 203.0.113.7 B; 1h served 198.51.100.4 B", "open 1795435200 - new acct1"},
-};
-
-static void settings_change_what_their_rows_say(void **state) {
-	(void)state;
-	for (size_t i = 0; i < sizeof(setting_rows) / sizeof(setting_rows[0]); i++) {
-		struct world w;
-		char after[1024];
-
-		world_open(&w);
-		setting_rows[i].set(&w.conf);
-		world_tell(&w, setting_rows[i].story);
-		world_device(&w, 'A', after, sizeof(after));
-		if (strcmp(after, setting_rows[i].after) != 0)
-			fail_msg("%s: %s, not %s", setting_rows[i].title, after, setting_rows[i].after);
-		world_close(&w);
-	}
-}
-
 static struct device device_of(struct world *w, char device) {
 	struct device d;
 	struct err err;
@@ -601,7 +451,7 @@ static void a_cascade_closes_20_an_hour_in_mac_order_and_then_reports(void **sta
 	(void)state;
 	world_open(&w);
 	world_tell(&w, "0s served 203.0.113.7");
-	for (char c = 'B'; c <= 'W'; c++) { /* 22 */
+	for (int c = 'B'; c <= 'W'; c++) { /* 22 */
 		(void)snprintf(story, sizeof(story), "0s add %c", c);
 		world_tell(&w, story);
 	}
@@ -622,18 +472,6 @@ static void a_cascade_closes_20_an_hour_in_mac_order_and_then_reports(void **sta
 	world_close(&w);
 }
 
-static void a_second_new_network_in_a_day_is_reported(void **state) {
-	struct world w;
-
-	(void)state;
-	world_open(&w);
-	world_tell(&w, "0s served 203.0.113.7; 1h poll.served 198.51.100.1; 26h poll.served 198.51.100.2");
-	assert_int_equal(records_of(&w, "reported"), 0);
-	world_tell(&w, "49h poll.served 198.51.100.3");
-	assert_int_equal(records_of(&w, "reported"), 1);
-	world_close(&w);
-}
-
 static void moved_is_recorded_once_for_an_address_and_seldom_for_many(void **state) {
 	struct world w;
 	char story[64];
@@ -648,50 +486,6 @@ static void moved_is_recorded_once_for_an_address_and_seldom_for_many(void **sta
 	}
 	assert_true(records_of(&w, "moved") <= 20);
 	assert_int_equal(device_of(&w, 'A').moved_count, 250);
-	world_close(&w);
-}
-
-static void what_backs_a_home_is_a_poll_a_registration_or_an_import(void **state) {
-	static const struct {
-		const char *story;
-		bool backed;
-	} backings[] = {
-		{"0s served 203.0.113.7; 1h served 203.0.113.7", false},
-		{"0s served 203.0.113.7; 1h poll.served 203.0.113.7", true},
-		{"0s served 203.0.113.7; 1h poll.served 203.0.113.7 folder=/new/", false}, /* anybody can invent one */
-		{"0s served 203.0.113.7; 1h poll.served 203.0.113.7 folder=/s/; 2h poll.served 203.0.113.7 folder=/s/", true},
-		{"0s add; 0s served 203.0.113.7; 1h sip.registered 203.0.113.7", true},
-		{"0s add; 0s served 203.0.113.7; 1h sip.registered 203.0.113.7 unproven", false},
-		{"0s import homes=203.0.113.7", true},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(backings) / sizeof(backings[0]); i++) {
-		struct world w;
-
-		world_open(&w);
-		world_tell(&w, backings[i].story);
-		if (device_of(&w, 'A').homes.at[0].backed != backings[i].backed)
-			fail_msg("%s", backings[i].story);
-		world_close(&w);
-	}
-}
-
-static void a_poll_from_home_within_the_hour_changes_nothing(void **state) {
-	struct world w;
-	struct device before, after;
-
-	(void)state;
-	world_open(&w);
-	world_tell(&w, "0s served 203.0.113.7; 1h poll.served 203.0.113.7");
-	before = device_of(&w, 'A');
-	world_tell(&w, "90m poll.served 203.0.113.7");
-	after = device_of(&w, 'A');
-	after.seen = before.seen;
-	assert_memory_equal(&before.homes, &after.homes, sizeof(before.homes));
-	assert_int_equal(before.changed, after.changed);
-	world_tell(&w, "3h poll.served 203.0.113.7");
-	assert_int_equal(device_of(&w, 'A').homes.at[0].used, EPOCH + 3 * HOUR);
 	world_close(&w);
 }
 
@@ -721,31 +515,15 @@ static void a_removed_device_is_forgotten_after_30d_of_state_time(void **state) 
 	world_close(&w);
 }
 
-static void state_time_never_goes_back(void **state) {
-	struct world w;
-
-	(void)state;
-	world_open(&w);
-	world_tell(&w, "2h served 203.0.113.7; 1h served 203.0.113.7 B; 0s lock");
-	assert_int_equal(judge_time(w.judge), EPOCH + 2 * HOUR);
-	world_close(&w);
-}
-
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_rule_does_what_its_row_says),
 		cmocka_unit_test(each_row_is_the_same_in_one_process_or_in_many),
-		cmocka_unit_test(replays_agree_whatever_the_batches_and_restarts),
-		cmocka_unit_test(settings_change_what_their_rows_say),
 		cmocka_unit_test(an_exposure_is_a_race_until_the_line_was_out_for_2s),
 		cmocka_unit_test(a_cascade_closes_20_an_hour_in_mac_order_and_then_reports),
-		cmocka_unit_test(a_second_new_network_in_a_day_is_reported),
 		cmocka_unit_test(moved_is_recorded_once_for_an_address_and_seldom_for_many),
-		cmocka_unit_test(what_backs_a_home_is_a_poll_a_registration_or_an_import),
-		cmocka_unit_test(a_poll_from_home_within_the_hour_changes_nothing),
 		cmocka_unit_test(a_held_device_is_recorded_as_held),
 		cmocka_unit_test(a_removed_device_is_forgotten_after_30d_of_state_time),
-		cmocka_unit_test(state_time_never_goes_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

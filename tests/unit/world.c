@@ -35,7 +35,7 @@ void world_open(struct world *w) {
 	w->conf.firewall.unproven_bans_per_minute = 60;
 	w->conf.firewall.max_bans = 1000;
 	w->conf.firewall.max_pending = 1000;
-	w->conf.record.keep = 90 * DAY;
+	w->conf.record.keep = 90 * (int64_t)DAY;
 	w->conf.record.max = 1 << 30;
 	world_must(store_open(&w->store, NULL, STORE_OWN, 0, NULL, &err), &err);
 	world_must(judge_new(&w->judge, w->store, &w->conf, NULL, &err), &err);
@@ -60,8 +60,10 @@ struct step {
 	int64_t lasts, created;
 	int fails;
 	const char *account;
+	char user[2]; /* a device's user is called as the device */
 	struct event e;
 	struct inventory_row row;
+	struct device_user owner;
 };
 
 static void step_homes(struct step *s, char *list) {
@@ -71,6 +73,13 @@ static void step_homes(struct step *s, char *list) {
 		assert_true(prefix_parse(word, strlen(word), &s->row.homes.at[s->row.homes.n++].at));
 }
 
+static uint64_t number_of(const char *text) {
+	uint64_t number;
+
+	assert_true(slice_number(slice_of(text), UINT32_MAX, &number));
+	return number;
+}
+
 static bool step_setting(struct step *s, char *word) {
 	char *value = strchr(word, '=');
 
@@ -78,9 +87,9 @@ static bool step_setting(struct step *s, char *word) {
 		return false;
 	*value++ = '\0';
 	if (strcmp(word, "") == 0)
-		s->fails = atoi(value);
+		s->fails = (int)number_of(value);
 	else if (strcmp(word, "asn") == 0)
-		s->e.asn = (uint32_t)atoi(value);
+		s->e.asn = (uint32_t)number_of(value);
 	else if (strcmp(word, "country") == 0)
 		memcpy(s->e.country, value, 2);
 	else if (strcmp(word, "folder") == 0)
@@ -158,7 +167,6 @@ static bool event_of_verb(const char *verb, enum event_kind *kind) {
 
 static int step_event(struct world *w, struct step *s, enum event_kind kind, struct err *err) {
 	struct event *e = &s->e;
-	char user[] = {s->device, '\0'};
 
 	e->kind = kind;
 	e->time = s->time;
@@ -167,8 +175,9 @@ static int step_event(struct world *w, struct step *s, enum event_kind kind, str
 	e->rule = slice_of("test");
 	e->line = slice_of("a line");
 	e->account = slice_of(s->account);
+	s->user[0] = s->device;
 	if (kind >= EVENT_SIP_REGISTERED && kind <= EVENT_SIP_FLOOD)
-		e->user = e->user.n ? e->user : slice_of(user);
+		e->user = e->user.n ? e->user : slice_of(s->user);
 	else
 		e->mac = world_mac(s->device);
 	if (strcmp(s->verb, "suspect") == 0)
@@ -184,15 +193,14 @@ static int unlock_told(void *context, const struct device *d, const char *skippe
 }
 
 static int step_inventory(struct world *w, struct step *s, const struct order *o, bool import, struct err *err) {
-	struct device_user user = {0};
 	enum inventory_change change;
 	bool stale;
 
-	user.user[0] = s->device;
+	s->owner.user[0] = s->device;
 	s->row.mac = world_mac(s->device);
 	(void)slice_copy(slice_of(s->account), s->row.account, sizeof(s->row.account));
 	s->row.created = s->created >= 0 ? s->time - s->created : TIME_NONE;
-	s->row.users = &user;
+	s->row.users = &s->owner;
 	s->row.nusers = 1;
 	s->row.has_users = true;
 	return judge_inventory(w->judge, o, &s->row, s->adopt, import, &change, &stale, err);
