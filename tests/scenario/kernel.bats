@@ -35,7 +35,7 @@ verb() {
 
 elements() { # SET: its addresses, sorted
 	inside nft -j list set inet provctl "$1" 2>/dev/null |
-		jq -r '.nftables[] | .set // empty | .elem[]? | (.elem.val? // .)' | sort | xargs
+		jq -r '.nftables[] | .set // empty | .elem[]? | if type == "object" then .elem.val else . end' | sort | xargs
 }
 
 @test "a ban is in the kernel when its command returns, and gone when that of its end does" {
