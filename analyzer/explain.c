@@ -6,10 +6,6 @@
 
 #include "analyzer/rule_private.h"
 
-static const char *tri_text(enum tri t) {
-	return t == TRI_YES ? "yes" : t == TRI_NO ? "no" : "unknown";
-}
-
 static void put_mac(struct buf *out, const char *key, uint64_t mac) {
 	char text[MAC_TEXT];
 
@@ -33,7 +29,10 @@ static void put_event(struct buf *out, const struct event *e) {
 	js_put_string(out, "ip", addr_is_none(e->ip) ? NULL : ip);
 	put_mac(out, "mac", e->mac);
 	js_put_string(out, "proof", proof_name(e->proof));
-	js_put_string(out, "imposter", tri_text(e->imposter));
+	if (e->imposter == TRI_UNKNOWN)
+		js_put_string(out, "imposter", "unknown");
+	else
+		js_put_bool(out, "imposter", e->imposter == TRI_YES);
 	if (e->agent_mac_differs)
 		js_put_bool(out, "agent_mac_differs", true);
 	if (e->status)

@@ -31,7 +31,7 @@ static void tell(struct run *run, int result, const struct err *err) {
 }
 
 static const char *tri_text(enum tri t) {
-	return t == TRI_YES ? "yes" : t == TRI_NO ? "no" : "unknown";
+	return t == TRI_YES ? "true" : t == TRI_NO ? "false" : "unknown";
 }
 
 /* The event's (or asker's) value as the sample writes it. */
