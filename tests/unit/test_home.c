@@ -178,10 +178,59 @@ static void a_poll_from_home_within_the_hour_changes_nothing(void **state) {
 	world_close(&w);
 }
 
+/* Each row: what is shown, a story, an address, how long after EPOCH, and whether it is known then. */
+struct known_row {
+	const char *title;
+	const char *story;
+	const char *ip;
+	int64_t at;
+	bool known;
+};
+
+static const struct known_row known_rows[] = {
+	{"a stranger is unknown", "0s served 203.0.113.7", "198.51.100.4", HOUR, false},
+	{"a home that was only fetched from is unknown for 24h", "0s served 203.0.113.7", "203.0.113.7", DAY - 1, false},
+	{"a home of 24h is known", "0s served 203.0.113.7", "203.0.113.7", DAY, true},
+	{"a home that a poll backs is known", "0s served 203.0.113.7; 1m poll.served 203.0.113.7", "203.0.113.7", HOUR,
+     true},
+	{"a home of the inventory is known", "0s import homes=203.0.113.0/28", "203.0.113.7", 0, true},
+	{"an address in any account's network is known", "0s network-add 203.0.113.0/28 account=other", "203.0.113.7", 0,
+     true},
+	{"an address that registered within 24h is known", "0s add; 1h sip.registered 203.0.113.7 user=someone",
+     "203.0.113.7", 24 * HOUR, true},
+	{"a registration of more than 24h ago counts no more", "0s add; 1h sip.registered 203.0.113.7 user=someone",
+     "203.0.113.7", 26 * HOUR, false},
+	{"a registration without proof does not count", "0s add; 1h sip.registered 203.0.113.7 user=someone unproven",
+     "203.0.113.7", 2 * HOUR, false},
+	{"a registration makes its /64 known", "0s add; 1h sip.registered 2001:db8::1 user=someone", "2001:db8::2",
+     2 * HOUR, true},
+	{"a removed device's home is unknown", "0s import homes=203.0.113.7; 1h remove", "203.0.113.7", 2 * HOUR, false},
+};
+
+static void who_is_known_is_as_the_rows_say(void **state) {
+	(void)state;
+	for (size_t i = 0; i < sizeof(known_rows) / sizeof(known_rows[0]); i++) {
+		const struct known_row *row = &known_rows[i];
+		struct world w;
+		struct err err;
+		struct addr ip;
+		bool known;
+
+		world_open(&w);
+		world_tell(&w, row->story);
+		assert_true(addr_parse(row->ip, strlen(row->ip), &ip));
+		assert_int_equal(address_known(w.judge, ip, EPOCH + row->at, &known, &err), 0);
+		if (known != row->known)
+			fail_msg("%s", row->title);
+		world_close(&w);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(settings_change_what_their_rows_say),
 		cmocka_unit_test(a_second_new_network_in_a_day_is_reported),
+		cmocka_unit_test(who_is_known_is_as_the_rows_say),
 		cmocka_unit_test(what_backs_a_home_is_a_poll_a_registration_or_an_import),
 		cmocka_unit_test(a_poll_from_home_within_the_hour_changes_nothing),
 	};

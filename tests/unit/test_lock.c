@@ -515,6 +515,44 @@ static void a_removed_device_is_forgotten_after_30d_of_state_time(void **state) 
 	world_close(&w);
 }
 
+struct evidence {
+	char log[32], line[32], rule[32];
+	uint64_t offset;
+	int64_t time, uid;
+};
+
+static int evidence_each(void *context, const struct record *r, struct err *err) {
+	struct evidence *e = context;
+
+	(void)err;
+	(void)slice_copy(r->log, e->log, sizeof(e->log));
+	(void)slice_copy(r->evidence, e->line, sizeof(e->line));
+	(void)slice_copy(r->rule, e->rule, sizeof(e->rule));
+	e->offset = r->offset;
+	e->time = r->time;
+	e->uid = r->uid;
+	return 0;
+}
+
+static void a_change_carries_its_rule_and_evidence(void **state) {
+	struct record_filter filter = {.mac = world_mac('A')};
+	struct evidence e = {0};
+	struct err err;
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	world_tell(&w, "0s device.created; 1h served 203.0.113.7 B; 2h served 203.0.113.7");
+	assert_int_equal(store_records(w.store, &filter, evidence_each, &e, &err), 0);
+	assert_string_equal(e.log, "test.log");
+	assert_string_equal(e.line, "a line");
+	assert_string_equal(e.rule, "rule 2");
+	assert_int_equal(e.offset, 2);
+	assert_int_equal(e.time, EPOCH + 2 * HOUR);
+	assert_int_equal(e.uid, -1);
+	world_close(&w);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_rule_does_what_its_row_says),
@@ -522,6 +560,7 @@ int main(void) {
 		cmocka_unit_test(an_exposure_is_a_race_until_the_line_was_out_for_2s),
 		cmocka_unit_test(a_cascade_closes_20_an_hour_in_mac_order_and_then_reports),
 		cmocka_unit_test(moved_is_recorded_once_for_an_address_and_seldom_for_many),
+		cmocka_unit_test(a_change_carries_its_rule_and_evidence),
 		cmocka_unit_test(a_held_device_is_recorded_as_held),
 		cmocka_unit_test(a_removed_device_is_forgotten_after_30d_of_state_time),
 	};
