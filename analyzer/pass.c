@@ -1,3 +1,4 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -37,6 +38,7 @@ static bool text_same(const char *a, const char *b) {
 }
 
 static bool setting_serves(const struct setting *s, const struct conf_source *conf) {
+	assert(s->conf);
 	return text_same(s->conf->format, conf->format) && text_same(s->conf->pattern, conf->pattern) &&
 	       text_same(s->conf->timezone, conf->timezone) && text_same(s->conf->account, conf->account);
 }

@@ -340,6 +340,7 @@ int source_line(struct source *s, struct slice *line, uint64_t *offset, struct e
 		s->ended = true;
 		return err_prefix(err, "%s", path_name(s->path));
 	}
+	assert(s->buffer);
 	do {
 		char *feed;
 

@@ -210,9 +210,8 @@ static void copies_settle(struct match *m) {
 			if (copy == COPY_NONE)
 				continue;
 			/* Of equals the known one stays. */
-			if (set->at[i]->size == set->at[k]->size && set->at[k]->cursor != CURSOR_NONE)
-				copy_settle(m, i, k);
-			else if ((copy == COPY_FIRST) == (i < k))
+			if ((set->at[i]->size == set->at[k]->size && set->at[k]->cursor != CURSOR_NONE) ||
+			    (copy == COPY_FIRST) == (i < k))
 				copy_settle(m, i, k);
 			else
 				copy_settle(m, k, i);

@@ -11,7 +11,7 @@
 
 void uplink_init(struct uplink *u, int fd) {
 	*u = (struct uplink){.fd = fd};
-	buf_init(&u->in, 2 * (LINK_FRAME_MAX + LINK_HEADER));
+	buf_init(&u->in, (size_t)2 * (LINK_FRAME_MAX + LINK_HEADER));
 	buf_init(&u->texts, TEXTS_MAX);
 }
 

@@ -283,9 +283,12 @@ static void on_progress(void *context, const struct pass_sums *sums, uint64_t le
 
 static void on_notice(void *context, struct slice name, struct slice problem) {
 	const struct report *r = context;
+	bool named = problem.n >= name.n && memcmp(problem.p, name.p, name.n) == 0;
 
-	if (r->files && problem.n > 0)
-		(void)fprintf(stderr, "provctl: %.*s: %.*s\n", (int)name.n, name.p, (int)problem.n, problem.p);
+	if (!r->files || problem.n == 0)
+		return;
+	(void)fprintf(stderr, "provctl: %.*s%s%.*s\n", named ? 0 : (int)name.n, name.p, named ? "" : ": ", (int)problem.n,
+	              problem.p);
 }
 
 /* ---- */
@@ -362,12 +365,10 @@ int main(int argc, char **argv) {
 	action.sa_handler = SIG_IGN;
 	(void)sigaction(SIGPIPE, &action, NULL);
 	if (conf_load(&conf, o.conf_file, NULL, &err) < 0 || rules_load(&rules, conf, NULL, &err) < 0 ||
-	    geo_open(&geo, conf, &err) < 0)
+	    geo_open(&geo, conf, &err) < 0 || (!o.only_check && analyze(&o, conf, rules, geo, &err) < 0))
 		exit = fail(&err);
 	else if (o.only_check)
 		(void)puts("configuration OK");
-	else if (analyze(&o, conf, rules, geo, &err) < 0)
-		exit = fail(&err);
 	geo_close(&geo);
 	rules_free(&rules);
 	conf_free(&conf);
