@@ -80,6 +80,8 @@ static int settle(struct db *db, struct err *err) {
 	(void)sqlite3_busy_timeout(db->sqlite, 5000);
 	(void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
 	(void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+	/* Plans do not depend on what is bound: a statement would be parsed again at nearly every use of a partial index. */
+	(void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_ENABLE_QPSG, 1, NULL);
 	code = sqlite3_create_function_v2(db->sqlite, "masked", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, sql_masked,
 	                                  NULL, NULL, NULL);
 	if (code != SQLITE_OK)
