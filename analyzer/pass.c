@@ -303,6 +303,14 @@ static int end(struct run *r, struct err *err) {
 	return type == LINK_ACK ? 0 : err_set(err, ERR_INPUT, "link: the end of the pass was not taken");
 }
 
+int pass_check(struct pass *p, struct err *err) {
+	struct run r = {.p = p};
+	int result = settings_init(&r, err);
+
+	settings_release(&r);
+	return result;
+}
+
 int pass_run(struct pass *p, struct err *err) {
 	struct run r = {.p = p};
 	int result = -1;

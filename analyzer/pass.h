@@ -41,6 +41,9 @@ struct pass {
 	uint32_t batch_max;                /* events of one batch; 0: LINK_EVENTS_MAX. Tests make it small */
 };
 
+/* The formats, patterns and zones of the sources are such that can be read; needs conf, rules and sources alone. */
+int pass_check(struct pass *p, struct err *err);
+
 /* 0: all read and committed, or stopped. -1: the link broke or the enforcer refused; what was committed stays. */
 int pass_run(struct pass *p, struct err *err);
 

@@ -326,6 +326,8 @@ static int analyze(const struct options *o, const struct conf *conf, struct rule
 	                    .stop = &stop};
 	int result = -1;
 
+	if (o->only_check)
+		return pass_check(&pass, err);
 	if (o->nfiles > 0) {
 		if (file_sources_init(&files, o, conf, rules, err) < 0)
 			goto out;
@@ -365,7 +367,7 @@ int main(int argc, char **argv) {
 	action.sa_handler = SIG_IGN;
 	(void)sigaction(SIGPIPE, &action, NULL);
 	if (conf_load(&conf, o.conf_file, NULL, &err) < 0 || rules_load(&rules, conf, NULL, &err) < 0 ||
-	    geo_open(&geo, conf, &err) < 0 || (!o.only_check && analyze(&o, conf, rules, geo, &err) < 0))
+	    geo_open(&geo, conf, &err) < 0 || analyze(&o, conf, rules, geo, &err) < 0)
 		exit = fail(&err);
 	else if (o.only_check)
 		(void)puts("configuration OK");

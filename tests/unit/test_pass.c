@@ -646,6 +646,35 @@ static void test_refused(void **state) {
 	assert_int_equal(err.class, ERR_SYSTEM);
 }
 
+static void test_check(void **state) {
+	static const struct {
+		const char *label;
+		char *format, *pattern, *timezone;
+		const char *reason;
+	} rows[] = {
+		{"sound", "combined", NULL, "Europe/Berlin", NULL},
+		{"own pattern", NULL, "^(?<time>\\S+) (?<ip>\\S+)", NULL, NULL},
+		{"no such format", "combinde", NULL, NULL, "unknown format combinde"},
+		{"no such zone", "combined", NULL, "Europe/Nowhere", "Europe/Nowhere"},
+		{"a pattern without time", NULL, "^(?<ip>.*)$", NULL, "time"},
+	};
+	struct pass pass = {.conf = &w.conf, .sources = w.sources, .nsources = 1};
+
+	(void)state;
+	source("a");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct err err = {0};
+
+		print_message("# %s\n", rows[i].label);
+		w.sources[0].format = rows[i].format;
+		w.sources[0].pattern = rows[i].pattern;
+		w.sources[0].timezone = rows[i].timezone;
+		assert_int_equal(pass_check(&pass, &err), rows[i].reason ? -1 : 0);
+		if (rows[i].reason && !strstr(err.text, rows[i].reason))
+			fail_msg("\"%s\" without \"%s\"", err.text, rows[i].reason);
+	}
+}
+
 static void test_stop(void **state) {
 	(void)state;
 	source("a");
@@ -703,6 +732,7 @@ int main(void) {
 		TEST("a rotated log and its successor are two logs", test_rotation),
 		TEST("lost bytes are committed once", test_lost),
 		TEST("a refusal ends the pass with the enforcer's reason", test_refused),
+		TEST("a source that cannot be read is told before the pass", test_check),
 		TEST("a pass that is stopped goes on in the next", test_stop),
 		TEST("a thousand logs are merged", test_a_thousand),
 	};
