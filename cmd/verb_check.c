@@ -31,6 +31,37 @@ static void warn_weak(const struct conf *conf) {
 	}
 }
 
+/* Opens what a pass would open for each source: its format or pattern, and its time zone. Counts faults. */
+static unsigned check_sources(const struct conf *conf, struct rules *rules, struct geo *geo) {
+	unsigned faults = 0;
+
+	for (uint32_t i = 0; i < conf->nsources; i++) {
+		const struct conf_source *source = &conf->sources[i];
+		struct line_context ctx = {0};
+		struct format *own = NULL;
+		const struct format *format = NULL;
+		struct err err;
+		bool sound = true;
+
+		if (source->pattern)
+			sound = rules_own_format(rules, source->pattern, &own, &err) == 0;
+		else if (!(format = format_find(slice_of(source->format))))
+			sound = err_set(&err, ERR_INPUT, "format: \"%s\" is not known", source->format) == 0;
+		if (sound) {
+			sound = line_context_init(&ctx, conf, rules, geo, own ? own : format, source->timezone, source->account,
+			                          &err) == 0;
+			if (sound)
+				line_context_release(&ctx);
+		}
+		if (!sound) {
+			command_warn("%s:%u:1: sources: %s", conf->file, source->line, err.text);
+			faults++;
+		}
+		format_own_free(&own);
+	}
+	return faults;
+}
+
 static const struct option_row check_options[] = {
 	{"print", NULL, "print the configuration in force, each value with where it came from", 0},
 	{0},
@@ -54,6 +85,7 @@ static void print_json(const struct conf *conf, unsigned rules) {
 static int run_check(struct command *c, struct err *err) {
 	struct conf_faults faults = {.report = report_fault};
 	struct rules *rules = NULL;
+	struct geo *geo = NULL;
 	int result;
 
 	if (conf_load(&c->conf, c->conf_file, &faults, err) < 0)
@@ -63,6 +95,15 @@ static int run_check(struct command *c, struct err *err) {
 		result = faults.count > 0 ? (int)err->class : -1;
 		goto out;
 	}
+	result = geo_open(&geo, c->conf, err);
+	if (result < 0)
+		goto out;
+	if (check_sources(c->conf, rules, geo) > 0) {
+		result = ERR_INPUT;
+		goto out;
+	}
+	if (geo_problem(geo)[0])
+		command_warn("warning: %s", geo_problem(geo));
 	if (options_given(&c->options, "print"))
 		conf_print(c->conf, stdout);
 	warn_weak(c->conf);
@@ -72,6 +113,7 @@ static int run_check(struct command *c, struct err *err) {
 		(void)printf("configuration OK: %u sources, %u triggers, %u rules\n", c->conf->nsources, c->conf->ntriggers,
 		             rules_count(rules));
 out:
+	geo_close(&geo);
 	rules_free(&rules);
 	return result;
 }

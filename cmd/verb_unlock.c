@@ -26,8 +26,9 @@ static int show_opened(struct command *c, void *context, const struct json *row,
 	             "the first fetch from outside its old home makes that address its home\n",
 	             js_text(row, "mac"), b.failed ? "" : b.p);
 	if (banned)
-		command_warn("%s: %s, an address of its home, is banned and gets no answer; `provctl unban %s` lifts the ban",
-		             js_text(row, "mac"), banned, banned);
+		command_warn(
+			"%s: %s, its home or where it asked from last, is banned and gets no answer; `provctl unban %s` lifts that",
+			js_text(row, "mac"), banned, banned);
 	buf_release(&b);
 	return 0;
 }

@@ -84,7 +84,7 @@ END
 	shows unlock 001565abcdf1 <<'END'
 001565abcdf1: unlocked until 2026-11-23T10:00:00Z (1d): anyone who knows the MAC may fetch its configuration;
 the first fetch from outside its old home makes that address its home
-provctl: 001565abcdf1: 203.0.113.7, an address of its home, is banned and gets no answer; `provctl unban 203.0.113.7` lifts the ban
+provctl: 001565abcdf1: 203.0.113.7, its home or where it asked from last, is banned and gets no answer; `provctl unban 203.0.113.7` lifts that
 exit 0
 END
 }
@@ -193,7 +193,7 @@ since:        2026-11-22T11:00:00Z
 what:         suspected
 rule:         device-attack
 detail:       suspicious
-log:          FOLDER/log/sip.log,  offset 10692
+log:          FOLDER/log/sip.log, offset 10692
 line:         [2026-11-22 11:00:00] SECURITY[100] res_security_log.c: SecurityEvent="InvalidPassword",EventTV="2026-11-22T11:00:00.000+0000",Severity="Error",Service="PJSIP",EventVersion="1",AccountID="1003",SessionID="session-30",LocalAddress="IPV4/TCP/192.0.2.1/5060",RemoteAddress="IPV4/TCP/198.51.100.4/5060",Challenge="41d26de5",ReceivedChallenge="41d26de5",ReceivedHash="5e44"
 to change it: provctl unlock 001565abcdf1
 exit 0
@@ -221,7 +221,7 @@ since:        2026-11-22T12:00:00Z
 what:         held
 rule:         device-attack
 detail:       held
-log:          FOLDER/log/sip.log,  offset 21695
+log:          FOLDER/log/sip.log, offset 21695
 line:         [2026-11-22 12:00:00] SECURITY[100] res_security_log.c: SecurityEvent="InvalidPassword",EventTV="2026-11-22T12:00:00.000+0000",Severity="Error",Service="PJSIP",EventVersion="1",AccountID="1003",SessionID="again-30",LocalAddress="IPV4/TCP/192.0.2.1/5060",RemoteAddress="IPV4/TCP/198.51.100.4/5060",Challenge="41d26de5",ReceivedChallenge="41d26de5",ReceivedHash="5e44"
 to change it: provctl unlock 001565abcdf1 --support
 exit 0

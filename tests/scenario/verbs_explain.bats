@@ -17,6 +17,9 @@ home:         203.0.113.7
 created:      2026-11-22T10:00:00Z
 changed:      2026-11-22T10:00:00Z
 seen:         2026-11-22T10:00:00Z
+vendor:       Yealink
+model:        T46S
+version:      66.86.0.15
 learned:      yes: from a log, it is not in the inventory
 moved:        198.51.100.4, 1 time since 2026-11-22T11:00:00Z, last 2026-11-22T11:00:00Z
 why:          its configuration was fetched: it is served at its home alone
@@ -24,13 +27,13 @@ since:        2026-11-22T10:00:00Z
 what:         locked
 rule:         rule 2
 detail:       this address is its home now
-log:          FOLDER/log/web.log,  offset 0
+log:          FOLDER/log/web.log, offset 0
 line:         203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] "GET /001565abcdef.cfg HTTP/1.1" 200 512 "-" "Yealink SIP-T46S 66.86.0.15 00:15:65:ab:cd:ef"
 to change it: provctl unlock 001565abcdef
 exit 0
 END
 	shows explain 001565abcdef --json <<'END'
-{"mac":"001565abcdef","account":"acct1","state":"locked","reason":"provisioned","until":null,"home":["203.0.113.7"],"custom":false,"exposed":null,"moved":[{"ip":"198.51.100.4","count":1,"first":"2026-11-22T11:00:00Z","last":"2026-11-22T11:00:00Z","served":false}],"created":"2026-11-22T10:00:00Z","changed":"2026-11-22T10:00:00Z","seen":"2026-11-22T10:00:00Z","unlocked":null,"removed":null,"learned":true,"adopt":false,"exposed_to":null,"exposed_as":null,"moved_count":1,"secret_path":false,"vendor":null,"model":null,"version":null,"users":[],"registered":null,"registered_at":null,"left":null,"because":{"time":"2026-11-22T10:00:00Z","what":"locked","mac":"001565abcdef","ip":"203.0.113.7","account":"acct1","rule":"rule 2","detail":"this address is its home now","line":"locked - 203.0.113.7 provisioned acct1","uid":null,"actor":"","reason":"","log":"FOLDER/log/web.log","offset":0,"evidence":"203.0.113.7  - - [22/Nov/2026:10:00:00 +0000] \"GET /001565abcdef.cfg HTTP/1.1\" 200 512 \"-\" \"Yealink SIP-T46S 66.86.0.15 00:15:65:ab:cd:ef\""},"counting":[],"exposure":null,"command":"provctl unlock 001565abcdef"}
+{"mac":"001565abcdef","account":"acct1","state":"locked","reason":"provisioned","until":null,"home":["203.0.113.7"],"custom":false,"exposed":null,"moved":[{"ip":"198.51.100.4","count":1,"first":"2026-11-22T11:00:00Z","last":"2026-11-22T11:00:00Z","served":false}],"created":"2026-11-22T10:00:00Z","changed":"2026-11-22T10:00:00Z","seen":"2026-11-22T10:00:00Z","unlocked":null,"removed":null,"learned":true,"adopt":false,"exposed_to":null,"exposed_as":null,"moved_count":1,"secret_path":false,"vendor":"Yealink","model":"T46S","version":"66.86.0.15","users":[],"registered":null,"registered_at":null,"left":null,"because":{"time":"2026-11-22T10:00:00Z","what":"locked","mac":"001565abcdef","ip":"203.0.113.7","account":"acct1","rule":"rule 2","detail":"this address is its home now","line":"locked - 203.0.113.7 provisioned acct1","uid":null,"actor":"","reason":"","log":"FOLDER/log/web.log","offset":0,"evidence":"203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] \"GET /001565abcdef.cfg HTTP/1.1\" 200 512 \"-\" \"Yealink SIP-T46S 66.86.0.15 00:15:65:ab:cd:ef\""},"counting":[],"exposure":null,"command":"provctl unlock 001565abcdef"}
 exit 0
 END
 	shows list --moved <<'END'
@@ -46,9 +49,9 @@ TIME                  WHAT             MAC           ADDRESS               BY   
 exit 0
 END
 	shows log --json <<'END'
-{"time":"2026-11-22T10:00:00Z","what":"learned","mac":"001565abcdef","ip":"203.0.113.7","account":"acct1","rule":"rule 1","detail":"","line":"open 1795428000 - new acct1","uid":null,"actor":"","reason":"","log":"FOLDER/log/web.log","offset":0,"evidence":"203.0.113.7  - - [22/Nov/2026:10:00:00 +0000] \"GET /001565abcdef.cfg HTTP/1.1\" 200 512 \"-\" \"Yealink SIP-T46S 66.86.0.15 00:15:65:ab:cd:ef\""}
-{"time":"2026-11-22T10:00:00Z","what":"locked","mac":"001565abcdef","ip":"203.0.113.7","account":"acct1","rule":"rule 2","detail":"this address is its home now","line":"locked - 203.0.113.7 provisioned acct1","uid":null,"actor":"","reason":"","log":"FOLDER/log/web.log","offset":0,"evidence":"203.0.113.7  - - [22/Nov/2026:10:00:00 +0000] \"GET /001565abcdef.cfg HTTP/1.1\" 200 512 \"-\" \"Yealink SIP-T46S 66.86.0.15 00:15:65:ab:cd:ef\""}
-{"time":"2026-11-22T11:00:00Z","what":"moved","mac":"001565abcdef","ip":"198.51.100.4","account":"acct1","rule":"rule 5","detail":"asked from elsewhere, refused","line":"locked - 203.0.113.7 provisioned acct1","uid":null,"actor":"","reason":"","log":"FOLDER/log/web.log","offset":138,"evidence":"198.51.100.4  - - [22/Nov/2026:11:00:00 +0000] \"GET /001565abcdef.cfg HTTP/1.1\" 403 512 \"-\" \"Yealink SIP-T46S 66.86.0.15 00:15:65:ab:cd:ef\""}
+{"time":"2026-11-22T10:00:00Z","what":"learned","mac":"001565abcdef","ip":"203.0.113.7","account":"acct1","rule":"rule 1","detail":"","line":"open 1795428000 - new acct1","uid":null,"actor":"","reason":"","log":"FOLDER/log/web.log","offset":0,"evidence":"203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] \"GET /001565abcdef.cfg HTTP/1.1\" 200 512 \"-\" \"Yealink SIP-T46S 66.86.0.15 00:15:65:ab:cd:ef\""}
+{"time":"2026-11-22T10:00:00Z","what":"locked","mac":"001565abcdef","ip":"203.0.113.7","account":"acct1","rule":"rule 2","detail":"this address is its home now","line":"locked - 203.0.113.7 provisioned acct1","uid":null,"actor":"","reason":"","log":"FOLDER/log/web.log","offset":0,"evidence":"203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] \"GET /001565abcdef.cfg HTTP/1.1\" 200 512 \"-\" \"Yealink SIP-T46S 66.86.0.15 00:15:65:ab:cd:ef\""}
+{"time":"2026-11-22T11:00:00Z","what":"moved","mac":"001565abcdef","ip":"198.51.100.4","account":"acct1","rule":"rule 5","detail":"asked from elsewhere, refused","line":"locked - 203.0.113.7 provisioned acct1","uid":null,"actor":"","reason":"","log":"FOLDER/log/web.log","offset":138,"evidence":"198.51.100.4 - - [22/Nov/2026:11:00:00 +0000] \"GET /001565abcdef.cfg HTTP/1.1\" 403 512 \"-\" \"Yealink SIP-T46S 66.86.0.15 00:15:65:ab:cd:ef\""}
 exit 0
 END
 }
@@ -67,6 +70,9 @@ home:         203.0.113.7
 created:      2026-11-22T10:00:00Z
 changed:      2026-11-22T10:00:00Z
 seen:         2026-11-22T10:00:00Z
+vendor:       Yealink
+model:        T46S
+version:      66.86.0.15
 exposed:      2026-11-22T11:00:00Z
 exposed to:   198.51.100.4
 learned:      yes: from a log, it is not in the inventory
@@ -76,11 +82,11 @@ since:        2026-11-22T10:00:00Z
 what:         locked
 rule:         rule 2
 detail:       this address is its home now
-log:          FOLDER/log/web.log,  offset 0
+log:          FOLDER/log/web.log, offset 0
 line:         203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] "GET /001565abcdef.cfg HTTP/1.1" 200 512 "-" "Yealink SIP-T46S 66.86.0.15 00:15:65:ab:cd:ef"
 to change it: provctl unlock 001565abcdef
 exposure:     2026-11-22T11:00:00Z
-log:          FOLDER/log/web.log,  offset 138
+log:          FOLDER/log/web.log, offset 138
 line:         198.51.100.4 - - [22/Nov/2026:11:00:00 +0000] "GET /001565abcdef.cfg HTTP/1.1" 200 512 "-" "Yealink SIP-T46S 66.86.0.15 00:15:65:ab:cd:ef"
 new password: provctl clear-exposed 001565abcdef
 exit 0
@@ -142,7 +148,7 @@ since:        2026-11-22T10:00:00Z
 what:         banned
 rule:         provisioning-scan
 detail:       10 distinct MACs within 1h: for 1h, until 2026-11-22T11:00:00Z
-log:          FOLDER/log/web.log,  offset 855
+log:          FOLDER/log/web.log, offset 855
 line:         198.51.100.4 - - [22/Nov/2026:10:00:00 +0000] "GET /00156500000a.cfg HTTP/1.1" 404 512 "-" "-"
 counting:     provisioning-hammer, 10 of 20, since 2026-11-22T10:00:00Z
 counting:     distributed-scan, 9 of 10, since 2026-11-22T10:00:00Z
@@ -191,7 +197,7 @@ rules:
 END
 	configure "rules: [rules]"
 	shows check <<'END'
-configuration OK: 2 sources, N triggers, 1 rules
+configuration OK: 2 sources, N triggers, N rules
 exit 0
 END
 	shows check --json <<'END'
@@ -203,7 +209,7 @@ END
 exit 0
 END
 	shows test rules/own.yaml --json <<'END'
-{"rules":1,"passed":2,"failed":0}
+{"rules":N,"passed":2,"failed":0}
 exit 0
 END
 	shows explain --line '203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] "GET /p/001565abcdef.cfg?x=1 HTTP/1.1" 403 12 "-" "curl/8"' <<'END'
@@ -262,31 +268,43 @@ exit 2
 END
 	sed -i 's/provision.served/provision.refused/' rules/own.yaml
 	shows test <<'END'
-provctl: FOLDER/rules/own.yaml:10:25:  rules.samples.expect.event: expected "provision.refused", came "provision.served"
+provctl: FOLDER/rules/own.yaml:10:25: rules.samples.expect.event: expected "provision.refused", came "provision.served"
 1 rules: 1 samples passed, 1 failed
 exit 1
 END
 	sed -i 's/event: provision$/evnt: provision/' rules/own.yaml
 	shows check <<'END'
-provctl: FOLDER/rules/own.yaml:7:5:  rules.evnt: unknown key, did you mean event?
+provctl: FOLDER/rules/own.yaml:7:5: rules.evnt: unknown key, did you mean event?
 exit 2
 END
 	shows test rules/none.yaml <<'END'
 provctl: test: rules/none.yaml: No such file or directory
 exit 2
 END
+	configure 'sources: [{path: log/web.log, pattern: "(?<ip>x"}, {path: log/sip.log, format: asterix}]'
+	shows check <<'END'
+provctl: FOLDER/provctl.yaml:5:1: sources: pattern: missing closing parenthesis at byte 8
+provctl: FOLDER/provctl.yaml:5:1: sources: format: "asterix" is not known
+exit 2
+END
+	configure "geoip: {country: none.mmdb}"
+	shows check <<'END'
+provctl: warning: geoip: FOLDER/none.mmdb: No such file or directory
+configuration OK: 2 sources, N triggers, N rules
+exit 0
+END
 	configure "mode: watsh"
 	shows check <<'END'
-provctl: FOLDER/provctl.yaml:6:7:  mode: "watsh" is not known, did you mean watch?
+provctl: FOLDER/provctl.yaml:6:7: mode: "watsh" is not known, did you mean watch?
 exit 2
 END
 	shows list <<'END'
-provctl: FOLDER/provctl.yaml:6:7:  mode: "watsh" is not known, did you mean watch?
+provctl: FOLDER/provctl.yaml:6:7: mode: "watsh" is not known, did you mean watch?
 exit 2
 END
 	configure "nonsense: 1"
 	shows check <<'END'
-provctl: FOLDER/provctl.yaml:6:1:  nonsense: unknown key
+provctl: FOLDER/provctl.yaml:6:1: nonsense: unknown key
 exit 2
 END
 	configure "rules: [rules]
@@ -294,7 +312,7 @@ mode: watch"
 	sed -i 's/evnt/event/' rules/own.yaml
 	shows check <<'END'
 provctl: warning: mode: watch: nothing is banned, and every device is published as open
-configuration OK: 2 sources, N triggers, 1 rules
+configuration OK: 2 sources, N triggers, N rules
 exit 0
 END
 }
