@@ -13,7 +13,7 @@ dump() {
 	provctl bans --all --json
 	provctl log --json
 	cat publish/lockstate publish/bans
-	provctl status --json | jq '.sources[] | {name, lines, events, unreadable, lag}'
+	provctl status --json | jq '.sources[] | {source, lines, events, unreadable, lag}'
 }
 
 # forget: as if nothing had been read yet.

@@ -141,5 +141,5 @@ json() {
 
 # recorded WORD: how often the record holds it.
 recorded() {
-	provctl log --json | jq -r 'select(.event == "'"$1"'" or .what == "'"$1"'") | .time' | grep -c . || true
+	provctl log --json | jq -r 'select(.what == "'"$1"'") | .time' | grep -c . || true
 }

@@ -136,7 +136,7 @@ static void the_shipped_triggers_are_those_of_the_manual(void **state) {
 		/* clang-format off */
 		{"provisioning-scan", WEB_BAD, BY_IP, COUNT_DISTINCT_MAC, TRIGGER_MAC_FOREIGN, 10, HOUR, 0, 0, 0, 0, 0, 0, ALL,
 		 DO_BAN, {HOUR, 4 * HOUR, DAY, 7 * DAY}},
-		{"provisioning-hammer", WEB_BAD | WEB_401, BY_IP, COUNT_EVENTS, TRIGGER_MAC_UNKNOWN, 20, 60, 0, 0, 0, 0, 0, 0,
+		{"provisioning-hammer", WEB_BAD, BY_IP, COUNT_EVENTS, TRIGGER_MAC_UNKNOWN, 20, 60, 0, 0, 0, 0, 0, 0,
 		 ALL, DO_BAN, {HOUR}},
 		{"password-guessing", WEB_401, BY_IP | BY_DEVICE, COUNT_EVENTS, TRIGGER_MAC_ANY, 30, 600, WEB_200, 0, 0, 0, 0,
 		 0, ALL, DO_BAN, {HOUR}},
