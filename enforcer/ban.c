@@ -6,8 +6,8 @@
 /* Bans are decided and recorded alike in `mode: watch` and while paused: what is installed of them is the projection's to say, so
  * that the state does not depend on it. */
 
-#define REMEMBERED     (7 * DAY) /* a ban counts for the next one's level so long after its end */
-#define CARRIER        3         /* an address with devices of so many accounts is nobody's alone */
+#define REMEMBERED     ((int64_t)7 * DAY) /* a ban counts for the next one's level so long after its end */
+#define CARRIER        3                  /* an address with devices of so many accounts is nobody's alone */
 #define PAGE           64
 #define NUMBER_MINUTE  "bans.minute"
 #define NUMBER_MADE    "bans.made"          /* proven ones, in that minute */

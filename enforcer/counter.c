@@ -56,7 +56,7 @@ size_t counters_memory(const struct counters *c) {
 	size_t bytes = sizeof *c;
 
 	if (c->dirty)
-		bytes += COUNTER_POOLS * COUNTER_SLOTS * sizeof *c->dirty;
+		bytes += (size_t)COUNTER_POOLS * COUNTER_SLOTS * sizeof *c->dirty;
 	for (int i = 0; i < COUNTER_POOLS; i++)
 		if (c->pools[i])
 			bytes += sizeof *c->pools[i] + COUNTER_SLOTS * (sizeof(struct counter) + sizeof(uint32_t)) +
@@ -79,7 +79,7 @@ uint64_t counters_touched(const struct counters *c) {
 struct pool *pool_of(struct counters *c, enum counter_pool which, struct err *err) {
 	struct pool *pool;
 
-	if (!c->dirty && !(c->dirty = malloc(COUNTER_POOLS * COUNTER_SLOTS * sizeof *c->dirty))) {
+	if (!c->dirty && !(c->dirty = malloc((size_t)COUNTER_POOLS * COUNTER_SLOTS * sizeof *c->dirty))) {
 		err_errno(err, "cannot count");
 		return NULL;
 	}
@@ -209,7 +209,7 @@ static void pool_evict(struct counters *c, struct pool *pool, const struct count
 		for (uint64_t bits = pool->ranked[word]; bits != 0; bits &= bits - 1) {
 			uint32_t i = pool->ranks[word * 64 + (uint32_t)__builtin_ctzll(bits)].first;
 
-			if (&pool->slots[i] == but)
+			if (but && &pool->slots[i] == but)
 				i = but->link[BY_RANK].next;
 			if (i != NOWHERE) {
 				counter_drop(c, &pool->slots[i]);
@@ -261,6 +261,7 @@ static int slot_grow(struct counters *c, struct pool *pool, struct counter *slot
 	entries = realloc(slot->entries, room * sizeof *entries);
 	if (!entries)
 		return err_errno(err, "cannot count");
+	memset(entries + slot->room, 0, more * sizeof *entries);
 	slot->entries = entries;
 	slot->room = (uint16_t)room;
 	pool->room += more;

@@ -84,13 +84,13 @@ enum counter_result {
 	COUNTER_IGNORED, /* folded into another, or older than the window */
 	COUNTER_REACHED  /* the limit is reached: the caller fires, then calls counter_empty */
 };
-/* *slot is valid until the next call. -1 when memory is out. */
-int counter_add(struct counters *c, const struct counter_hit *hit, struct counter **slot, enum counter_result *result,
+/* *out is valid until the next call. -1 when memory is out. */
+int counter_add(struct counters *c, const struct counter_hit *hit, struct counter **out, enum counter_result *result,
                 struct err *err);
 /* The trigger has a slot: a look that costs nothing. */
 bool counters_have(const struct counters *c, uint32_t trigger);
 /* NULL where there is none. */
-struct counter *counter_find(struct counters *c, enum counter_pool pool, const uint64_t key[2]);
+struct counter *counter_find(struct counters *c, enum counter_pool which, const uint64_t key[2]);
 /* Takes out the entries that drop() names. A slot that is left empty and has nothing to keep quiet about is given back: false. */
 bool counter_sift(struct counters *c, struct counter *slot,
                   bool (*drop)(void *context, const struct counter_entry *entry), void *context);

@@ -136,6 +136,7 @@ int counters_decode(struct counters *c, uint32_t number, struct slice bytes, str
 		slot_mark(c, slot);
 		return 0;
 	}
+	assert(read.room > 0);
 	read.entries = malloc(read.room * sizeof *read.entries);
 	if (!read.entries)
 		return err_errno(err, "cannot count");
