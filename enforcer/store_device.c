@@ -209,8 +209,9 @@ int store_devices(struct store *s, const struct device_filter *filter,
 
 int store_devices_due(struct store *s, int64_t unused, int64_t removed, uint64_t *macs, uint32_t max, uint32_t *n,
                       struct err *err) {
-	static const char sql[] = "SELECT mac FROM home WHERE used <> 0 AND used < ?1"
-							  " UNION SELECT mac FROM device WHERE removed <> 0 AND removed < ?2 ORDER BY mac LIMIT ?3";
+	static const char sql[] = "SELECT mac FROM home INDEXED BY home_used WHERE used <> 0 AND used < ?1"
+							  " UNION SELECT mac FROM device INDEXED BY device_removed WHERE removed <> 0 AND removed "
+	                          "< ?2 ORDER BY mac LIMIT ?3";
 	struct query *q = db_query(s->db, sql, err);
 	uint32_t found = 0;
 	int step;

@@ -122,10 +122,10 @@ struct prefix db_prefix(const struct query *q, int column);
 /* Copies a column into a NUL-terminated array. */
 void db_copy_text(const struct query *q, int column, char *out, size_t size);
 
-/* SQL: the prefix lengths that stand in a table as l(bits), each found by one look into an index on (..., bits). */
+/* SQL: the prefix lengths that stand in a table as l(bits), each found by one look into an index on (..., bits): min() would read on. */
+#define SQL_NEXT_LENGTH(table, where) "(SELECT bits FROM " table " WHERE " where " ORDER BY bits LIMIT 1)"
 #define SQL_LENGTHS(table, where)                                                                                      \
-	"WITH RECURSIVE l(bits) AS (SELECT min(bits) FROM " table " WHERE " where                                          \
-	" UNION ALL SELECT (SELECT min(bits) FROM " table " WHERE " where                                                  \
-	" AND bits > l.bits) FROM l WHERE l.bits IS NOT NULL) "
+	"WITH RECURSIVE l(bits) AS (SELECT " SQL_NEXT_LENGTH(table, where) " UNION ALL SELECT " SQL_NEXT_LENGTH(           \
+		table, where " AND bits > l.bits") " FROM l WHERE l.bits IS NOT NULL) "
 
 #endif
