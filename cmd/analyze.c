@@ -103,7 +103,7 @@ int analysis_summary(struct analysis *a, struct json *row, bool after, struct er
 	}
 	if (a->nrecords == a->room) {
 		size_t room = a->room ? 2 * a->room : 64;
-		struct json **more = a->nrecords < RECORDS_MAX ? reallocarray(a->records, room, sizeof(*more)) : NULL;
+		struct json **more = a->nrecords < RECORDS_MAX ? reallocarray(a->records, room, sizeof(struct json *)) : NULL;
 
 		if (!more) {
 			js_free(&row);

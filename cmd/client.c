@@ -522,8 +522,8 @@ static int lost(struct client *c, struct err *err) {
 static int take_answer(struct client *c, struct answer *a, const struct client_reader *reader, int *exit,
                        struct err *err) {
 	struct err ended;
-	struct slice body;
-	size_t whole;
+	struct slice body = {0};
+	size_t whole = 0;
 	char tag = 0;
 	int end = 0, handed;
 
@@ -534,7 +534,7 @@ static int take_answer(struct client *c, struct answer *a, const struct client_r
 			return got < 0 ? -1 : lost(c, err);
 		if (tag == 'e')
 			end = take_end(body, exit, &ended);
-		else if (answer_add(a, body.p - CONTROL_HEADER, whole, err) < 0)
+		else if (answer_add(a, c->in.p + c->at, whole, err) < 0)
 			return -1;
 		c->at += whole;
 	}

@@ -109,7 +109,7 @@ static int analyzer_start(struct analyzer *a, struct command *c, struct err *err
 	(void)close(errors[1]);
 	a->report = report[0];
 	a->errors = errors[0];
-	buf_init(&a->line, 2 * REPORT_MAX);
+	buf_init(&a->line, (size_t)2 * REPORT_MAX);
 	/* The enforcer sees the end of the link as soon as the analyzer's end is gone. */
 	client_events_done(c->client);
 	return 0;

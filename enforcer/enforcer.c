@@ -9,8 +9,9 @@
 #include "enforcer/server.h"
 
 #define LOCK_WAIT                                                                                                      \
-	30000            /* milliseconds, for a daemon: whoever became the enforcer for one command will be gone by then */
-#define DUE_MAX 4096 /* early events judged in one transaction */
+	30000 /* milliseconds, for a daemon: whoever became the enforcer for one command will be gone by then */
+#define CURSOR_TEXTS ((size_t)4 * CURSOR_NAME_MAX) /* name, file and sample of one */
+#define DUE_MAX      4096                          /* early events judged in one transaction */
 
 static int see_record(void *context, const struct record *r, struct err *err) {
 	int64_t *last = context;
@@ -138,7 +139,7 @@ static int judge_taken(struct enforcer *e, struct slice in, unsigned *n, struct 
 	uint32_t size;
 	int result = 0;
 
-	buf_init(&texts, 4 * CURSOR_NAME_MAX);
+	buf_init(&texts, CURSOR_TEXTS);
 	while (result == 0 && get_u32(&in, &size) == 0) {
 		struct slice one = {in.p, size};
 		struct slice log = slice_of("-");

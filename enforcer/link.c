@@ -170,7 +170,7 @@ static int notice(struct link *l, struct slice body, struct err *err) {
 		return 0;
 	if (store_begin(l->e->store, err) < 0)
 		return -1;
-	buf_init(&clean, 4 * CURSOR_NAME_MAX + 8);
+	buf_init(&clean, (size_t)4 * CURSOR_NAME_MAX + 8);
 	buf_escaped(&clean, text, CURSOR_NAME_MAX);
 	result = store_notice_put(l->e->store, name, (struct slice){clean.p, clean.n}, clock_now(), err);
 	buf_release(&clean);

@@ -7,7 +7,8 @@
 #include "enforcer/link_private.h"
 #include "enforcer/projection.h"
 
-#define NAME_ROOM (CURSOR_NAME_MAX + 8)
+#define CURSOR_TEXTS ((size_t)4 * CURSOR_NAME_MAX) /* name, file and sample of one */
+#define NAME_ROOM    (CURSOR_NAME_MAX + 8)
 
 /* ---- a batch is checked ---- */
 
@@ -151,7 +152,7 @@ static int stand(struct link *l, enum standing_of_batch *out, struct err *err) {
 	struct buf texts;
 	int result = 0;
 
-	buf_init(&texts, 4 * CURSOR_NAME_MAX);
+	buf_init(&texts, CURSOR_TEXTS);
 	for (uint32_t i = 0; i < l->n && result == 0; i++) {
 		struct place *p = &l->at[i];
 		struct cursor c;

@@ -243,29 +243,35 @@ static int watch_signals(struct server *s, struct err *err) {
 	return s->signals < 0 ? err_errno(err, "signals") : 0;
 }
 
+static void close_given(const struct enforcer_options *o) {
+	if (o->control_fd >= 0)
+		(void)close(o->control_fd);
+	if (o->events_fd >= 0)
+		(void)close(o->events_fd);
+}
+
 int server_new(struct server **out, struct enforcer *e, struct err *err) {
 	const struct enforcer_options *o = &e->options;
 	struct server *s = calloc(1, sizeof(*s));
 
 	if (!s) {
-		if (o->control_fd >= 0)
-			(void)close(o->control_fd);
-		if (o->events_fd >= 0)
-			(void)close(o->events_fd);
+		close_given(o);
 		return err_errno(err, "server");
 	}
 	s->e = e;
 	s->folder = s->signals = -1;
 	for (int i = 0; i < LISTENERS; i++)
 		s->listeners[i] = -1;
+	if (watch_signals(s, err) < 0 || (!o->dry_run && bind_all(s, err) < 0)) {
+		close_given(o);
+		server_free(&s);
+		return -1;
+	}
+	/* Who started us is greeted last: from then on others can reach us too. */
 	if (o->control_fd >= 0)
 		welcome(s, LISTEN_CONTROL, o->control_fd, true);
 	if (o->events_fd >= 0)
 		welcome(s, LISTEN_EVENTS, o->events_fd, true);
-	if (watch_signals(s, err) < 0 || (!o->dry_run && bind_all(s, err) < 0)) {
-		server_free(&s);
-		return -1;
-	}
 	*out = s;
 	return 0;
 }

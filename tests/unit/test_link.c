@@ -389,16 +389,15 @@ static void an_event_within_a_minute_of_the_clock_is_judged_at_once(void **state
 
 static void the_inventory_is_believed_of_its_own_source_only(void **state) {
 	static const struct {
-		const char *what;
-		uint16_t source;
-		const char *name;
+		const char *what, *name;
 		int found;
+		uint16_t source;
 	} rows[] = {
-		/* what                              source      name        device */
-		{"another source", 1, "/log/web", 0},
-		{"a FILE of the command line", UINT16_MAX, "/log/api", 0},
-		{"its index under another name", 0, "/log/web", 0},
-		{"the source that is marked", 0, "/log/api", 1},
+		/* what, name, device found, source */
+		{"another source", "/log/web", 0, 1},
+		{"a FILE of the command line", "/log/api", 0, UINT16_MAX},
+		{"its index under another name", "/log/web", 0, 0},
+		{"the source that is marked", "/log/api", 1, 0},
 	};
 	struct bench *b = *state;
 	struct err err;
@@ -621,7 +620,7 @@ static void a_lie_is_refused_and_leaves_nothing(void **state) {
 	assert_int_equal(send_batch(b, 1, &(struct made){.at = {one_log(CURSOR_NEW, 0, 100).at[0]}, .n = 1}), LINK_ACK);
 	for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
 		struct made m = one_log(1, 100, 200);
-		struct slice body;
+		struct slice body = {0};
 		struct device d;
 		struct buf f, text;
 
