@@ -268,6 +268,9 @@ static const struct row rows[] = {
      "3h suspect 198.51.100.9", "locked - - account acct1", 'B'},
 	{"rule 12: an imposter in one phone's unlock closes the others", "0s served 203.0.113.7; 1h unlock; 2h add B",
      "3h served 198.51.100.9 imposter", "locked - - account acct1", 'B'},
+	{"rule 12: an exposure read late leaves what changed after it",
+     "0s served 203.0.113.7; 0s served 203.0.113.8 B; 30m unlock B; 2h poll.served 198.51.100.1 B",
+     "1h served 198.51.100.4", "open 1795437000 203.0.113.8,198.51.100.1 unlocked acct1", 'B'},
 	{"rule 12: not while locks are paused", "0s served 203.0.113.7; 0s add B; 30m pause for=2h locks",
      "1h suspect 198.51.100.4", "open 1795435200 - new acct1", 'B'},
 
@@ -283,6 +286,8 @@ static const struct row rows[] = {
 	{"rule 14: deleted removes", "0s served 203.0.113.7", "1h device.deleted", "locked - - manual acct1", 'A'},
 	{"rule 14: deleted before it was learned is nothing", "1h served 203.0.113.7", "0s device.deleted",
      "locked - 203.0.113.7 provisioned acct1", 'A'},
+	{"rule 14: deleted before it was added is nothing", "5h add", "1h device.deleted", "open 1795453200 - new acct1",
+     'A'},
 	{"rule 14: customised is noted", "0s served 203.0.113.7", "1h device.customised",
      "locked - 203.0.113.7 provisioned acct1 custom", 'A'},
 
@@ -348,6 +353,16 @@ static const struct row rows[] = {
      "locked - 203.0.113.7,198.51.100.4 provisioned acct1", 'A'},
 	{"late: an event of the command's own second comes after it", "0s served 203.0.113.7; 2h unlock",
      "2h served 198.51.100.4", "locked - 198.51.100.4 provisioned acct1", 'A'},
+	{"late: a window did not open a device that was held then",
+     "0s served 203.0.113.7; 1h unlock for=1h; 3h suspect 198.51.100.9; 4h window-open 198.51.100.4 for=9h; "
+     "8h unlock support",
+     "5h served 198.51.100.4", "open 1795464000 203.0.113.7 unlocked acct1 exposed 198.51.100.4 moved 198.51.100.4",
+     'A'},
+	{"late: an older refused fetch from where it lives now is no note",
+     "0s served 203.0.113.7; 2h unlock; 3h served 198.51.100.4", "1h refused 198.51.100.4",
+     "locked - 198.51.100.4 provisioned acct1", 'A'},
+	{"late: in watch mode an older foreign served fetch is only moved", "0s served 203.0.113.7; 2h unlock; 3h watch",
+     "1h served 198.51.100.4", "open 1795442400 203.0.113.7 unlocked acct1 moved 198.51.100.4", 'A'},
 	{"late: a command that is older than the newest event applies from its own time",
      "0s served 203.0.113.7; 3h served 192.0.2.1 B; 2h unlock", "150m served 198.51.100.4",
      "locked - 198.51.100.4 provisioned acct1", 'A'},
@@ -444,17 +459,23 @@ static void an_exposure_is_a_race_until_the_line_was_out_for_2s(void **state) {
 	}
 }
 
+static void add_devices(struct world *w, int first, int last) {
+	char story[64];
+
+	for (int c = first; c <= last; c++) {
+		(void)snprintf(story, sizeof(story), "0s add %c", c);
+		world_tell(w, story);
+	}
+}
+
 static void a_cascade_closes_20_an_hour_in_mac_order_and_then_reports(void **state) {
 	struct world w;
-	char story[64], after[256];
+	char after[256];
 
 	(void)state;
 	world_open(&w);
 	world_tell(&w, "0s served 203.0.113.7");
-	for (int c = 'B'; c <= 'W'; c++) { /* 22 */
-		(void)snprintf(story, sizeof(story), "0s add %c", c);
-		world_tell(&w, story);
-	}
+	add_devices(&w, 'B', 'W'); /* 22 */
 	world_tell(&w, "1h served 198.51.100.4");
 	assert_int_equal(records_of(&w, "cascaded"), 20);
 	assert_int_equal(records_of(&w, "reported"), 1);
@@ -469,6 +490,24 @@ static void a_cascade_closes_20_an_hour_in_mac_order_and_then_reports(void **sta
 	world_tell(&w, "2h clear-exposed; 121m served 198.51.100.4");
 	assert_int_equal(records_of(&w, "cascaded"), 22);
 	assert_int_equal(records_of(&w, "reported"), 2);
+	world_close(&w);
+}
+
+static void a_cascade_of_an_older_hour_counts_on_the_newest_one(void **state) {
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	world_tell(&w, "0s served 203.0.113.7; 0s served 203.0.113.7 X; 0s served 203.0.113.7 Y");
+	add_devices(&w, 'B', 'F');
+	world_tell(&w, "2h served 198.51.100.4");
+	assert_int_equal(records_of(&w, "cascaded"), 5);
+	add_devices(&w, 'G', 'P');
+	world_tell(&w, "1h served 198.51.100.4 X");
+	assert_int_equal(records_of(&w, "cascaded"), 15);
+	add_devices(&w, 'Q', 'W');
+	world_tell(&w, "2h served 198.51.100.4 Y");
+	assert_int_equal(records_of(&w, "cascaded"), 20);
 	world_close(&w);
 }
 
@@ -559,6 +598,7 @@ int main(void) {
 		cmocka_unit_test(each_row_is_the_same_in_one_process_or_in_many),
 		cmocka_unit_test(an_exposure_is_a_race_until_the_line_was_out_for_2s),
 		cmocka_unit_test(a_cascade_closes_20_an_hour_in_mac_order_and_then_reports),
+		cmocka_unit_test(a_cascade_of_an_older_hour_counts_on_the_newest_one),
 		cmocka_unit_test(moved_is_recorded_once_for_an_address_and_seldom_for_many),
 		cmocka_unit_test(a_change_carries_its_rule_and_evidence),
 		cmocka_unit_test(a_held_device_is_recorded_as_held),
