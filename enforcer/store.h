@@ -6,8 +6,10 @@
  * copy; nothing that is returned must be freed. Every function that can fail returns -1 with err set (ERR_SYSTEM: the transaction must be
  * rolled back); "not there" is an answer (0), not an error.
  *
- * Files: db.c is the one wrapper of sqlite3.h; store.c opens, migrates, commits; store_device.c, store_ban.c,
- * store_record.c, store_source.c hold the statements of each subject.
+ * Files: db.c is the one wrapper of sqlite3.h; store.c opens, migrates, commits; store_device.c, store_home.c, store_place.c, store_ban.c,
+ * store_record.c, store_source.c hold the statements of each subject; store_schema.c the tables; store_device_code.c how a device
+ * stands in its row; store_shelf.c and store_tally.c what is held in memory. Lists call each() within a read: it may ask anything, and
+ * change anything but what is listed (devices, bans and early events may be changed, too).
  */
 #ifndef PROVCTL_STORE_H
 #define PROVCTL_STORE_H
@@ -244,7 +246,7 @@ int store_ban_put(struct store *s, struct ban *b, struct err *err);
 /* The ban of that trigger ("" by an admin; NULL any) of exactly that prefix that is in force or pending at `time` and ends last: 1, 0, -1. */
 int store_ban(struct store *s, enum ban_kind kind, struct prefix at, const char *trigger, int64_t time, struct ban *out,
               struct err *err);
-/* The one that holds the address (any prefix length) and ends last. */
+/* The one that holds the address (any prefix length) and ends last; those in force before those that are pending. */
 int store_ban_of(struct store *s, enum ban_kind kind, struct addr ip, int64_t time, struct ban *out, struct err *err);
 /* How many bans of that trigger and prefix ended (or will end) at or after `since` and were not lifted. */
 int store_ban_level(struct store *s, const char *trigger, struct prefix at, int64_t since, uint32_t *level,
@@ -341,8 +343,7 @@ int64_t store_bans_changed(const struct store *s);
 int store_ban_changes(struct store *s, bool *all, int (*each)(void *context, struct prefix at), void *context,
                       struct err *err);
 
-/* The text of a device in the lock-state file behind "device MAC ", and what it is served as; computed for time `now`
- * where limits have passed (new -> stale, unlocked -> lapsed). */
+/* The text of a device in the lock-state file behind "device MAC ". A function of the row alone: a limit that has passed stands as it is. */
 void device_line(const struct device *d, const struct conf *conf, struct buf *out);
 
 /* The conf that store_device_put compares lines with. Must be set before the first put. */
