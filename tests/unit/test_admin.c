@@ -176,6 +176,7 @@ static const struct row rows[] = {
      "locked - 203.0.113.7 provisioned acct2"},
 	{"import --adopt opens a stale device for its first served fetch", "0s import created=30d adopt",
      "open - - new acct1"},
+	{"import --adopt leaves one that is new in time its limit", "0s import adopt", "open 1795435200 - new acct1"},
 	{"import without --adopt leaves it stale", "0s import created=30d; 1h refused 203.0.113.7",
      "locked - - stale acct1"},
 	{"remove lists it as locked", "0s served 203.0.113.7; 1h remove", "locked - - manual acct1"},

@@ -288,6 +288,8 @@ static const struct row rows[] = {
      "locked - 203.0.113.7 provisioned acct1", 'A'},
 	{"rule 14: deleted before it was added is nothing", "5h add", "1h device.deleted", "open 1795453200 - new acct1",
      'A'},
+	{"rule 14: created before it was removed leaves it removed", "0s served 203.0.113.7; 2h remove",
+     "1h device.created", "locked - - manual acct1", 'A'},
 	{"rule 14: customised is noted", "0s served 203.0.113.7", "1h device.customised",
      "locked - 203.0.113.7 provisioned acct1 custom", 'A'},
 
