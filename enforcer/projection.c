@@ -115,7 +115,7 @@ static int64_t shape_of(const struct conf *conf, bool locks_off) {
 	hash = hash_bytes(hash, &conf->devices.same_network.bits4, sizeof(conf->devices.same_network.bits4));
 	hash = hash_bytes(hash, &conf->devices.same_network.bits6, sizeof(conf->devices.same_network.bits6));
 	hash = hash_bytes(hash, &locks_off, sizeof(locks_off));
-	return (int64_t)hash;
+	return (int64_t)(hash >> 1); /* numbers of the state are compared by difference */
 }
 
 static int note_shape(struct enforcer *e, int64_t shape, struct err *err) {
