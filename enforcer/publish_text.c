@@ -135,20 +135,20 @@ struct devices {
 /* A pause opens what is locked, and what would be locked again before its end. */
 static int put_state(struct devices *l, const char *line, struct err *err) {
 	char head[64];
-	int64_t until;
-	int rest = 0;
+	const char *rest;
+	int64_t until = 0;
 
-	if (!l->p->locks)
+	if (!l->p->locks || strncmp(line, "open - ", 7) == 0)
 		return newfile_text(l->f, line, err);
-	if (sscanf(line, "open %" SCNd64 " %n", &until, &rest) != 1 || rest == 0) {
-		rest = 0;
-		if (strncmp(line, "locked - ", 9) != 0)
-			return newfile_text(l->f, line, err);
-		rest = 9;
-		until = 0;
-	}
-	(void)snprintf(head, sizeof(head), "open %" PRId64 " ", until > l->p->until ? until : l->p->until);
-	return newfile_text(l->f, head, err) != 0 ? -1 : newfile_text(l->f, line + rest, err);
+	if (strncmp(line, "open ", 5) == 0)
+		until = strtoll(line + 5, NULL, 10);
+	/* Behind the second word. */
+	rest = strchr(line, ' ');
+	rest = rest ? strchr(rest + 1, ' ') : NULL;
+	if (!rest)
+		return newfile_text(l->f, line, err);
+	(void)snprintf(head, sizeof(head), "open %" PRId64, until > l->p->until ? until : l->p->until);
+	return newfile_text(l->f, head, err) != 0 ? -1 : newfile_text(l->f, rest, err);
 }
 
 static int put_device(void *context, const struct device *d, struct err *err) {

@@ -172,7 +172,7 @@ int store_ban_put(struct store *s, struct ban *b, struct err *err) {
 		"UPDATE ban SET kind = ?, base = ?, bits = ?, cause = ?, start = ?, until = ?, level = ?, proven = ?,"
 		" pending = ?, lifted = ?, installed = ?, packets = ?, bytes = ?, comment = ? WHERE id = ?";
 	struct query *q;
-	struct ban old;
+	struct ban old = {.id = 0};
 	int found = b->id == 0 ? 0 : old_ban(s, b->id, &old, err);
 
 	if (found < 0)

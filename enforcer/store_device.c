@@ -211,7 +211,7 @@ int store_devices_due(struct store *s, int64_t unused, int64_t removed, uint64_t
                       struct err *err) {
 	static const char sql[] = "SELECT mac FROM home INDEXED BY home_used WHERE used <> 0 AND used < ?1"
 							  " UNION SELECT mac FROM device INDEXED BY device_removed WHERE removed <> 0 AND removed "
-	                          "< ?2 ORDER BY mac LIMIT ?3";
+							  "< ?2 ORDER BY mac LIMIT ?3";
 	struct query *q = db_query(s->db, sql, err);
 	uint32_t found = 0;
 	int step;
@@ -313,7 +313,7 @@ static bool same_line(struct store *s, const struct device *old, const struct de
 
 int store_device_put(struct store *s, const struct device *d, struct err *err) {
 	struct shelved *on = NULL;
-	struct device old;
+	struct device old = {.mac = d->mac};
 	bool changed;
 	int64_t present = d->removed == TIME_NONE;
 	int found = find(s, d->mac, &on, &old, err);

@@ -189,7 +189,7 @@ int store_record_trim(struct store *s, int64_t before, int64_t max, struct err *
 		if (bytes <= max)
 			return 0;
 		/* Near the end one by one would be exact; a thousand at a time is near enough above a megabyte. */
-		rows = bytes - max > TRIM_ROWS * 2 * ROW_SIZE ? TRIM_ROWS : 1;
+		rows = bytes - max > (int64_t)TRIM_ROWS * 2 * ROW_SIZE ? TRIM_ROWS : 1;
 		if (drop(s, first_size, first, rows, err) != 0)
 			return -1;
 		if (db_changes(s->db) == 0) /* empty: the sum was wrong */

@@ -157,14 +157,14 @@ int store_early_put(struct store *s, uint32_t cursor, int64_t time, struct slice
 	return db_run(q, err);
 }
 
-int store_early_count(struct store *s, uint32_t cursor, int64_t *n, struct err *err) {
+int store_early_count(struct store *s, uint32_t cursor, int64_t *count, struct err *err) {
 	struct query *q = db_query(s->db, "SELECT count(*) FROM early WHERE cursor = ?", err);
 	int step;
 
 	db_bind(q, cursor);
 	step = db_step(q, err);
 	if (step == 1)
-		*n = db_int(q, 0);
+		*count = db_int(q, 0);
 	db_end(q);
 	return step == 1 ? 0 : -1;
 }

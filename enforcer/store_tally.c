@@ -101,7 +101,7 @@ int store_sums(struct store *s, int (*each)(void *context, const char *name, int
 	for (unsigned i = 0; i < TALLY_SLOTS; i++)
 		if (s->sums.at[i].name[0] != '\0')
 			sorted[n++] = &s->sums.at[i];
-	qsort(sorted, n, sizeof(sorted[0]), compare_tallies);
+	qsort(sorted, n, sizeof(const struct tally *), compare_tallies);
 	for (unsigned i = 0; i < n && done == 0; i++)
 		done = each(context, sorted[i]->name, sorted[i]->value);
 	return done;
