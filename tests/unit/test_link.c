@@ -377,6 +377,45 @@ static void an_event_ahead_of_the_clock_waits_until_it_is_due(void **state) {
 	assert_false(b->e.early);
 }
 
+static void of_one_log_ten_thousand_early_events_are_kept_and_the_rest_counted(void **state) {
+	enum { BATCHES = 3, EVENTS = 4000 };
+	struct bench *b = *state;
+	int64_t kept;
+	struct err err;
+
+	greet(b);
+	for (unsigned i = 0; i < BATCHES; i++) {
+		struct made m = one_log(CURSOR_NEW, i * 100, (i + 1) * 100);
+		struct slice body;
+		struct buf f;
+		size_t begin;
+
+		m.events[0].time = NOW + HOUR;
+		buf_init(&f, 4U << 20);
+		begin = frame_begin(&f, LINK_BATCH);
+		put_u64(&f, i);
+		put_u32(&f, 1);
+		put_u64(&f, m.at[0].from);
+		cursor_encode(&f, &m.at[0].to);
+		put_u32(&f, EVENTS);
+		for (unsigned j = 0; j < EVENTS; j++)
+			event_encode(&f, &m.events[0]);
+		frame_end(&f, begin);
+		assert_int_equal(send_frame(b, &f), 1);
+		assert_int_equal(next_frame(b, &body), LINK_ACK);
+	}
+	assert_int_equal(store_early_count(b->e.store, 1, &kept, &err), 0);
+	assert_int_equal(kept, LINK_EARLY_MAX);
+	assert_int_equal(sum(b, "early"), BATCHES * EVENTS);
+	assert_int_equal(sum(b, "early.dropped"), BATCHES * EVENTS - LINK_EARLY_MAX);
+	assert_int_equal(judged(b), 0);
+	/* All of them at once, in transactions of a bounded size. */
+	(void)setenv("PROVCTL_CLOCK", "@1795431600", 1);
+	assert_int_equal(enforcer_take_due(&b->e, &err), 0);
+	assert_int_equal(judged(b), LINK_EARLY_MAX);
+	assert_false(b->e.early);
+}
+
 static void an_event_within_a_minute_of_the_clock_is_judged_at_once(void **state) {
 	struct bench *b = *state;
 	struct made m = one_log(CURSOR_NEW, 0, 100);
@@ -729,6 +768,7 @@ int main(void) {
 		CASE(a_log_that_another_analyzer_brought_meanwhile_is_stale),
 		CASE(an_offset_of_a_batch_partly_covered_is_stale),
 		CASE(an_event_ahead_of_the_clock_waits_until_it_is_due),
+		CASE(of_one_log_ten_thousand_early_events_are_kept_and_the_rest_counted),
 		CASE(an_event_within_a_minute_of_the_clock_is_judged_at_once),
 		CASE(the_inventory_is_believed_of_its_own_source_only),
 		CASE(standard_input_is_counted_and_not_kept),
