@@ -133,3 +133,15 @@ tests_unit_test_home_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_replay
 tests_unit_test_replay_SOURCES = tests/unit/test_replay.c tests/unit/world.c tests/unit/world.h
 tests_unit_test_replay_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_format
+tests_unit_test_format_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_geo
+tests_unit_test_geo_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_rule
+tests_unit_test_rule_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_time_context
+tests_unit_test_time_context_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)

@@ -1,0 +1,745 @@
+/* Lines to events: status, proof, claims, addresses behind proxies, evidence; faults of rule files; what ships; other projects' lines. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "common/js.h"
+#include "common/timefmt.h"
+
+#include "analyzer/format_private.h"
+#include "analyzer/rule_private.h"
+
+#define CORPUS "/../shared/corpora/"
+
+static const char *top(void) {
+	const char *dir = getenv("top_srcdir");
+
+	return dir ? dir : ".";
+}
+
+/* ---- a configuration of the test's own ---- */
+
+static char folder[] = "/tmp/test_rule.XXXXXX";
+
+static int folder_make(void **state) {
+	char sub[256];
+
+	(void)state;
+	if (!mkdtemp(folder))
+		return -1;
+	(void)snprintf(sub, sizeof(sub), "%s/r", folder);
+	return mkdir(sub, 0700);
+}
+
+static void file_write(const char *name, const char *text) {
+	char path[256];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+	file = fopen(path, "w");
+	assert_non_null(file);
+	assert_true(fputs(text, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void file_remove(const char *name) {
+	char path[256];
+
+	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
+	(void)unlink(path);
+}
+
+static int folder_remove(void **state) {
+	static const char *const names[] = {"c.yaml", "r/a.yaml", "r/b.yaml"};
+	char sub[256];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		file_remove(names[i]);
+	(void)snprintf(sub, sizeof(sub), "%s/r", folder);
+	(void)rmdir(sub);
+	return rmdir(folder);
+}
+
+static struct conf *configured(const char *text) {
+	char path[256];
+	struct conf *conf;
+	struct err err;
+
+	file_write("c.yaml", text);
+	(void)snprintf(path, sizeof(path), "%s/c.yaml", folder);
+	if (conf_load(&conf, path, NULL, &err))
+		fail_msg("%s", err.text);
+	return conf;
+}
+
+/* The shipped rules with more settings. */
+static struct conf *shipped(const char *more) {
+	char text[1024];
+
+	(void)snprintf(text, sizeof(text), "rules: [%s/rules]\n%s", top(), more);
+	return configured(text);
+}
+
+static struct rules *loaded(const struct conf *conf) {
+	struct rules *rules;
+	struct err err;
+
+	if (rules_load(&rules, conf, NULL, &err))
+		fail_msg("%s", err.text);
+	return rules;
+}
+
+struct bench {
+	struct conf *conf;
+	struct rules *rules;
+	struct line_context ctx;
+};
+
+static void bench_set(struct bench *b, struct conf *conf, const char *format, const char *account) {
+	struct err err;
+
+	b->conf = conf;
+	b->rules = loaded(conf);
+	assert_int_equal(
+		line_context_init(&b->ctx, b->conf, b->rules, NULL, format_find(slice_of(format)), "UTC", account, &err), 0);
+	time_context_anchor(b->ctx.time, 1795341600);
+}
+
+static void bench_release(struct bench *b) {
+	line_context_release(&b->ctx);
+	rules_free(&b->rules);
+	conf_free(&b->conf);
+}
+
+/* "KIND ip" of what a line becomes; "none", "unreadable" or "limit". */
+static const char *told(struct bench *b, const char *line, struct event *e) {
+	static char text[128];
+	char ip[ADDR_TEXT];
+
+	switch (rules_event(&b->ctx, slice_of(line), e)) {
+	case OUTCOME_NONE:
+		return "none";
+	case OUTCOME_UNREADABLE:
+		return "unreadable";
+	case OUTCOME_LIMIT:
+		return "limit";
+	case OUTCOME_EVENT:
+		break;
+	}
+	addr_print(e->ip, ip);
+	(void)snprintf(text, sizeof(text), "%s %s", event_kind_name(e->kind), ip);
+	return text;
+}
+
+/* ---- what ships ---- */
+
+static void say(void *context, const char *text) {
+	(void)context;
+	print_message("%s\n", text);
+}
+
+static void every_shipped_rule_does_what_its_samples_say(void **state) {
+	struct conf_faults faults = {.report = say};
+	struct conf *conf = shipped("");
+	struct rules *rules = loaded(conf);
+	unsigned passed, failed;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(rules_test(rules, conf, &faults, &passed, &failed, &err), 0);
+	assert_int_equal(failed, 0);
+	assert_true(passed > 200);
+	rules_free(&rules);
+	conf_free(&conf);
+}
+
+/* ---- events ---- */
+
+#define HEAD "203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] "
+#define USER "203.0.113.7 - bob [22/Nov/2026:10:00:00 +0000] "
+#define TAIL " 5 \"-\" \"-\""
+
+static void status_and_claim_decide_the_kind(void **state) {
+	static const struct {
+		const char *more, *line, *want;
+	} rows[] = {
+		{"", HEAD "\"GET /001565abcdef.cfg HTTP/1.1\" 200" TAIL, "provision.served 203.0.113.7"},
+		{"", HEAD "\"GET /001565abcdef.cfg HTTP/1.1\" 206" TAIL, "provision.served 203.0.113.7"},
+		{"", HEAD "\"GET /001565abcdef.cfg HTTP/1.1\" 304" TAIL, "none"},
+		{"", HEAD "\"GET /001565abcdef.cfg HTTP/1.1\" 403" TAIL, "provision.refused 203.0.113.7"},
+		{"", HEAD "\"GET /001565abcdef.cfg HTTP/1.1\" 401" TAIL, "provision.unauthorised 203.0.113.7"},
+		{"", HEAD "\"GET /001565abcdef.cfg HTTP/1.1\" 404" TAIL, "provision.unknown 203.0.113.7"},
+		{"", HEAD "\"GET /001565abcdef.cfg HTTP/1.1\" 410" TAIL, "provision.unknown 203.0.113.7"},
+		{"", HEAD "\"GET /001565abcdef.cfg HTTP/1.1\" 302" TAIL, "none"},
+		{"", HEAD "\"GET /001565abcdef.cfg HTTP/1.1\" 503" TAIL, "none"},
+		{"", USER "\"GET /001565abcdef.cfg HTTP/1.1\" 200" TAIL, "provision.served 203.0.113.7"},
+		{"urls: {authenticated: poll}\n", USER "\"GET /001565abcdef.cfg HTTP/1.1\" 200" TAIL,
+	     "poll.served 203.0.113.7"},
+		{"urls: {authenticated: poll}\n", USER "\"GET /001565abcdef.cfg HTTP/1.1\" 304" TAIL,
+	     "poll.served 203.0.113.7"},
+		{"urls: {authenticated: poll}\n", USER "\"GET /001565abcdef.cfg HTTP/1.1\" 401" TAIL,
+	     "provision.unauthorised 203.0.113.7"},
+		{"urls: {authenticated: poll}\n", HEAD "\"GET /001565abcdef.cfg HTTP/1.1\" 200" TAIL,
+	     "provision.served 203.0.113.7"},
+		{"urls: {secret: ['^/[0-9a-f]{12}/']}\n", HEAD "\"GET /05ba94c0fe6f/001565abcdef.cfg HTTP/1.1\" 200" TAIL,
+	     "poll.served 203.0.113.7"},
+		{"urls: {secret: ['^/[0-9a-f]{12}/']}\n", HEAD "\"GET /05ba94c0fe6f/001565abcdef.cfg HTTP/1.1\" 304" TAIL,
+	     "poll.served 203.0.113.7"},
+		{"urls: {secret: ['^/[0-9a-f]{12}/']}\n", HEAD "\"GET /05ba94c0fe6f/001565abcdef.cfg HTTP/1.1\" 403" TAIL,
+	     "poll.refused 203.0.113.7"},
+		{"urls: {secret: ['^/[0-9a-f]{12}/']}\n", HEAD "\"GET /p/001565abcdef.cfg HTTP/1.1\" 200" TAIL,
+	     "provision.served 203.0.113.7"},
+		{"urls: {secret: ['^/[0-9a-f]{12}/']}\n", HEAD "\"GET /05ba94c0fe6f/ac438d0d3c39/ HTTP/1.1\" 200" TAIL, "none"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct bench b;
+		struct event e;
+		const char *came;
+
+		bench_set(&b, shipped(rows[i].more), "combined", NULL);
+		came = told(&b, rows[i].line, &e);
+		if (strcmp(came, rows[i].want) != 0)
+			fail_msg("%s%s: wanted %s, came %s", rows[i].more, rows[i].line, rows[i].want, came);
+		bench_release(&b);
+	}
+}
+
+static void a_certificate_that_names_the_device_makes_a_poll(void **state) {
+	struct bench b;
+	struct event e;
+
+	(void)state;
+	bench_set(&b, shipped("urls: {certificate: poll}\n"), "json", NULL);
+	assert_string_equal(told(&b,
+	                         "{\"time\":1795341600,\"ip\":\"203.0.113.7\",\"method\":\"GET\",\"path\":\"/"
+	                         "001565abcdef.cfg\",\"status\":200,\"ssl_client_s_dn\":\"CN=001565ABCDEF,O=x\"}",
+	                         &e),
+	                    "poll.served 203.0.113.7");
+	assert_string_equal(told(&b,
+	                         "{\"time\":1795341600,\"ip\":\"203.0.113.7\",\"method\":\"GET\",\"path\":\"/"
+	                         "001565abcdef.cfg\",\"status\":200,\"ssl_client_s_dn\":\"CN=001565ABCDE0\"}",
+	                         &e),
+	                    "provision.served 203.0.113.7");
+	bench_release(&b);
+}
+
+static void behind_a_trusted_proxy_the_rightmost_stranger_counts(void **state) {
+	static const char *const more = "trusted_proxies: [192.0.2.0/28]\n";
+	static const struct {
+		const char *peer, *forwarded, *want;
+	} rows[] = {
+		{"192.0.2.1", "198.51.100.9", "provision.served 198.51.100.9"},
+		{"192.0.2.1", "8.8.8.8, 198.51.100.9", "provision.served 198.51.100.9"},
+		{"192.0.2.1", "8.8.8.8, 198.51.100.9, 192.0.2.2", "provision.served 198.51.100.9"},
+		{"192.0.2.1", "198.51.100.9:4711", "provision.served 198.51.100.9"},
+		{"192.0.2.1", "[2001:db8::9]:4711", "provision.served 2001:db8::9"},
+		{"192.0.2.1", "for=198.51.100.9;proto=https", "provision.served 198.51.100.9"},
+		{"192.0.2.1", "8.8.8.8, unknown", "none"},
+		{"192.0.2.1", "8.8.8.8,", "none"},
+		{"192.0.2.1", "192.0.2.2", "none"},
+		{"192.0.2.1", "-", "none"},
+		{"203.0.113.7", "8.8.8.8", "provision.served 203.0.113.7"},
+		{"::ffff:192.0.2.1", "198.51.100.9", "provision.served 198.51.100.9"},
+	};
+	struct bench b;
+	struct event e;
+
+	(void)state;
+	bench_set(&b, shipped(more), "combined", NULL);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char line[512];
+		const char *came;
+
+		(void)snprintf(
+			line, sizeof(line),
+			"%s - - [22/Nov/2026:10:00:00 +0000] \"GET /001565abcdef.cfg HTTP/1.1\" 200 5 \"-\" \"-\" \"%s\"",
+			rows[i].peer, rows[i].forwarded);
+		came = told(&b, line, &e);
+		if (strcmp(came, rows[i].want) != 0)
+			fail_msg("%s by %s: wanted %s, came %s", rows[i].forwarded, rows[i].peer, rows[i].want, came);
+	}
+	bench_release(&b);
+}
+
+static void an_account_comes_from_the_source_or_the_url(void **state) {
+	const char *line = HEAD "\"GET /acct7/001565abcdef.cfg HTTP/1.1\" 200" TAIL;
+	struct bench b;
+	struct event e;
+
+	(void)state;
+	bench_set(&b, shipped("urls: {account: '^/(?<account>[^/]+)/'}\n"), "combined", NULL);
+	assert_string_equal(told(&b, line, &e), "provision.served 203.0.113.7");
+	assert_true(slice_is(e.account, "acct7"));
+	assert_string_equal(told(&b, HEAD "\"GET /a%20b/001565abcdef.cfg HTTP/1.1\" 200" TAIL, &e),
+	                    "provision.served 203.0.113.7");
+	assert_true(slice_is(e.account, ""));
+	bench_release(&b);
+	bench_set(&b, shipped("urls: {account: '^/(?<account>[^/]+)/'}\n"), "combined", "given");
+	assert_string_equal(told(&b, line, &e), "provision.served 203.0.113.7");
+	assert_true(slice_is(e.account, "given"));
+	bench_release(&b);
+}
+
+static void evidence_holds_no_secret_and_no_control_byte(void **state) {
+	static const struct {
+		const char *line, *in, *out;
+	} rows[] = {
+		{HEAD "\"GET /05ba94c0fe6f/001565abcdef.cfg?a=1&passWord=geheim&b=2 HTTP/1.1\" 200 5 "
+	          "\"http://u:pw@h/05ba94c0fe6f/x\" \"-\"",
+	     "&b=2", "geheim"},
+		{HEAD "\"GET /05ba94c0fe6f/001565abcdef.cfg HTTP/1.1\" 200 5 \"-\" \"-\"", "/***/001565abcdef.cfg",
+	     "05ba94c0fe6f"},
+		{HEAD "\"GET /05ba94c0fe6f/001565abcdef.cfg HTTP/1.1\" 200 5 \"http://u:pw@h/05ba94c0fe6f/x\" \"-\"",
+	     "http://***@h/***/x", "05ba94c0fe6f"},
+		{HEAD "\"GET /p?mac=001565abcdef&p%61ss=geheim HTTP/1.1\" 200 5 \"-\" \"-\"", "p%61ss=***", "geheim"},
+		{HEAD "\"GET /p?mac=001565abcdef&token=geheim\" 200 5 \"-\" \"-\"", "token=***\"", "geheim"},
+		{HEAD "\"GET /001565abcdef.cfg HTTP/1.1\" 200 5 \"-\" \"\033[31mred\"", "\\x1b[31mred", "\033"},
+	};
+	struct bench b;
+	struct event e;
+
+	(void)state;
+	bench_set(&b, shipped("urls: {secret: ['^/[0-9a-f]{12}/']}\n"), "combined", NULL);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		(void)told(&b, rows[i].line, &e);
+		if (!memmem(e.line.p, e.line.n, rows[i].in, strlen(rows[i].in)) ||
+		    memmem(e.line.p, e.line.n, rows[i].out, strlen(rows[i].out)))
+			fail_msg("evidence: %.*s", (int)e.line.n, e.line.p);
+	}
+	assert_true(e.folder.n == 0);
+	bench_release(&b);
+}
+
+static void fields_and_evidence_are_cut_to_their_maxima(void **state) {
+	static char line[8192];
+	struct bench b;
+	struct event e;
+	size_t n;
+
+	(void)state;
+	bench_set(&b, shipped(""), "combined", NULL);
+	n = (size_t)snprintf(line, sizeof(line), HEAD "\"GET /001565abcdef.cfg HTTP/1.1\" 200 5 \"-\" \"");
+	memset(line + n, '\001', 5000);
+	memcpy(line + n + 5000, "\"", 2);
+	assert_string_equal(told(&b, line, &e), "provision.served 203.0.113.7");
+	assert_int_equal(e.agent.n, EVENT_AGENT_MAX);
+	assert_true(e.line.n <= EVENT_LINE_MAX && e.line.n > EVENT_LINE_MAX - 8);
+	assert_memory_equal(e.line.p + e.line.n - 7, "\\x01...", 7);
+	bench_release(&b);
+}
+
+#define CALL                                                                                                           \
+	"[2026-11-22 10:00:00] NOTICE[1] res_pjsip/pjsip_distributor.c: Request 'REGISTER' from '<sip:100@h>' failed for " \
+	"'203.0.113.7:5066' (callid: %s) - Failed to authenticate"
+
+static void one_call_has_one_hash(void **state) {
+	uint64_t first;
+	struct bench b;
+	struct event e;
+	char text[512];
+
+	(void)state;
+	bench_set(&b, shipped(""), "asterisk", NULL);
+	(void)snprintf(text, sizeof(text), CALL, "one");
+	(void)told(&b, text, &e);
+	first = e.once;
+	assert_true(first != 0);
+	(void)told(&b, text, &e);
+	assert_true(e.once == first);
+	(void)snprintf(text, sizeof(text), CALL, "two");
+	(void)told(&b, text, &e);
+	assert_true(e.once != first);
+	bench_release(&b);
+}
+
+static void explain_answers_in_json_whatever_the_line(void **state) {
+	static const char *const lines[] = {HEAD "\"GET /001565abcdef.cfg HTTP/1.1\" 200" TAIL,
+	                                    HEAD "\"GET / HTTP/1.1\" 200" TAIL, "nonsense", "",
+	                                    HEAD "\"GET /\xff\"\"\" HTTP/1.1\" 200 5 \"-\" \"\xff\x01\""};
+	struct bench b;
+
+	(void)state;
+	bench_set(&b, shipped(""), "combined", NULL);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		struct buf out;
+		struct json *json;
+		struct err err;
+
+		buf_init(&out, 1 << 20);
+		assert_int_equal(rules_explain(&b.ctx, slice_of(lines[i]), &out, &err), 0);
+		assert_int_equal(js_parse((struct slice){out.p, out.n}, &json, &err), 0);
+		assert_true(js_is_array(js_get(json, "rules")));
+		assert_true(js_is_object(js_get(json, "fields")));
+		assert_int_equal(js_is_object(js_get(json, "event")), i == 0);
+		if (i == 0)
+			assert_string_equal(js_text(js_get(json, "phone"), "vendor"), "Yealink");
+		js_free(&json);
+		buf_release(&out);
+	}
+	bench_release(&b);
+}
+
+/* ---- rule files ---- */
+
+#define GOOD                                                                                                           \
+	"rules:\n  - id: a\n    format: combined\n    where: {file: '^x(?<mac>.{12})$'}\n    event: provision\n    "       \
+	"samples:\n"                                                                                                       \
+	"      - line: '" HEAD2 "'\n        expect: none\n"
+#define HEAD2 "203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] \"GET / HTTP/1.1\" 200 5 \"-\" \"-\""
+
+static void faults_of_rules_are_told_by_file_and_line(void **state) {
+	static const struct {
+		const char *text, *want;
+	} rows[] = {
+		{"rulez: []\n", "a.yaml:1:1: rulez"},
+		{"rules: {}\n", "a.yaml:1:8: rules"},
+		{"rules: [x]\n", "a.yaml:1:9"},
+		{"rules:\n  - id: a\n    fromat: combined\n", "did you mean format"},
+		{"rules:\n  - id: a\n    format: combind\n", "combined"},
+		{"rules:\n  - id: 'a b'\n", "A-Za-z0-9"},
+		{"rules:\n  - id: a\n    format: combined\n    where: {file: '(x'}\n",
+	     "a.yaml:4:19: rules.where.file: pattern: missing closing parenthesis at byte 3"},
+		{"rules:\n  - id: a\n    format: combined\n    where: {file: x}\n    event: provision\n", "no samples"},
+		{"rules:\n  - id: a\n    format: combined\n    where: {status: ['5-x']}\n    event: provision\n", "range"},
+		{"rules:\n  - id: a\n    format: combined\n    where: {file: []}\n    event: provision\n", "empty list"},
+		{"rules:\n  - id: a\n    format: combined\n    event: provision\n    samples: [{line: x, expect: none}]\n",
+	     "needs `where`"},
+		{"rules:\n  - id: a\n    format: combined\n    where: {file: x}\n    set: {ip: 1.2.3.4}\n", "cannot be set"},
+		{"rules:\n  - id: a\n    format: combined\n    where: {file: x}\n    event: sip.skan\n", "sip.scan"},
+		{"rules:\n  - id: a\n    format: combined\n    where: {file: x}\n    proof: certain\n", "proof"},
+		{GOOD "  - id: a\n    format: combined\n    where: {file: x}\n    event: provision\n    samples: [{line: x, "
+	          "expect: none}]\n",
+	     "twice"},
+		{"phones:\n  - vendor: X\n    samples: [{agent: x, expect: none}]\n", "needs `agent`"},
+		{"phones:\n  - agent: X\n    samples: [{agent: x, expect: none}]\n", "needs `vendor`"},
+		{"phones:\n  - vendor: X\n    oui: [00156]\n", "six hex digits"},
+		{"imposters:\n  - agent: '['\n    samples: [x]\n", "pattern"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct conf conf = {0};
+		char path[256];
+		char *folders[] = {path};
+		struct rules *rules = NULL;
+		struct err err;
+		struct conf *base = configured("rules: [r]\n");
+
+		(void)snprintf(path, sizeof(path), "%s/r", folder);
+		file_write("r/a.yaml", rows[i].text);
+		conf = *base;
+		conf.rules = folders;
+		conf.nrules = 1;
+		assert_int_equal(rules_load(&rules, &conf, NULL, &err), -1);
+		assert_null(rules);
+		if (!strstr(err.text, rows[i].want))
+			fail_msg("%s: wanted \"%s\", came \"%s\"", rows[i].text, rows[i].want, err.text);
+		file_remove("r/a.yaml");
+		conf_free(&base);
+	}
+}
+
+static void a_later_rule_of_the_same_id_replaces_the_former(void **state) {
+	struct bench b;
+	struct event e;
+
+	(void)state;
+	file_write("r/a.yaml", GOOD);
+	file_write("r/b.yaml", "rules:\n  - id: a\n    format: [combined]\n    where: {status: [200, 300-399], file: "
+	                       "'^z$'}\n    event: sip.scan\n"
+	                       "    set: {user: me}\n    proof: none\n    samples: [{line: x, expect: none}]\n");
+	bench_set(&b, configured("rules: [r]\n"), "combined", NULL);
+	assert_int_equal(rules_count(b.rules), 1);
+	assert_string_equal(told(&b, HEAD "\"GET /z HTTP/1.1\" 302" TAIL, &e), "sip.scan 203.0.113.7");
+	assert_true(slice_is(e.user, "me"));
+	assert_int_equal(e.proof, PROOF_NONE);
+	assert_string_equal(told(&b, HEAD "\"GET /z HTTP/1.1\" 400" TAIL, &e), "none");
+	bench_release(&b);
+	file_remove("r/a.yaml");
+	file_remove("r/b.yaml");
+}
+
+#define MANY "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+
+static void a_pattern_past_its_limit_drops_the_line(void **state) {
+	struct bench b;
+	struct event e;
+
+	(void)state;
+	file_write("r/a.yaml",
+	           "rules:\n  - id: a\n    format: combined\n    where: {file: '^(?:a+)+[^a]$'}\n    event: provision\n"
+	           "    samples: [{line: x, expect: none}]\n");
+	bench_set(&b, configured("rules: [r]\n"), "combined", NULL);
+	assert_string_equal(told(&b, HEAD "\"GET /" MANY MANY " HTTP/1.1\" 200" TAIL, &e), "limit");
+	assert_string_equal(told(&b, HEAD "\"GET /aab HTTP/1.1\" 200" TAIL, &e), "none");
+	bench_release(&b);
+	file_remove("r/a.yaml");
+}
+
+static void a_rule_that_fails_half_way_leaves_nothing_behind(void **state) {
+	struct bench b;
+	struct event e;
+
+	(void)state;
+	file_write("r/a.yaml", "rules:\n"
+	                       "  - id: a\n    format: combined\n    where: {path: '^/(?<user>\\w+)/', agent: '^never$'}\n "
+	                       "   event: sip.scan\n    samples: [{line: x, expect: none}]\n"
+	                       "  - id: b\n    format: combined\n    where: {file: '^z$'}\n    event: sip.scan\n    "
+	                       "samples: [{line: x, expect: none}]\n");
+	bench_set(&b, configured("rules: [r]\n"), "combined", NULL);
+	assert_string_equal(told(&b, HEAD "\"GET /left/z HTTP/1.1\" 200" TAIL, &e), "sip.scan 203.0.113.7");
+	assert_true(slice_is(e.rule, "b"));
+	assert_int_equal(e.user.n, 0);
+	bench_release(&b);
+	file_remove("r/a.yaml");
+}
+
+static void samples_that_are_wrong_fail(void **state) {
+	static const char *const texts[] = {"expect: {event: provision.served}",
+	                                    "expect: {event: provision.refused, mac: 001565abcdee}",
+	                                    "expect: none",
+	                                    "expect: {event: provision.refused, ip: 1.2.3.4}",
+	                                    "expect: nothing",
+	                                    "expct: none"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		unsigned passed, failed;
+		struct conf *conf;
+		struct rules *rules;
+		struct err err;
+		char text[1024];
+
+		(void)snprintf(text, sizeof(text),
+		               "rules:\n  - id: a\n    format: combined\n    where: {file: '^x(?<mac>.{12})$'}\n    event: "
+		               "provision\n    samples:\n"
+		               "      - line: '" HEAD "\"GET /x001565abcdef HTTP/1.1\" 403" TAIL "'\n        %s\n",
+		               texts[i]);
+		file_write("r/a.yaml", text);
+		conf = configured("rules: [r]\n");
+		rules = loaded(conf);
+		assert_int_equal(rules_test(rules, conf, NULL, &passed, &failed, &err), -1);
+		assert_int_equal(failed, 1);
+		assert_non_null(strstr(err.text, "a.yaml:"));
+		rules_free(&rules);
+		conf_free(&conf);
+		file_remove("r/a.yaml");
+	}
+}
+
+/* ---- other projects' lines ---- */
+
+static FILE *corpus_open(const char *name) {
+	char path[512];
+	FILE *file;
+
+	(void)snprintf(path, sizeof(path), "%s" CORPUS "%s", top(), name);
+	file = fopen(path, "r");
+	if (!file) {
+		print_message("corpora: %s is not here\n", name);
+		skip();
+	}
+	return file;
+}
+
+static char *chomp(char *line) {
+	line[strcspn(line, "\n")] = '\0';
+	return line;
+}
+
+/* The value of "host" in fail2ban's expectation. */
+static bool host_of(const char *comment, char out[64]) {
+	const char *p = strstr(comment, "\"host\": \"");
+
+	return p && sscanf(p + 9, "%63[^\"]", out) == 1;
+}
+
+static void fail2ban_lines(const char *name, const char *format) {
+	FILE *file = corpus_open(name);
+	unsigned events = 0;
+	bool expected = false;
+	char line[4096], host[64];
+	struct bench b;
+	struct event e;
+
+	bench_set(&b, shipped(""), format, NULL);
+	while (fgets(line, sizeof(line), file)) {
+		const char *came;
+		char want[80];
+
+		chomp(line);
+		if (strncmp(line, "# failJSON", 10) == 0) {
+			expected = strstr(line, "\"match\": true") && host_of(line, host);
+			continue;
+		}
+		if (line[0] == '#' || line[0] == '\0')
+			continue;
+		came = told(&b, line, &e);
+		assert_string_not_equal(came, "unreadable");
+		/* Theirs counts challenges in one mode; to us each phone gets them. */
+		if (!expected || strstr(line, "SIP auth challenge")) {
+			assert_string_equal(came, "none");
+			continue;
+		}
+		(void)snprintf(want, sizeof(want), " %s", host);
+		if (!strstr(came, want))
+			fail_msg("%s: wanted%s, came %s", line, want, came);
+		events++;
+	}
+	assert_true(events > 5);
+	bench_release(&b);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void asterisk_lines_of_fail2ban_name_their_hosts(void **state) {
+	(void)state;
+	fail2ban_lines("fail2ban/asterisk", "asterisk");
+}
+
+static void freeswitch_lines_of_fail2ban_name_their_hosts(void **state) {
+	(void)state;
+	fail2ban_lines("fail2ban/freeswitch", "freeswitch");
+}
+
+static void crowdsec_lines_become_events(void **state) {
+	static const struct {
+		const char *name, *format;
+	} files[] = {
+		{"crowdsec/asterisk-logs/asterisk-logs.log", "asterisk"},
+		{"crowdsec/asterisk-bf/asterisk-bf.log", "asterisk"},
+		{"crowdsec/asterisk-user-enum/asterisk-user-enum.log", "asterisk"},
+		{"crowdsec/freeswitch/freeswitch.log", "freeswitch"},
+		{"crowdsec/freeswitch-bf/freeswitch.log", "freeswitch"},
+		{"crowdsec/freeswitch-acl-reject/freeswitch.log", "freeswitch"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		FILE *file = corpus_open(files[i].name);
+		char line[4096];
+		struct bench b;
+		struct event e;
+
+		bench_set(&b, shipped(""), files[i].format, NULL);
+		while (fgets(line, sizeof(line), file))
+			if (*chomp(line) && !strstr(told(&b, line, &e), "sip."))
+				fail_msg("%s: %s", files[i].name, line);
+		bench_release(&b);
+		assert_int_equal(fclose(file), 0);
+	}
+}
+
+static void web_lines_of_crowdsec_are_read_and_make_no_event(void **state) {
+	static const struct {
+		const char *name, *format;
+	} files[] = {
+		{"crowdsec/caddy-logs/caddy-logs.log", "json"},
+		{"crowdsec/nginx-bad-user-agent/nginx-bad-user-agent.log", "combined"},
+		{"crowdsec/nginx_http-logs/nginx_http-logs.log", "combined"},
+		{"crowdsec/apache2-logs/apache2-logs.log", "combined"},
+		{"crowdsec/apache2-malformed/apache2-logs.log", "combined"},
+		{"crowdsec/traefik_clf/traefik_clf.log", "combined"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
+		FILE *file = corpus_open(files[i].name);
+		char line[8192];
+		struct bench b;
+		struct event e;
+
+		bench_set(&b, shipped(""), files[i].format, NULL);
+		while (fgets(line, sizeof(line), file)) {
+			/* Error logs, of another format, stand in the same files. */
+			bool access = strstr(line, "[error]") == NULL && strstr(line, ":error]") == NULL &&
+			              strstr(line, "[ssl:") == NULL && strchr(line, '{') == strstr(line, "{\"level\"");
+			const char *came = told(&b, chomp(line), &e);
+
+			if (*line && strcmp(came, access ? "none" : "unreadable") != 0)
+				fail_msg("%s: %s: %s", files[i].name, line, came);
+		}
+		bench_release(&b);
+		assert_int_equal(fclose(file), 0);
+	}
+}
+
+/* Other vendors' agents come with later work: where there is a path, or an entry for the agent, the MAC must be theirs. */
+static void requests_of_real_phones_name_their_device(void **state) {
+	FILE *file = corpus_open("provision_requests.tsv");
+	unsigned rows = 0;
+	unsigned wrong = 0;
+	char line[4096];
+	struct bench b;
+
+	(void)state;
+	bench_set(&b, shipped(""), "combined", NULL);
+	assert_non_null(fgets(line, sizeof(line), file));
+	while (fgets(line, sizeof(line), file)) {
+		char *rest = chomp(line);
+		char *column[6];
+		struct line_fields *fields = b.ctx.fields;
+		uint64_t want = MAC_NONE;
+		uint64_t mac;
+		struct asker asker;
+
+		for (int i = 0; i < 6; i++)
+			column[i] = strsep(&rest, "\t");
+		if (!column[5])
+			continue;
+		(void)mac_parse(column[5], strlen(column[5]), &want);
+		fields->scratch_used = 0;
+		memset(fields->at, 0, sizeof(fields->at));
+		target_split(slice_of(column[1]), fields);
+		mac = mac_in_file(fields->at[FIELD_FILE]);
+		if (mac == MAC_NONE)
+			mac = mac_in_query(fields->at[FIELD_QUERY], fields);
+		phone_tell(b.rules, slice_of(column[0]), fields->at[FIELD_FILE], mac, &asker);
+		rows++;
+		if (asker.mac == want || (!asker.known && !*column[1]))
+			continue;
+		print_message("%s %s: wanted %012llx, came %012llx\n", column[0], column[1], (unsigned long long)want,
+		              (unsigned long long)asker.mac);
+		wrong++;
+	}
+	assert_true(rows > 200);
+	assert_int_equal(wrong, 0);
+	bench_release(&b);
+	assert_int_equal(fclose(file), 0);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(every_shipped_rule_does_what_its_samples_say),
+		cmocka_unit_test(status_and_claim_decide_the_kind),
+		cmocka_unit_test(a_certificate_that_names_the_device_makes_a_poll),
+		cmocka_unit_test(behind_a_trusted_proxy_the_rightmost_stranger_counts),
+		cmocka_unit_test(an_account_comes_from_the_source_or_the_url),
+		cmocka_unit_test(evidence_holds_no_secret_and_no_control_byte),
+		cmocka_unit_test(fields_and_evidence_are_cut_to_their_maxima),
+		cmocka_unit_test(one_call_has_one_hash),
+		cmocka_unit_test(explain_answers_in_json_whatever_the_line),
+		cmocka_unit_test(faults_of_rules_are_told_by_file_and_line),
+		cmocka_unit_test(a_later_rule_of_the_same_id_replaces_the_former),
+		cmocka_unit_test(a_pattern_past_its_limit_drops_the_line),
+		cmocka_unit_test(a_rule_that_fails_half_way_leaves_nothing_behind),
+		cmocka_unit_test(samples_that_are_wrong_fail),
+		cmocka_unit_test(asterisk_lines_of_fail2ban_name_their_hosts),
+		cmocka_unit_test(freeswitch_lines_of_fail2ban_name_their_hosts),
+		cmocka_unit_test(crowdsec_lines_become_events),
+		cmocka_unit_test(web_lines_of_crowdsec_are_read_and_make_no_event),
+		cmocka_unit_test(requests_of_real_phones_name_their_device),
+	};
+
+	return cmocka_run_group_tests(tests, folder_make, folder_remove);
+}
