@@ -15,8 +15,17 @@ start_daemon() {
 }
 
 stop() {
+	local status=0
 	kill -TERM "$daemon"
-	wait "$daemon"
+	wait "$daemon" || status=$?
+	daemon=
+	return $status
+}
+
+teardown() {
+	[ -z "${daemon:-}" ] || kill "$daemon" 2>/dev/null || true
+	cd /
+	rm -rf "$folder"
 }
 
 # wait_for COMMAND...: until it succeeds, 5 s at most
