@@ -134,6 +134,8 @@ int rules_explain(struct line_context *ctx, struct slice line, struct buf *out, 
 	bool made = false;
 	struct event e;
 
+	/* The line is explained as one of a source that is believed. */
+	ctx->inventory = true;
 	js_begin(out, '{');
 	js_put_string(out, "format", read ? format_name(ctx->format) : NULL);
 	if (!read) {

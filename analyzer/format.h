@@ -82,7 +82,7 @@ void time_context_anchor(struct time_context *tc, int64_t file_time);
 void time_context_resume(struct time_context *tc, int64_t highest);
 int64_t time_context_highest(const struct time_context *tc);
 /* Wall-clock fields of the zone to UTC. In the double hour when summer time ends, the reading is taken that does not go back behind the
- * time decoded before (the first, if that fits neither); in the gap of spring, the offset before the gap. */
+ * highest time decoded before, a few seconds of disorder allowed (the first, if that fits neither); in the gap of spring, the offset before the gap. */
 
 struct format;
 /* By name: combined, asterisk, freeswitch, syslog, json, caddy..., NULL for an unknown one. */

@@ -40,7 +40,8 @@ static bool text_same(const char *a, const char *b) {
 static bool setting_serves(const struct setting *s, const struct conf_source *conf) {
 	assert(s->conf);
 	return text_same(s->conf->format, conf->format) && text_same(s->conf->pattern, conf->pattern) &&
-	       text_same(s->conf->timezone, conf->timezone) && text_same(s->conf->account, conf->account);
+	       text_same(s->conf->timezone, conf->timezone) && text_same(s->conf->account, conf->account) &&
+	       s->conf->inventory == conf->inventory;
 }
 
 static int setting_init(struct setting *s, const struct pass *p, const struct conf_source *conf, struct err *err) {
@@ -61,6 +62,7 @@ static int setting_init(struct setting *s, const struct pass *p, const struct co
 		format_own_free(&s->own);
 		return err_prefix(err, "source %s", conf->path);
 	}
+	s->context.inventory = conf->inventory;
 	s->time = s->context.time;
 	return 0;
 }

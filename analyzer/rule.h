@@ -1,5 +1,5 @@
 /* rule: from fields to one event. Rules are YAML (provctl-rules(5)), read in the order of conf_rule_files; a later rule of the same id
- * replaces the former in its place. Patterns are PCRE2 with JIT and match limits (rule_pattern.c over pcre.c, the one wrapper of pcre2.h);
+ * replaces the former in its place. Patterns are PCRE2 with JIT and match limits (pcre.c, the one wrapper of pcre2.h);
  * a pattern runs only where a literal that it requires is present in its field.
  *
  * Files: rule_load.c (YAML to rules), rule_match.c (fields to a match), rule_event.c (a match to an event: kind by status, proof,
@@ -45,6 +45,7 @@ struct line_context {
 	const struct format *format;
 	struct time_context *time;
 	const char *account; /* of the source, or NULL */
+	bool inventory;      /* the source's device.* events are believed; false after line_context_init */
 	struct line_fields *fields;
 	struct buf evidence; /* buf_init(.., 4 * EVENT_LINE_MAX) */
 };

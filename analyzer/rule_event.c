@@ -247,7 +247,7 @@ bool event_make(struct line_context *ctx, const struct rule *rule, struct line_f
 	struct slice once;
 	uint64_t mac = MAC_NONE;
 
-	if (rule->act == RULE_NOTHING || !fields->has_time)
+	if (rule->act == RULE_NOTHING || !fields->has_time || (device && !ctx->inventory))
 		return false;
 	if (!address_of(ctx, fields, &made.ip) && !device)
 		return false;

@@ -201,6 +201,7 @@ static int sample_run(struct run *run, const struct rule *rule, const struct yam
 		return yamldoc_fault(sample, err, "a sample of a rule for `own` formats needs `format`");
 	if (line_context_init(&ctx, run->conf, run->rules, NULL, f, zone ? zone->text.p : "UTC", NULL, &why))
 		return yamldoc_fault(zone ? zone : sample, err, "%s", why.text);
+	ctx.inventory = true;
 	if (expect->kind == YAMLDOC_MAPPING)
 		time_context_anchor(ctx.time, anchor_of(expect));
 	result = outcome_check(&ctx, rule, line, expect, err);

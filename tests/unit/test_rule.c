@@ -390,6 +390,26 @@ static void explain_answers_in_json_whatever_the_line(void **state) {
 	bench_release(&b);
 }
 
+static void only_an_inventory_tells_of_devices(void **state) {
+	static const char *const line =
+		"{\"time\":1795341600,\"what\":\"created\",\"mac\":\"001565abcdef\",\"account\":\"acct1\"}";
+	struct bench b;
+	struct event e;
+
+	(void)state;
+	file_write("r/a.yaml",
+	           "rules:\n  - id: a\n    format: json\n    where: {what: [created]}\n    event: device.created\n"
+	           "    samples: [{line: x, expect: none}]\n");
+	bench_set(&b, configured("rules: [r]\n"), "json", NULL);
+	assert_string_equal(told(&b, line, &e), "none");
+	b.ctx.inventory = true;
+	assert_string_equal(told(&b, line, &e), "device.created ::");
+	assert_true(e.mac == 0x001565abcdef);
+	assert_true(slice_is(e.account, "acct1"));
+	bench_release(&b);
+	file_remove("r/a.yaml");
+}
+
 /* ---- rule files ---- */
 
 #define GOOD                                                                                                           \
@@ -729,6 +749,7 @@ int main(void) {
 		cmocka_unit_test(fields_and_evidence_are_cut_to_their_maxima),
 		cmocka_unit_test(one_call_has_one_hash),
 		cmocka_unit_test(explain_answers_in_json_whatever_the_line),
+		cmocka_unit_test(only_an_inventory_tells_of_devices),
 		cmocka_unit_test(faults_of_rules_are_told_by_file_and_line),
 		cmocka_unit_test(a_later_rule_of_the_same_id_replaces_the_former),
 		cmocka_unit_test(a_pattern_past_its_limit_drops_the_line),
