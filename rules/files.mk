@@ -2,6 +2,7 @@ rulesdir = $(datadir)/provctl/rules
 dist_rules_DATA = \
 	rules/asterisk.yaml \
 	rules/freeswitch.yaml \
+	rules/fusionpbx.yaml \
 	rules/kamailio.yaml \
 	rules/opensips.yaml \
 	rules/triggers.yaml \
