@@ -1,3 +1,4 @@
 dist_man_MANS += man/provctl.yaml.5
 dist_man_MANS += man/provctl.8
 dist_man_MANS += man/provctl-lockstate.5
+dist_man_MANS += man/provctl-rules.5
