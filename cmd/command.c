@@ -192,6 +192,21 @@ void member_text(struct buf *b, const struct json *row, const char *key) {
 		buf_byte(b, '-');
 }
 
+void member_line(struct buf *b, const struct json *row, const char *key) {
+	struct slice text = slice_of(js_text(row, key));
+
+	while (text.n > 0) {
+		const char *backslash = memchr(text.p, '\\', text.n);
+		size_t n = backslash ? (size_t)(backslash - text.p) : text.n;
+
+		buf_escaped(b, (struct slice){text.p, n}, CELL_MAX / 4);
+		if (backslash)
+			buf_byte(b, '\\');
+		n += backslash != NULL;
+		text = (struct slice){text.p + n, text.n - n};
+	}
+}
+
 /* As member_text, but not escaped: the table does that. */
 static struct slice plain_cell(struct buf *b, const struct json *row, const char *key) {
 	const char *text = js_text(row, key);

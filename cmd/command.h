@@ -81,6 +81,9 @@ void put_prefix(struct buf *b, const char *key, struct prefix at);
 /* A member as text for people, escaped: arrays joined by ", ", "-" for null, none and "". Appends to b. */
 void member_text(struct buf *b, const struct json *row, const char *key);
 
+/* Of a line of a log, which was escaped when it was read: its backslashes stay single, and still nothing steers the terminal. */
+void member_line(struct buf *b, const struct json *row, const char *key);
+
 /* A list of rows as a table whose columns are members, streamed. */
 struct listing {
 	const struct table_column *columns;

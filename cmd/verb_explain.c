@@ -45,7 +45,7 @@ static void show_evidence(const struct json *record) {
 	buf_byte(&b, '\0');
 	show_line("log", b.failed ? "" : b.p);
 	buf_clear(&b);
-	member_text(&b, record, "evidence");
+	member_line(&b, record, "evidence");
 	buf_byte(&b, '\0');
 	show_line("line", b.failed ? "" : b.p);
 	buf_release(&b);

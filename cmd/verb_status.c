@@ -44,6 +44,24 @@ static int show_sources(const struct json *sources, struct err *err) {
 	return result;
 }
 
+static void show_samples(const struct json *sources) {
+	struct buf b;
+
+	buf_init(&b, 1U << 20);
+	for (size_t i = 0; i < js_length(sources); i++) {
+		const char *sample = js_text(js_at(sources, i), "sample");
+
+		if (!sample || !sample[0])
+			continue;
+		buf_clear(&b);
+		member_text(&b, js_at(sources, i), "file");
+		buf_text(&b, ": unreadable, for example: ");
+		member_line(&b, js_at(sources, i), "sample");
+		(void)printf("%.*s\n", (int)b.n, b.p ? b.p : "");
+	}
+	buf_release(&b);
+}
+
 static void show_problems(const struct json *problems) {
 	struct buf b;
 
@@ -82,6 +100,7 @@ static int show_status(struct command *c, void *context, const struct json *row,
 	show_counts(row);
 	if (show_sources(js_get(row, "sources"), err) < 0)
 		return -1;
+	show_samples(js_get(row, "sources"));
 	show_problems(js_get(row, "problems"));
 	return 0;
 }
