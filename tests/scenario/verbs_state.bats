@@ -124,3 +124,21 @@ provctl: --versoin: no such option; did you mean --version?
 exit 2
 END
 }
+
+@test "a hostile line is shown escaped, and once" {
+	printf "no line of \\\\ nginx \\033[2J\\n" >log/web.log
+	pass
+	shows status <<'END'
+mode:         enforce
+devices:      0: 0 new, 0 locked, 0 unlocked, 0 held
+bans:         0 in force, 0 pending; 0 leaks
+
+SOURCE                                LAG       LAST EVENT            LINES       EVENTS      UNREADABLE  SKIPPED
+FOLDER/log/web.log  0         -                     1           0           1           0
+FOLDER/log/web.log: unreadable, for example: no line of \\ nginx \x1b[2J
+
+needs a person:
+  FOLDER/log/web.log: none of its lines could be read: is `format` right?
+exit 1
+END
+}
