@@ -390,6 +390,43 @@ static void explain_answers_in_json_whatever_the_line(void **state) {
 	bench_release(&b);
 }
 
+/* A line may have 64 KiB, and patterns that look at it again and again have a limit. */
+static void a_long_name_hides_nobody(void **state) {
+	static const struct {
+		const char *format, *before, *behind, *want;
+	} rows[] = {
+		{"freeswitch",
+	     "2026-11-22 10:00:00.767815 [WARNING] sofia_reg.c:1478 SIP auth failure (REGISTER) on sofia profile "
+	     "'internal' for [",
+	     "@x] from ip 203.0.113.7", "sip.auth_failed 203.0.113.7"},
+		{"freeswitch", "2026-11-22 10:00:00.767815 [WARNING] sofia_reg.c:2889 Can't find user [",
+	     "@x] from 203.0.113.7", "sip.unknown_user 203.0.113.7"},
+		{"asterisk", "[2026-11-22 10:00:00] NOTICE[1] chan_sip.c: Registration from '\"",
+	     "\" <sip:1@h>' failed for '203.0.113.7:5066' - Wrong password", "sip.auth_failed 203.0.113.7"},
+		{"asterisk", "[2026-11-22 10:00:00] NOTICE[1] res_pjsip/pjsip_distributor.c: Request 'REGISTER' from '\"",
+	     "\" <sip:1@h>' failed for '203.0.113.7:5066' (callid: a) - No matching endpoint found",
+	     "sip.unknown_user 203.0.113.7"},
+	};
+	static const char fills[] = "a'<@(]";
+	static char line[65536];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		size_t n = strlen(rows[i].before);
+		struct bench b;
+		struct event e;
+
+		bench_set(&b, shipped(""), rows[i].format, NULL);
+		for (size_t f = 0; f < sizeof(fills) - 1; f++) {
+			memcpy(line, rows[i].before, n);
+			memset(line + n, fills[f], 60000);
+			memcpy(line + n + 60000, rows[i].behind, strlen(rows[i].behind) + 1);
+			assert_string_equal(told(&b, line, &e), rows[i].want);
+		}
+		bench_release(&b);
+	}
+}
+
 static void only_an_inventory_tells_of_devices(void **state) {
 	static const char *const line =
 		"{\"time\":1795341600,\"what\":\"created\",\"mac\":\"001565abcdef\",\"account\":\"acct1\"}";
@@ -749,6 +786,7 @@ int main(void) {
 		cmocka_unit_test(fields_and_evidence_are_cut_to_their_maxima),
 		cmocka_unit_test(one_call_has_one_hash),
 		cmocka_unit_test(explain_answers_in_json_whatever_the_line),
+		cmocka_unit_test(a_long_name_hides_nobody),
 		cmocka_unit_test(only_an_inventory_tells_of_devices),
 		cmocka_unit_test(faults_of_rules_are_told_by_file_and_line),
 		cmocka_unit_test(a_later_rule_of_the_same_id_replaces_the_former),
