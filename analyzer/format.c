@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -194,6 +195,22 @@ const struct format *format_find(struct slice name) {
 		if (slice_is(name, formats[i].name))
 			return &formats[i];
 	return NULL;
+}
+
+int format_named(const struct format **out, struct slice name, struct err *err) {
+	const struct format *found = format_find(name);
+
+	if (!found) {
+		(void)err_set(err, ERR_INPUT, "unknown format %.*s; there are", (int)(name.n < 64 ? name.n : 64), name.p);
+		for (size_t i = 0; i < FORMATS; i++) {
+			size_t used = strlen(err->text);
+
+			(void)snprintf(err->text + used, sizeof(err->text) - used, "%s %s", i ? "," : "", formats[i].name);
+		}
+		return -1;
+	}
+	*out = found;
+	return 0;
 }
 
 const char *const *format_names(void) {

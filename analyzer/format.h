@@ -87,6 +87,8 @@ int64_t time_context_highest(const struct time_context *tc);
 struct format;
 /* By name: combined, asterisk, freeswitch, syslog, json, caddy..., NULL for an unknown one. */
 const struct format *format_find(struct slice name);
+/* The same for a name that a person gave: an unknown one is ERR_INPUT, and the error names those that there are. */
+int format_named(const struct format **out, struct slice name, struct err *err);
 /* The names in the order of the table, NULL-terminated: for messages. */
 const char *const *format_names(void);
 const char *format_name(const struct format *f);

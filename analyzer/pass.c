@@ -53,10 +53,8 @@ static int setting_init(struct setting *s, const struct pass *p, const struct co
 			return err_prefix(err, "source %s", conf->path);
 		format = s->own;
 	} else {
-		format = format_find(slice_of(conf->format));
-		if (!format)
-			return err_set(err, ERR_INPUT, "source %s: unknown format %s", conf->path,
-			               conf->format ? conf->format : "");
+		if (format_named(&format, slice_of(conf->format), err) < 0)
+			return err_prefix(err, "source %s", conf->path);
 	}
 	if (line_context_init(&s->context, p->conf, p->rules, p->geo, format, conf->timezone, conf->account, err) < 0) {
 		format_own_free(&s->own);

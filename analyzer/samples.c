@@ -195,8 +195,8 @@ static int sample_run(struct run *run, const struct rule *rule, const struct yam
 	zone = yamldoc_get(sample, "timezone");
 	if (!line || !expect)
 		return yamldoc_fault(sample, err, "a sample needs `line` and `expect`");
-	if (format && !(f = format_find(format->text)))
-		return yamldoc_fault(format, err, "no such format");
+	if (format && format_named(&f, format->text, &why) < 0)
+		return yamldoc_fault(format, err, "%s", why.text);
 	if (!f)
 		return yamldoc_fault(sample, err, "a sample of a rule for `own` formats needs `format`");
 	if (line_context_init(&ctx, run->conf, run->rules, NULL, f, zone ? zone->text.p : "UTC", NULL, &why))

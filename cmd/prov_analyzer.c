@@ -231,8 +231,10 @@ out:
 
 static int file_sources_init(struct file_sources *f, const struct options *o, const struct conf *conf,
                              const struct rules *rules, struct err *err) {
-	if (o->format && !format_find(slice_of(o->format)))
-		return err_set(err, ERR_INPUT, "--format %s: there is no such format", o->format);
+	const struct format *named;
+
+	if (o->format && format_named(&named, slice_of(o->format), err) < 0)
+		return err_prefix(err, "--format");
 	f->at = calloc((size_t)o->nfiles + 1, sizeof(*f->at));
 	if (!f->at)
 		return err_set(err, ERR_SYSTEM, "out of memory");

@@ -45,8 +45,8 @@ static unsigned check_sources(const struct conf *conf, struct rules *rules, stru
 
 		if (source->pattern)
 			sound = rules_own_format(rules, source->pattern, &own, &err) == 0;
-		else if (!(format = format_find(slice_of(source->format))))
-			sound = err_set(&err, ERR_INPUT, "format: \"%s\" is not known", source->format) == 0;
+		else
+			sound = format_named(&format, slice_of(source->format), &err) == 0;
 		if (sound) {
 			sound = line_context_init(&ctx, conf, rules, geo, own ? own : format, source->timezone, source->account,
 			                          &err) == 0;

@@ -200,7 +200,7 @@ static int show_explained(const struct command *c, struct slice text, struct err
 
 static int explain_line(struct command *c, const char *text, struct err *err) {
 	const char *name = options_value(&c->options, "format");
-	const struct format *format = name ? format_find(slice_of(name)) : NULL;
+	const struct format *format = NULL;
 	struct slice line = slice_of(text);
 	struct rules *rules = NULL;
 	struct geo *geo = NULL;
@@ -210,8 +210,8 @@ static int explain_line(struct command *c, const char *text, struct err *err) {
 	int result = -1;
 
 	buf_init(&out, 4U << 20);
-	if (name && !format)
-		return err_set(err, ERR_INPUT, "--format %s: no such format", name);
+	if (name && format_named(&format, slice_of(name), err) < 0)
+		return err_prefix(err, "--format");
 	if (command_conf(c, err) < 0 || rules_load(&rules, c->conf, NULL, err) < 0 || geo_open(&geo, c->conf, err) < 0)
 		goto out;
 	if (line_context_init(&ctx, c->conf, rules, geo, format ? format : format_find(slice_of(format_names()[0])), NULL,

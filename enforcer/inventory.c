@@ -122,11 +122,13 @@ static bool row_facts(struct device *d, const struct inventory_row *row) {
 	return changed;
 }
 
-static struct device device_fresh(const struct inventory_row *row, int64_t time) {
+/* A device that comes back after it was removed keeps its account where the row names none. */
+static struct device device_fresh(const struct inventory_row *row, const struct device *removed, int64_t time) {
 	struct device d = {.mac = row->mac, .state = DEVICE_NEW, .reason = REASON_NEW};
+	const char *former = removed ? removed->account : ACCOUNT_NONE;
 
 	d.created = row->created != TIME_NONE ? row->created : time;
-	(void)slice_copy(slice_of(row->account[0] != '\0' ? row->account : ACCOUNT_NONE), d.account, sizeof(d.account));
+	(void)slice_copy(slice_of(row->account[0] != '\0' ? row->account : former), d.account, sizeof(d.account));
 	return d;
 }
 
@@ -152,7 +154,7 @@ int judge_inventory(struct judge *j, const struct order *o, const struct invento
 		if (store_device_count(j->store) >= j->conf->devices.max_devices)
 			return err_set(err, ERR_POLICY, "devices.max_devices: %lld devices are there already",
 			               (long long)j->conf->devices.max_devices);
-		d = device_fresh(row, o->time);
+		d = device_fresh(row, found == 1 ? &d : NULL, o->time);
 		what = INVENTORY_ADDED;
 	}
 	changed = row_facts(&d, row);

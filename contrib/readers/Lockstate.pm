@@ -31,7 +31,8 @@ sub holds { # PREFIX[,PREFIX...] ADDRESS
 sub verdict {
 	my ($path, $mac, $ip, $now) = @_;
 	$path .= '/' . substr($mac, 10, 2) if -d $path;
-	open my $file, '<', $path or return 503;
+	open my $file, "<", $path or return 503;
+	local $/ = "\n"; # whatever the caller reads by
 	my @lines = map { chomp; [split / /] } <$file>;
 	my $head = shift @lines or return 503;
 	my $end = pop @lines or return 503;
