@@ -10,10 +10,23 @@ AM_TESTS_ENVIRONMENT = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_bu
 	export top_srcdir top_builddir CMOCKA_MESSAGE_OUTPUT;
 
 # Scripts and scenarios. Whatever they need beside themselves is in EXTRA_DIST.
-SCRIPT_TESTS = tests/floors.sh tests/readers.sh \
-	tests/scenario/input.bats tests/scenario/lock.bats tests/scenario/once.bats tests/scenario/server.bats tests/scenario/kernel.bats tests/scenario/trigger.bats \
-	tests/scenario/verbs_address.bats tests/scenario/verbs_device.bats tests/scenario/verbs_explain.bats \
-	tests/scenario/verbs_help.bats tests/scenario/verbs_inventory.bats tests/scenario/verbs_state.bats
+SCRIPT_TESTS =
+SCRIPT_TESTS += tests/floors.sh
+SCRIPT_TESTS += tests/man.sh
+SCRIPT_TESTS += tests/readers.sh
+SCRIPT_TESTS += tests/scenario/input.bats
+SCRIPT_TESTS += tests/scenario/kernel.bats
+SCRIPT_TESTS += tests/scenario/lock.bats
+SCRIPT_TESTS += tests/scenario/once.bats
+SCRIPT_TESTS += tests/scenario/server.bats
+SCRIPT_TESTS += tests/scenario/trigger.bats
+SCRIPT_TESTS += tests/scenario/valgrind.bats
+SCRIPT_TESTS += tests/scenario/verbs_address.bats
+SCRIPT_TESTS += tests/scenario/verbs_device.bats
+SCRIPT_TESTS += tests/scenario/verbs_explain.bats
+SCRIPT_TESTS += tests/scenario/verbs_help.bats
+SCRIPT_TESTS += tests/scenario/verbs_inventory.bats
+SCRIPT_TESTS += tests/scenario/verbs_state.bats
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += $(SCRIPT_TESTS) tests/story.pl tests/scenario/setup.bash tests/scenario/golden.bash
 
