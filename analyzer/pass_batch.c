@@ -86,7 +86,7 @@ int batch_settle(struct run *r, struct err *err) {
 }
 
 static size_t cursor_size(const struct cursor *c) {
-	return CURSOR_FIXED + c->name.n + c->file.n + EVENT_LINE_MAX;
+	return CURSOR_FIXED + c->name.n + c->file.n + c->mark.n + EVENT_LINE_MAX;
 }
 
 static void batch_slot(struct batch *b, struct run *r, struct feed *f, size_t size) {
@@ -121,7 +121,7 @@ static void batch_cursors(struct run *r, struct batch *b) {
 			b->input_slot = i;
 			b->input = to;
 			/* Its texts die with the next sample. */
-			b->input.name = b->input.file = b->input.sample = (struct slice){0};
+			b->input.name = b->input.file = b->input.sample = b->input.mark = (struct slice){0};
 		}
 		f->sent = to;
 		f->from = to.offset;

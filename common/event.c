@@ -226,6 +226,7 @@ void cursor_encode(struct buf *out, const struct cursor *c) {
 	put_text(out, c->name);
 	put_text(out, c->file);
 	put_text(out, c->sample);
+	put_text(out, c->mark);
 }
 
 int cursor_decode(struct slice *in, struct cursor *c, struct err *err) {
@@ -240,7 +241,8 @@ int cursor_decode(struct slice *in, struct cursor *c, struct err *err) {
 	    get_u64(&rest, &v.offset) < 0 || get_u64(&rest, &high_time) < 0 || get_u64(&rest, &v.lines) < 0 ||
 	    get_u64(&rest, &v.events) < 0 || get_u64(&rest, &v.unreadable) < 0 || get_u64(&rest, &v.skipped) < 0 ||
 	    get_u64(&rest, &v.lost) < 0 || get_u64(&rest, &size) < 0 || get_text(&rest, CURSOR_NAME_MAX, &v.name) < 0 ||
-	    get_text(&rest, CURSOR_NAME_MAX, &v.file) < 0 || get_text(&rest, EVENT_LINE_MAX, &v.sample) < 0)
+	    get_text(&rest, CURSOR_NAME_MAX, &v.file) < 0 || get_text(&rest, EVENT_LINE_MAX, &v.sample) < 0 ||
+	    get_text(&rest, CURSOR_MARK_MAX, &v.mark) < 0)
 		return err_set(err, ERR_INPUT, "cursor: cut short, or a text is too long");
 	if (transient > 1 || v.head_len > CURSOR_HEAD || v.tail_len > CURSOR_TAIL || v.tail_len > v.offset ||
 	    v.offset > INT64_MAX || high_time > LAST_SECOND)

@@ -91,11 +91,13 @@ void event_encode(struct buf *out, const struct event *e);
 int event_decode(struct slice *in, struct event *e, struct err *err);
 
 /* How far a log was read. A log is known by what it holds: the hash of its first head_len bytes (up to CURSOR_HEAD)
- * and of the tail_len bytes before `offset` (up to CURSOR_TAIL); dev, ino and file are hints that may change. */
+ * and of the tail_len bytes before `offset` (up to CURSOR_TAIL); dev, ino and file are hints that may change. A journal is known by its name, and
+ * read on behind the entry that `mark` tells; its offset counts the bytes of the lines that its entries make. */
 #define CURSOR_NEW      0x80000000U
 #define CURSOR_HEAD     4096
 #define CURSOR_TAIL     64
 #define CURSOR_NAME_MAX 1024
+#define CURSOR_MARK_MAX 256
 
 struct cursor {
 	/* The enforcer's, below CURSOR_NEW. A log that the enforcer does not know yet has CURSOR_NEW and a number of the session's own (see
@@ -113,11 +115,12 @@ struct cursor {
 	uint64_t events;     /* events made */
 	uint64_t unreadable; /* lines that the format could not read */
 	uint64_t skipped;    /* lines dropped: too long, no memory, match limit */
-	uint64_t lost;       /* bytes known to be lost: truncated before they were read */
+	uint64_t lost;       /* bytes known to be lost: truncated before they were read; of a journal entries, at most */
 	int64_t size;        /* of the log when it was looked at last, -1 unknown; lag is size - offset */
 	struct slice name;   /* `path` of its source as configured: what `status` calls it */
 	struct slice file;   /* where it was found last */
 	struct slice sample; /* an unreadable line, escaped, at most EVENT_LINE_MAX */
+	struct slice mark;   /* a journal's own cursor of the entry that was read last; empty for any other log */
 };
 
 enum link_type {
@@ -132,7 +135,7 @@ enum link_type {
 	LINK_DONE       /* analyzer: the pass is over, empty; answered by LINK_ACK when projections are written */
 };
 
-#define LINK_VERSION    1
+#define LINK_VERSION    2
 #define LINK_FRAME_MAX  (1U << 20) /* one frame, header excluded */
 #define LINK_EVENTS_MAX 4096       /* events of one batch */
 

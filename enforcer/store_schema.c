@@ -65,4 +65,7 @@ const char *const store_steps[STORE_SCHEMA] = {
 	"CREATE TABLE early (id INTEGER PRIMARY KEY, cursor INTEGER NOT NULL, time INTEGER NOT NULL, event BLOB NOT NULL);"
 	"CREATE INDEX early_time ON early (time);"
 	"CREATE INDEX early_cursor ON early (cursor);",
+
+	/* Cursors got a mark at their end: an empty text. */
+	"UPDATE cursor SET data = CAST(data || x'0000' AS BLOB);",
 };

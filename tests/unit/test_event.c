@@ -162,7 +162,9 @@ static void a_cursor_is_the_same_behind_the_link_and_its_bounds_hold(void **stat
 	                   .size = 6000,
 	                   .name = slice_of("/log/*.log"),
 	                   .file = slice_of("/log/a.log"),
-	                   .sample = slice_of("?")};
+	                   .sample = slice_of("?"),
+	                   .mark = slice_of("s=1;i=2")};
+	char long_mark[CURSOR_MARK_MAX + 1];
 	struct cursor back;
 	struct buf b;
 	struct err err;
@@ -176,11 +178,19 @@ static void a_cursor_is_the_same_behind_the_link_and_its_bounds_hold(void **stat
 	assert_int_equal(back.offset, 5000);
 	assert_int_equal(back.size, 6000);
 	assert_true(slice_is(back.file, "/log/a.log"));
+	assert_true(slice_is(back.mark, "s=1;i=2"));
 	for (size_t n = 0; n < b.n; n++) {
 		in = (struct slice){b.p, n};
 		assert_int_equal(cursor_decode(&in, &back, &err), -1);
 	}
 	buf_clear(&b);
+	memset(long_mark, 'x', sizeof(long_mark));
+	c.mark = (struct slice){long_mark, sizeof(long_mark)};
+	cursor_encode(&b, &c);
+	in = (struct slice){b.p, b.n};
+	assert_int_equal(cursor_decode(&in, &back, &err), -1);
+	buf_clear(&b);
+	c.mark = (struct slice){0};
 	c.offset = 63;
 	cursor_encode(&b, &c);
 	in = (struct slice){b.p, b.n};

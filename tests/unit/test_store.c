@@ -309,8 +309,8 @@ static void a_foreign_or_unknown_database_is_refused_and_left_alone(void **state
 		{"CREATE TABLE t (x)", "is not a state of provctl"},
 		{"PRAGMA application_id = 5", "is not a state of provctl"},
 		{"PRAGMA user_version = 1", "is not a state of provctl"},
-		{"PRAGMA application_id = 0x70766374; PRAGMA user_version = 2", "was made by a newer provctl"},
-		{"PRAGMA application_id = 0x70766374; PRAGMA user_version = 2", "upgrade provctl"},
+		{"PRAGMA application_id = 0x70766374; PRAGMA user_version = 99", "was made by a newer provctl"},
+		{"PRAGMA application_id = 0x70766374; PRAGMA user_version = 99", "upgrade provctl"},
 		{"PRAGMA application_id = 0x70766374; CREATE TABLE t (x)", "corrupt"},
 	};
 	struct fixture *f = *state;
@@ -507,6 +507,31 @@ static void a_step_that_fails_leaves_the_older_schema(void **state) {
 	db_close(&db);
 }
 
+static void cursors_of_the_first_schema_are_read_without_a_mark(void **state) {
+	struct cursor c = {.tail_hash = 0xff00ff00ff00ff00, .offset = 77, .name = slice_of("/log/a")}, got;
+	struct fixture *f = *state;
+	struct buf bytes, texts;
+	struct query *q;
+	struct db *db;
+	char path[128];
+
+	path_of(f, "state.db", path);
+	OK(db_open(&db, path, DB_WRITE, &f->err));
+	OK(store_migrate(db, f->folder, store_steps, 1, &f->err));
+	buf_init(&bytes, 1024);
+	cursor_encode(&bytes, &c);
+	q = db_query(db, "INSERT INTO cursor (id, data) VALUES (1, ?)", &f->err);
+	db_bind_bytes(q, bytes.p, bytes.n - 2);
+	OK(db_run(q, &f->err));
+	db_close(&db);
+	OK(store_open(&f->store, f->folder, STORE_OWN, 0, NULL, &f->err));
+	buf_init(&texts, 8192);
+	assert_int_equal(store_cursor(f->store, 1, &got, &texts, &f->err), 1);
+	assert_true(got.offset == 77 && got.tail_hash == c.tail_hash && slice_is(got.name, "/log/a") && got.mark.n == 0);
+	buf_release(&texts);
+	buf_release(&bytes);
+}
+
 static void every_table_of_a_new_state_is_there(void **state) {
 	struct fixture *f = *state;
 	struct query *q = db_query(f->store->db, "PRAGMA integrity_check", &f->err);
@@ -544,6 +569,7 @@ int main(void) {
 		CASE(a_full_disk_loses_the_transaction_and_nothing_else),
 		CASE(an_older_schema_is_raised_step_by_step_with_a_copy_kept),
 		CASE(a_step_that_fails_leaves_the_older_schema),
+		CASE(cursors_of_the_first_schema_are_read_without_a_mark),
 		CASE_OPEN(every_table_of_a_new_state_is_there),
 	};
 
