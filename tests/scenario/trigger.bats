@@ -171,6 +171,66 @@ office_of() {
 	[ "$(recorded reported)" -ge 1 ]
 }
 
+# kamailio WORD ADDRESS [USER [PROTO]]: the line that we recommend to Kamailio's users.
+kamailio() {
+	printf '%(%b %d %H:%M:%S)T sbc kamailio[7]: NOTICE: <script>: provctl: %s src=%s proto=%s user=%s realm=example.com callid=c%s\n' \
+		"$now" "$1" "$2" "${4:-tls}" "${3:-100}" "$RANDOM$RANDOM" >>log/kamailio.log
+}
+
+with_kamailio() {
+	configure "sources: [{path: $folder/log/kamailio.log, format: syslog, account: acct1}]"
+}
+
+@test "SIP scan: one from an unknown address bans for a day; from a known one it is reported" {
+	with_kamailio
+	office_of 3 $office
+	kamailio scan $scanner
+	kamailio scan $office
+	touch -d "@$now" log/kamailio.log
+	pass
+	same "$(banned)" $scanner
+	same "$(json '(.until | fromdate) - (.start | fromdate)' bans)" 86400
+	same "$(json .trigger bans)" sip-scan
+	same "$(recorded reported)" 1
+}
+
+@test "SIP flood: three within ten minutes from an unknown address ban, two do not; from a known one they are reported" {
+	with_kamailio
+	office_of 3 $office
+	for n in 1 2 3; do kamailio flood $office; done
+	for n in 1 2; do kamailio flood $scanner; done
+	touch -d "@$now" log/kamailio.log
+	pass
+	same "$(banned)" ""
+	same "$(recorded reported)" 1
+	kamailio flood $scanner
+	touch -d "@$now" log/kamailio.log
+	pass
+	same "$(banned)" $scanner
+	same "$(json .trigger bans)" sip-flood
+}
+
+@test "SIP brute force: a hundred failures for one user ban from any address, but not an office where three phones live" {
+	with_kamailio
+	office_of 3 $office
+	printf 'mac,account,home,user\n%s,acct1,%s,7000\n' "$(mac 900)" $away >one.csv
+	provctl import one.csv --json >/dev/null
+	at 4d
+	for n in $(seq 99); do
+		kamailio auth_failed $office 1001
+		kamailio auth_failed $away 7000
+	done
+	touch -d "@$now" log/kamailio.log
+	pass
+	same "$(banned)" ""
+	kamailio auth_failed $office 1001
+	kamailio auth_failed $away 7000
+	touch -d "@$now" log/kamailio.log
+	pass
+	same "$(banned)" $away
+	same "$(json .trigger bans)" sip-brute-force-user
+}
+
 @test "SIP enumeration: five unknown users from one address ban, four do not" {
 	for n in $(seq 4); do sip InvalidAccountID $scanner $((100 + n)) TCP; done
 	pass
