@@ -186,11 +186,15 @@ struct slice percent_decoded(struct slice s, struct line_fields *out) {
 	if (!to)
 		return (struct slice){0};
 	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '%' && i + 2 < s.n && hex(s.p[i + 1]) >= 0 && hex(s.p[i + 2]) >= 0) {
-			to[n++] = (char)(hex(s.p[i + 1]) << 4 | hex(s.p[i + 2]));
+		int high = s.p[i] == '%' && i + 2 < s.n ? hex(s.p[i + 1]) : -1;
+		int low = high >= 0 ? hex(s.p[i + 2]) : -1;
+
+		if (low >= 0) {
+			to[n++] = (char)(high * 16 + low);
 			i += 2;
-		} else
+		} else {
 			to[n++] = s.p[i];
+		}
 	}
 	return (struct slice){to, n};
 }

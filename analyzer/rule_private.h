@@ -133,7 +133,7 @@ enum reach {
 	REACH_LIMIT    /* the pattern for `field` hit its match limit */
 };
 /* On REACH_MATCHED *fields are the line's, with groups and constants of the rule set. */
-enum reach rule_match(struct line_context *ctx, const struct rule *rule, struct line_fields **fields, int *field);
+enum reach rule_match(struct line_context *ctx, const struct rule *rule, struct line_fields **out, int *field);
 /* The rules of the line's format. Resets what is kept of the line before. */
 uint32_t rules_candidates(struct line_context *ctx, struct rule *const **out);
 
@@ -155,5 +155,13 @@ bool event_make(struct line_context *ctx, const struct rule *rule, struct line_f
                 struct event *e);
 /* evidence.c: the line with secrets blanked, escaped and cut. folder: a secret folder in it, or empty. */
 struct slice evidence_make(struct line_context *ctx, struct slice line, struct slice folder);
+
+/* ---- samples ---- */
+struct sample {
+	const struct yamldoc_node *line, *expect; /* a mapping where an event is expected */
+	struct line_context ctx;                  /* as the sample wants to be read; released by the caller */
+};
+int sample_open(struct sample *out, struct rules *rules, const struct conf *conf, const struct rule *rule,
+                const struct yamldoc_node *sample, struct err *err);
 
 #endif

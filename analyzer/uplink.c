@@ -175,8 +175,8 @@ int uplink_cursors(struct uplink *u, struct err *err) {
 }
 
 int uplink_answer(struct uplink *u, enum link_type *type, uint64_t *seq, struct err *err) {
-	struct slice body;
-	size_t length;
+	struct slice body = {0};
+	size_t length = 0;
 
 	if (receive(u, type, &body, &length, err) < 0)
 		return -1;

@@ -29,7 +29,7 @@ static bool holds(char *prefixes, const unsigned char ip[16]) {
 		if (slash)
 			*slash = '\0';
 		shift = address(prefix, base);
-		bits = slash ? atoi(slash + 1) + shift : 128;
+		bits = slash ? (int)strtol(slash + 1, NULL, 10) + shift : 128;
 		whole = bits / 8;
 		if (shift < 0 || bits < 0 || bits > 128 || memcmp(base, ip, (size_t)whole) != 0)
 			continue;
@@ -70,13 +70,13 @@ static void line(struct reading *r, char *text) {
 		if (strcmp(word[1], r->mac) != 0)
 			return;
 		r->listed = true;
-		r->open = strcmp(word[2], "open") == 0 && (strcmp(word[3], "-") == 0 || r->now < atoll(word[3]));
+		r->open = strcmp(word[2], "open") == 0 && (strcmp(word[3], "-") == 0 || r->now < strtoll(word[3], NULL, 10));
 		r->home = holds(word[4], r->ip);
 		r->held = strcmp(word[5], "held") == 0;
 		(void)snprintf(r->account, sizeof(r->account), "%s", word[6]);
 	} else if (strcmp(word[0], "window") == 0 && n == 4) {
 		r->counted++;
-		if (r->now < atoll(word[2]) && (strcmp(word[3], "*") == 0 || strcmp(word[3], r->account) == 0) &&
+		if (r->now < strtoll(word[2], NULL, 10) && (strcmp(word[3], "*") == 0 || strcmp(word[3], r->account) == 0) &&
 		    holds(word[1], r->ip))
 			r->any_window = true;
 	} else if (strcmp(word[0], "network") == 0 && n == 3) {
