@@ -138,8 +138,9 @@ void hand_use_home(struct hand *h, bool backed) {
 		home->backed = true;
 		h->dirty = true;
 	}
-	/* To the hour: a poll from home is nearly every line, and writes nothing. */
-	if (h->e->time >= home->used + HOUR) {
+	/* Only polled homes drop out by disuse or give way to others. To the hour: a poll from home is nearly every line, and writes
+	 * nothing. */
+	if (home->kind == HOME_POLL && h->e->time >= home->used + HOUR) {
 		home->used = h->e->time;
 		h->dirty = true;
 	}

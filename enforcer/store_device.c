@@ -6,7 +6,7 @@
 #include "enforcer/store_private.h"
 
 /* `seen` is written behind: a poll that changes nothing else costs a row at most this often. It is lost with the process up to then. */
-#define SEEN_BEHIND HOUR
+#define SEEN_BEHIND DAY
 
 #define PAGE 64 /* devices that store_devices holds at a time */
 

@@ -160,21 +160,21 @@ static void what_backs_a_home_is_a_poll_a_registration_or_an_import(void **state
 	}
 }
 
-static void a_poll_from_home_within_the_hour_changes_nothing(void **state) {
+static void a_poll_from_home_changes_nothing_but_hourly_the_use_of_a_polled_home(void **state) {
 	struct world w;
 	struct device before, after;
 
 	(void)state;
 	world_open(&w);
-	world_tell(&w, "0s served 203.0.113.7; 1h poll.served 203.0.113.7");
+	world_tell(&w, "0s served 203.0.113.7; 1h poll.served 203.0.113.7; 1h poll.served 198.51.100.4");
 	before = device_of(&w, 'A');
-	world_tell(&w, "90m poll.served 203.0.113.7");
+	world_tell(&w, "90m poll.served 198.51.100.4; 100m poll.served 203.0.113.7; 9h poll.served 203.0.113.7");
 	after = device_of(&w, 'A');
 	after.seen = before.seen;
 	assert_memory_equal(&before.homes, &after.homes, sizeof(before.homes));
 	assert_int_equal(before.changed, after.changed);
-	world_tell(&w, "3h poll.served 203.0.113.7");
-	assert_int_equal(device_of(&w, 'A').homes.at[0].used, EPOCH + 3 * HOUR);
+	world_tell(&w, "10h poll.served 198.51.100.4");
+	assert_int_equal(device_of(&w, 'A').homes.at[1].used, EPOCH + 10 * HOUR);
 	world_close(&w);
 }
 
@@ -232,7 +232,7 @@ int main(void) {
 		cmocka_unit_test(a_second_new_network_in_a_day_is_reported),
 		cmocka_unit_test(who_is_known_is_as_the_rows_say),
 		cmocka_unit_test(what_backs_a_home_is_a_poll_a_registration_or_an_import),
-		cmocka_unit_test(a_poll_from_home_within_the_hour_changes_nothing),
+		cmocka_unit_test(a_poll_from_home_changes_nothing_but_hourly_the_use_of_a_polled_home),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -218,14 +218,14 @@ static void a_poll_that_changes_nothing_is_written_once_an_hour(void **state) {
 	(void)state;
 	d.seen = NOW;
 	OK(store_device_put(store, &d, &err));
-	d.seen = NOW + HOUR - 1;
+	d.seen = NOW + DAY - 1;
 	OK(store_device_put(store, &d, &err));
 	assert_int_equal(seen_of_row(1), NOW);
 	assert_int_equal(store_device(store, 1, &got, &err), 1);
-	assert_int_equal(got.seen, NOW + HOUR - 1);
-	d.seen = NOW + HOUR;
+	assert_int_equal(got.seen, NOW + DAY - 1);
+	d.seen = NOW + DAY;
 	OK(store_device_put(store, &d, &err));
-	assert_int_equal(seen_of_row(1), NOW + HOUR);
+	assert_int_equal(seen_of_row(1), NOW + DAY);
 }
 
 static int collect(void *context, const struct device *d, struct err *e) {
