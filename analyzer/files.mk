@@ -4,6 +4,7 @@ libanalyzer_a_SOURCES = \
 	analyzer/format_json.c analyzer/format_own.c analyzer/format_syslog.c \
 	analyzer/format_text.c analyzer/format_time.c \
 	analyzer/gz.c analyzer/gz.h \
+	analyzer/journal.c analyzer/journal.h \
 	analyzer/guess.c analyzer/guess.h \
 	analyzer/pass.c analyzer/pass.h analyzer/pass_private.h \
 	analyzer/pass_batch.c analyzer/pass_feed.c \
@@ -12,6 +13,6 @@ libanalyzer_a_SOURCES = \
 	analyzer/rule.h analyzer/rule_private.h analyzer/rule_event.c analyzer/rule_load.c \
 	analyzer/rule_load_phone.c analyzer/rule_match.c analyzer/samples.c \
 	analyzer/source.c analyzer/source.h analyzer/source_private.h \
-	analyzer/source_match.c analyzer/source_path.c analyzer/source_search.c analyzer/source_set.c \
+	analyzer/source_journal.c analyzer/source_match.c analyzer/source_path.c analyzer/source_search.c analyzer/source_set.c \
 	analyzer/uplink.c analyzer/uplink.h \
 	analyzer/tz.c analyzer/tz.h

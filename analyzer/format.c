@@ -182,9 +182,9 @@ int field_count(const struct field_names *names) {
 
 static const struct format formats[] = {
 	{.name = "combined", .split = combined_split},
-	{.name = "asterisk", .program = "asterisk", .split = asterisk_split},
-	{.name = "freeswitch", .program = "freeswitch", .split = freeswitch_split},
-	{.name = "syslog", .split = syslog_split},
+	{.name = "asterisk", .head = true, .program = "asterisk", .split = asterisk_split},
+	{.name = "freeswitch", .head = true, .program = "freeswitch", .split = freeswitch_split},
+	{.name = "syslog", .head = true, .split = syslog_split},
 	{.name = "json", .split = json_split},
 };
 
@@ -218,6 +218,10 @@ const char *const *format_names(void) {
 
 	_Static_assert(sizeof(names) / sizeof(names[0]) == FORMATS + 1, "every format is named");
 	return names;
+}
+
+bool format_reads_head(const struct format *f) {
+	return f->head;
 }
 
 const char *format_name(const struct format *f) {

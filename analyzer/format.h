@@ -92,6 +92,8 @@ int format_named(const struct format **out, struct slice name, struct err *err);
 /* The names in the order of the table, NULL-terminated: for messages. */
 const char *const *format_names(void);
 const char *format_name(const struct format *f);
+/* Whether it reads the head of a syslog line; others read what a program wrote by itself. */
+bool format_reads_head(const struct format *f);
 /* A format made of a PCRE2 pattern with named groups; a group `time` is needed. Each fault with what and where in the pattern. */
 int format_own_new(struct format **out, const char *pattern, struct field_names *names, struct err *err);
 void format_own_free(struct format **f);

@@ -9,6 +9,7 @@ struct pattern;
 
 struct format {
 	const char *name;
+	bool head;           /* reads the head of a syslog line */
 	const char *program; /* the syslog program whose messages are of this format, or NULL for any */
 	bool (*split)(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
 	              struct line_fields *out);

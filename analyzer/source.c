@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "analyzer/journal.h"
 #include "analyzer/source_private.h"
 
 void head_feed(struct head *h, uint64_t offset, const char *p, size_t n) {
@@ -79,6 +80,7 @@ void source_free(struct source **s) {
 	if (!*s)
 		return;
 	reader_close(*s);
+	journal_close(&(*s)->journal);
 	free((*s)->path);
 	free((*s)->root);
 	free(*s);
@@ -332,6 +334,8 @@ static int buffer_fill(struct source *s, struct err *err) {
 int source_line(struct source *s, struct slice *line, uint64_t *offset, struct err *err) {
 	int more;
 
+	if (s->journal && !s->ended)
+		return source_journal_line(s, line, offset, err);
 	if (s->ended || s->lost || (!s->buffer && !s->input && s->at >= s->size))
 		return 0;
 	if (s->set)
@@ -397,14 +401,18 @@ void source_place(const struct source *s, bool in_front, struct cursor *io) {
 		io->size = (int64_t)io->offset;
 		return;
 	}
-	io->offset = in_front ? s->before : s->at;
-	place_tail(s, in_front, io);
-	io->head_len = head_of(&s->head, io->offset, &io->head_hash);
+	if (s->journal) {
+		source_journal_place(s, in_front, io);
+	} else {
+		io->offset = in_front ? s->before : s->at;
+		place_tail(s, in_front, io);
+		io->head_len = head_of(&s->head, io->offset, &io->head_hash);
+		io->dev = s->dev;
+		io->ino = s->ino;
+		io->size = s->size == SIZE_UNKNOWN ? -1 : (int64_t)s->size;
+		io->file = slice_of(s->path);
+	}
 	io->transient = s->input;
-	io->dev = s->dev;
-	io->ino = s->ino;
-	io->size = s->size == SIZE_UNKNOWN ? -1 : (int64_t)s->size;
-	io->file = slice_of(s->path);
 	if (s->input) {
 		io->source = UINT16_MAX;
 		io->name = slice_of(s->path);

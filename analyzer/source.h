@@ -1,5 +1,5 @@
 /* source: the bytes of one log, by line, from where the enforcer's cursor says; and the finding of logs: globs, rotation, what a log is
- * known by. Knows nothing of formats. zlib is wrapped in gz.c.
+ * known by. A journal is a log whose entries are lines. zlib is wrapped in gz.c, libsystemd in journal.c.
  *
  * A line is handed out without its line feed; a carriage return before it is left to the format. The last line of a file that has no line
  * feed waits: it is not handed out until it is whole, but for a rotated log whose successor is there, a .gz that is not cut short, and standard

@@ -1,5 +1,5 @@
 /* What the phases of source share. source.c reads lines; source_path.c tells what a path is, and how rotated logs are named;
- * source_match.c decides which log is which by content; source_search.c looks for rotated ones; source_set.c puts it together.
+ * source_match.c decides which log is which by content; source_search.c looks for rotated ones; source_journal.c has journals; source_set.c puts it together.
  *
  * A log's beginning is known by the hash of its first 2^k bytes: of a small log by a quarter of what was read of it, at least SOURCE_SURE, so
  * that a backup restored over it, shorter than what was read, is still recognised.
@@ -72,6 +72,11 @@ struct source {
 	uint64_t used; /* when it was read last: the longest unused reader is closed first */
 	uint64_t skipped;
 
+	/* A journal: no file, and none of what is below. */
+	struct journal *journal;
+	uint64_t gap; /* entries behind the known place that are gone */
+	char mark[CURSOR_MARK_MAX + 1], mark_before[CURSOR_MARK_MAX + 1];
+
 	/* Open only while it is being read. The content's bytes base to base + end are in buffer. */
 	int fd;
 	struct gz *stream;
@@ -134,6 +139,11 @@ int match_settle(struct match *m, struct err *err);
 
 /* source_search.c: rotated logs beside the sources, for cursors whose log is not where it was. */
 int source_search(struct match *m, struct err *err);
+
+/* source_journal.c: adds the configured journals to the logs. */
+int source_journals(struct source_set *set, const struct cursor *cursors, uint32_t ncursors, struct err *err);
+int source_journal_line(struct source *s, struct slice *line, uint64_t *offset, struct err *err);
+void source_journal_place(const struct source *s, bool in_front, struct cursor *io);
 
 /* source_set.c */
 int source_set_add(struct source_set *set, struct source *s, struct err *err); /* takes s, even on failure */

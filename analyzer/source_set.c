@@ -75,7 +75,7 @@ static int conf_expand(struct source_set *set, uint32_t conf, struct err *err) {
 	glob_t found = {0};
 	int result = 0;
 
-	if (strcmp(path, "-") == 0)
+	if (set->confs[conf].journal || strcmp(path, "-") == 0)
 		return 0;
 	if (!path_is_glob(path) || access(path, F_OK) == 0)
 		return path_add(set, path, conf, true, err);
@@ -167,7 +167,7 @@ int source_set_open(struct source_set **out, const struct conf *conf, const stru
 	if (source_search(&match, err) < 0 || match_relate(&match, found, err) < 0)
 		goto out;
 	match_assign(&match);
-	if (match_settle(&match, err) < 0)
+	if (match_settle(&match, err) < 0 || source_journals(set, cursors, ncursors, err) < 0)
 		goto out;
 	set_finish(set);
 	for (uint32_t i = 0; i < nsources; i++)

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "analyzer/journal.h"
 #include "analyzer/rule.h"
 
 #include "cmd/command.h"
@@ -25,7 +26,7 @@ static void warn_weak(const struct conf *conf) {
 		const struct conf_source *source = &conf->sources[i];
 		struct stat st;
 
-		if (!strpbrk(source->path, "*?[") && stat(source->path, &st) < 0)
+		if (!source->journal && !strpbrk(source->path, "*?[") && stat(source->path, &st) < 0)
 			command_warn("warning: %s: cannot be seen (yet?): its source on line %u gives nothing", source->path,
 			             source->line);
 	}
@@ -43,6 +44,11 @@ static unsigned check_sources(const struct conf *conf, struct rules *rules, stru
 		struct err err;
 		bool sound = true;
 
+		if (source->journal && !journal_available()) {
+			command_warn("%s:%u:1: sources.journal: this provctl was built without libsystemd", conf->file, source->line);
+			faults++;
+			continue;
+		}
 		if (source->pattern)
 			sound = rules_own_format(rules, source->pattern, &own, &err) == 0;
 		else

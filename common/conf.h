@@ -21,8 +21,15 @@
 bool account_is_sound(struct slice name);
 #define ACCOUNT_NONE "-"
 
+struct conf_journal {
+	char **match; /* FIELD=value, sorted: of one field any of its values, of each field one */
+	uint32_t nmatch;
+	char *directory; /* absolute, or NULL for this machine's journal */
+};
+
 struct conf_source {
-	char *path;     /* absolute; may hold a glob */
+	char *path; /* absolute; may hold a glob. Of a journal its name: "journal:[DIRECTORY] MATCH ..." */
+	struct conf_journal *journal; /* NULL for files */
 	char *format;   /* name of a format, NULL where `pattern` is given */
 	char *pattern;  /* PCRE2 with named groups, or NULL */
 	char *timezone; /* IANA name, or NULL for the system's */

@@ -221,8 +221,10 @@ static void read_source(struct conf_reader *r, const struct yamldoc_node *n, str
 		    conf_source_rows[which].type->read(r, &conf_source_rows[which], m, source, &why) != 0)
 			conf_complain(r, &why);
 	}
-	if (!yamldoc_get(n, "path")) {
-		yamldoc_fault(n, &why, "path is missing");
+	if (!yamldoc_get(n, "path") == !yamldoc_get(n, "journal")) {
+		yamldoc_fault(n, &why, "one of path and journal is needed, and only one");
+		conf_complain(r, &why);
+	} else if (source->journal && conf_journal_name(source->journal, n, &source->path, &why) != 0) {
 		conf_complain(r, &why);
 	}
 	if (!yamldoc_get(n, "format") == !yamldoc_get(n, "pattern")) {

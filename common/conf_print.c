@@ -60,7 +60,9 @@ static void print_sources(const struct conf *conf, FILE *out) {
 		for (const struct conf_row *row = conf_source_rows; row->name; row++) {
 			const void *field = (const char *)&conf->sources[i] + row->offset;
 
-			if (row->type != &conf_type_bool && !*(char *const *)field)
+			if (row->type != &conf_type_bool && !*(void *const *)field)
+				continue;
+			if (row->type == &conf_type_path && conf->sources[i].journal)
 				continue;
 			(void)fprintf(out, "%s%s: ", lead, strrchr(row->name, '.') + 1);
 			row->type->print(row, &conf->sources[i], out);

@@ -1,5 +1,6 @@
 /* conf_private: what the files of conf share. conf_table.c has the rows; conf_value.c and conf_list.c the types that rows
  * are made of;
+ * conf_journal.c is the type of journals;
  * conf_trigger.c reads triggers; conf_print.c prints; conf.c loads and ends a configuration.
  *
  * A row's default is written as in the file and read by the same function, so that there is one way for a value to come about.
@@ -79,7 +80,8 @@ extern const struct conf_type conf_type_bool, conf_type_choice, conf_type_switch
 	conf_type_count, conf_type_number, conf_type_duration, conf_type_size, conf_type_port, conf_type_length4,
 	conf_type_length6, conf_type_mode, conf_type_text, conf_type_pattern, conf_type_path, conf_type_word,
 	conf_type_group, conf_type_table, conf_type_zone, conf_type_account, conf_type_paths, conf_type_patterns,
-	conf_type_prefixes, conf_type_proxies, conf_type_ports, conf_type_all_ports, conf_type_sources, conf_type_triggers;
+	conf_type_prefixes, conf_type_proxies, conf_type_journal, conf_type_ports, conf_type_all_ports, conf_type_sources,
+	conf_type_triggers;
 
 /* The field of a row, and the number of a list's items. */
 #define CONF_FIELD(type, row, base)    ((type *)(void *)((char *)(base) + (row)->offset))
@@ -97,6 +99,9 @@ bool conf_is_printable(struct slice s);
 char *conf_read_path(struct conf_reader *r, const struct yamldoc_node *n, bool may_be_empty, struct err *err);
 void conf_print_text(const char *text, FILE *out);    /* in double quotes */
 void conf_print_duration(int64_t seconds, FILE *out); /* to the second, unlike duration_print */
+
+/* conf_journal.c: the name of a journal, to be freed. */
+int conf_journal_name(const struct conf_journal *journal, const struct yamldoc_node *n, char **out, struct err *err);
 
 /* conf_trigger.c: adds the triggers of one list to those in force. */
 void conf_triggers_add(struct conf_reader *r, const struct yamldoc_node *list);

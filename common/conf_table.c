@@ -105,6 +105,8 @@ const struct conf_row conf_rows[] = {
 
 const struct conf_row conf_source_rows[] = {
 	{"sources.path", &conf_type_path, SOURCE_AT(path), NULL, 0, 0, "", NULL, 0, "the log; * and ? match several"},
+	{"sources.journal", &conf_type_journal, SOURCE_AT(journal), NULL, 0, 0, "", NULL, 0,
+	 "instead of path: entries of a systemd journal"},
 	{"sources.format", &conf_type_word, SOURCE_AT(format), NULL, 0, 0, "", NULL, 0, "its format"},
 	{"sources.pattern", &conf_type_pattern, SOURCE_AT(pattern), NULL, 0, CONF_PATTERN_MAX, "", NULL, 0,
 	 "instead of format: a pattern with named groups"},

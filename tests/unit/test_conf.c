@@ -78,6 +78,7 @@ static const char everything[] =
 	"  - path: api.log\n"
 	"    pattern: '^(?<time>\\S+) \"(?<user>[^\"]*)\" # x'\n"
 	"    inventory: true\n"
+	"  - {journal: {directory: j, match: ['B=\"x y\"', A=1]}, format: syslog}\n"
 	"urls: {secret: ['^/[0-9a-f]{32}/', \"a\\\\b\"], authenticated: poll, certificate: poll, account: "
 	"'^(?<account>\\w+)'}\n"
 	"trusted_proxies: [192.0.2.10, \"2001:db8::/64\"]\n"
@@ -135,7 +136,12 @@ static void every_key_is_read(void **state) {
 	assert_int_equal(conf->lockstate.shards, 256);
 	assert_int_equal(conf->lockstate.mode, 0644);
 	assert_string_equal(conf->lockstate.group, "");
-	assert_int_equal(conf->nsources, 3);
+	assert_int_equal(conf->nsources, 4);
+	(void)snprintf(path, sizeof(path), "journal:%s/j A=1 B=\"x y\"", p->folder);
+	assert_string_equal(conf->sources[3].path, path);
+	assert_int_equal(conf->sources[3].journal->nmatch, 2);
+	assert_string_equal(conf->sources[3].journal->match[0], "A=1");
+	assert_string_equal(conf->sources[3].journal->directory + strlen(p->folder), "/j");
 	(void)snprintf(path, sizeof(path), "%s/logs/*.log", p->folder);
 	assert_string_equal(conf->sources[0].path, path);
 	assert_string_equal(conf->sources[0].format, "combined");
@@ -216,7 +222,7 @@ static void every_key_is_read(void **state) {
 	assert_int_equal(t->ntimes, 3);
 	assert_int_equal(t->times[1], DAY);
 	assert_string_equal(t->file, p->file);
-	assert_int_equal(t->line, 25);
+	assert_int_equal(t->line, 26);
 	t = &conf->triggers[1];
 	assert_int_equal(t->on, 1U << EVENT_SIP_SCAN);
 	assert_int_equal(t->count, COUNT_EVENTS);
@@ -257,12 +263,19 @@ static void each_fault_is_told_with_its_place_and_the_nearest_name(void **state)
 		{"lockstate: {group: \"a b\"}\n", "2:20: lockstate.group: must be the name of a group"},
 		{"sources: {}\n", "2:10: sources: must be a list"},
 		{"sources: [a]\n", "2:11: sources: must be a mapping (key: value)"},
-		{"sources: [{format: json}]\n", "2:11: sources: path is missing"},
+		{"sources: [{format: json}]\n", "2:11: sources: one of path and journal is needed, and only one"},
 		{"sources: [{path: a}]\n", "2:11: sources: one of format and pattern is needed, and only one"},
 		{"sources: [{path: a, format: b, pattern: c}]\n",
 	     "2:11: sources: one of format and pattern is needed, and only one"},
 		{"sources: [{path: a, fromat: json, format: json}]\n",
 	     "2:21: sources.fromat: unknown key, did you mean format?"},
+		{"sources: [{path: a, format: b, journal: {}}]\n",
+	     "2:11: sources: one of path and journal is needed, and only one"},
+		{"sources: [{journal: {match: [a=b]}, format: b}]\n",
+	     "2:30: sources.journal.match: must be a field of the journal in capitals and its value: FIELD=value"},
+		{"sources: [{journal: {unit: b}, format: b}]\n", "2:22: sources.journal.unit: unknown key"},
+		{"sources: [{journal: {match: [A=b, A=c]}, format: b}, {journal: {match: [A=c, A=b]}, format: b}]\n",
+	     "2:54: sources: journal: A=b A=c is a source already, in line 2"},
 		{"sources: [{path: a, format: JSON}]\n", "2:29: sources.format: must be a word in small letters"},
 		{"sources: [{path: a, format: b, timezone: Europe/Berlim}]\n",
 	     "2:42: sources.timezone: \"Europe/Berlim\" is no time zone of this system, must be a name such as "
