@@ -9,7 +9,7 @@ libanalyzer_a_SOURCES = \
 	analyzer/pass.c analyzer/pass.h analyzer/pass_private.h \
 	analyzer/pass_batch.c analyzer/pass_feed.c \
 	analyzer/pcre.c analyzer/pcre.h \
-	analyzer/evidence.c analyzer/explain.c analyzer/geo.c analyzer/geo.h analyzer/phone.c \
+	analyzer/evidence.c analyzer/explain.c analyzer/forge.c analyzer/forge.h analyzer/geo.c analyzer/geo.h analyzer/phone.c \
 	analyzer/rule.h analyzer/rule_private.h analyzer/rule_event.c analyzer/rule_load.c \
 	analyzer/rule_load_phone.c analyzer/rule_match.c analyzer/samples.c \
 	analyzer/source.c analyzer/source.h analyzer/source_private.h \

@@ -2,7 +2,7 @@
  * there with colours, and `LEVEL[lwp][C-callid]: file.c:line in function: message` behind syslog's head. Verbose lines have no level.
  *
  * The values of a security event (res/res_security_log.c) are not escaped: a quote in a user name is a quote in the line. A key that
- * stands twice is therefore given to nobody. */
+ * stands twice is therefore given to nobody, and there is no address where the words before it come twice, even within a value. */
 #include <string.h>
 
 #include "analyzer/format_private.h"
@@ -155,11 +155,18 @@ static bool value_take(struct slice *s, struct slice *value) {
 	return false;
 }
 
+static bool comes_once(struct slice s, const char *words) {
+	size_t n = strlen(words);
+	const char *at = memmem(s.p, s.n, words, n);
+
+	return at && !memmem(at + n, s.n - (size_t)(at + n - s.p), words, n);
+}
+
 static void security_split(const struct field_names *names, struct slice message, struct line_fields *out) {
 	uint64_t twice[(FIELDS_MAX + 63) / 64] = {0};
 	struct slice address = {0};
 	struct slice account = {0};
-	unsigned addresses = 0;
+	bool single = comes_once(message, "RemoteAddress=\"");
 	unsigned accounts = 0;
 	size_t n;
 
@@ -171,7 +178,7 @@ static void security_split(const struct field_names *names, struct slice message
 		(void)slice_take(&message, 2);
 		if (!value_take(&message, &value))
 			break;
-		if (slice_is(key, "RemoteAddress") && ++addresses)
+		if (slice_is(key, "RemoteAddress"))
 			address = value;
 		if (slice_is(key, "AccountID") && ++accounts)
 			account = value;
@@ -184,7 +191,7 @@ static void security_split(const struct field_names *names, struct slice message
 	for (int field = FIELDS_FIXED; field < FIELDS_MAX; field++)
 		if (twice[field / 64] >> field % 64 & 1)
 			out->at[field] = (struct slice){0};
-	if (message.n > 0 || addresses != 1 || !address_split(address, out))
+	if (message.n > 0 || !single || !address_split(address, out))
 		return;
 	if (accounts == 1)
 		out->at[FIELD_USER] = account;

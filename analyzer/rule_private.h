@@ -164,4 +164,12 @@ struct sample {
 int sample_open(struct sample *out, struct rules *rules, const struct conf *conf, const struct rule *rule,
                 const struct yamldoc_node *sample, struct err *err);
 
+/* ---- samples ---- */
+struct sample {
+	const struct yamldoc_node *line, *expect; /* a mapping where an event is expected */
+	struct line_context ctx;                  /* as the sample wants to be read; released by the caller */
+};
+int sample_open(struct sample *out, struct rules *rules, const struct conf *conf, const struct rule *rule,
+                const struct yamldoc_node *sample, struct err *err);
+
 #endif

@@ -171,15 +171,14 @@ static int outcome_check(struct line_context *ctx, const struct rule *rule, cons
 	return event_compare(expect, &e, err);
 }
 
-static int sample_run(struct run *run, const struct rule *rule, const struct yamldoc_node *sample, struct err *err) {
+int sample_open(struct sample *out, struct rules *rules, const struct conf *conf, const struct rule *rule,
+                const struct yamldoc_node *sample, struct err *err) {
 	static const char *const keys[] = {"line", "expect", "format", "timezone", NULL};
 	const struct yamldoc_node *line, *expect, *format, *zone;
 	const struct format *f =
 		format_names()[rule->first_format] ? format_find(slice_of(format_names()[rule->first_format])) : NULL;
-	struct line_context ctx;
 	struct err why;
 	unsigned key;
-	int result;
 
 	if (yamldoc_mapping(sample, err))
 		return -1;
@@ -199,13 +198,24 @@ static int sample_run(struct run *run, const struct rule *rule, const struct yam
 		return yamldoc_fault(format, err, "%s", why.text);
 	if (!f)
 		return yamldoc_fault(sample, err, "a sample of a rule for `own` formats needs `format`");
-	if (line_context_init(&ctx, run->conf, run->rules, NULL, f, zone ? zone->text.p : "UTC", NULL, &why))
+	if (line_context_init(&out->ctx, conf, rules, NULL, f, zone ? zone->text.p : "UTC", NULL, &why))
 		return yamldoc_fault(zone ? zone : sample, err, "%s", why.text);
-	ctx.inventory = true;
+	out->ctx.inventory = true;
+	out->line = line;
+	out->expect = expect;
 	if (expect->kind == YAMLDOC_MAPPING)
-		time_context_anchor(ctx.time, anchor_of(expect));
-	result = outcome_check(&ctx, rule, line, expect, err);
-	line_context_release(&ctx);
+		time_context_anchor(out->ctx.time, anchor_of(expect));
+	return 0;
+}
+
+static int sample_run(struct run *run, const struct rule *rule, const struct yamldoc_node *node, struct err *err) {
+	struct sample sample;
+	int result;
+
+	if (sample_open(&sample, run->rules, run->conf, rule, node, err))
+		return -1;
+	result = outcome_check(&sample.ctx, rule, sample.line, sample.expect, err);
+	line_context_release(&sample.ctx);
 	return result;
 }
 

@@ -150,6 +150,9 @@ UNIT_TESTS += tests/unit/test_replay
 tests_unit_test_replay_SOURCES = tests/unit/test_replay.c tests/unit/world.c tests/unit/world.h
 tests_unit_test_replay_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test_forgery
+tests_unit_test_forgery_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test_format
 tests_unit_test_format_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 
