@@ -10,6 +10,7 @@ provctl_SOURCES = \
 	cmd/table.c cmd/table.h \
 	cmd/verb_address.c \
 	cmd/verb_analyze.c \
+	cmd/verb_apply.c \
 	cmd/verb_check.c \
 	cmd/verb_device.c \
 	cmd/verb_explain.c \

@@ -10,7 +10,10 @@
 
 #include "common/buf.h"
 #include "common/conf.h"
+#include "common/js.h"
+#include "common/timefmt.h"
 
+#include "enforcer/apply.h"
 #include "enforcer/enforcer.h"
 
 static void say(void *context, const char *text) {
@@ -20,6 +23,7 @@ static void say(void *context, const char *text) {
 
 static int usage(FILE *out, int status) {
 	(void)fprintf(out, "Usage: prov-enforcer [-c FILE] [-n] [--once] [--dry-run] [--control-fd N] [--events-fd N]\n"
+	                   "       prov-enforcer [-c FILE] --apply DIR [--nginx FILE] [--haproxy FILE]\n"
 	                   "\n"
 	                   "  -c, --config FILE  read this configuration, not " CONF_DEFAULT_FILE "\n"
 	                   "  -n                 check the configuration and end\n"
@@ -27,6 +31,8 @@ static int usage(FILE *out, int status) {
 	                   "      --dry-run      work on a copy of the state in memory; nothing is written\n"
 	                   "      --control-fd N an inherited connection for commands\n"
 	                   "      --events-fd N  an inherited connection for events\n"
+	                   "      --apply DIR    install the bans of a published folder, and end\n"
+	                   "      --nginx FILE, --haproxy FILE  not in the firewall but in such a map\n"
 	                   "      --version      print the version and end\n"
 	                   "\n"
 	                   "SIGHUP reads the configuration again; SIGTERM ends it after the batch or command at hand.\n"
@@ -52,19 +58,88 @@ static void report(void *context, const char *text) {
 	(void)fprintf(stderr, "prov-enforcer: %s\n", text);
 }
 
+/* ---- the bans of a published folder ---- */
+
+struct apply_options {
+	const char *folder, *nginx, *haproxy;
+};
+
+/* For provctl, which shows it. */
+static int tell(const char *place, const struct banlist *list, const struct applied *applied, struct err *err) {
+	struct buf b;
+	int result = 0;
+
+	buf_init(&b, 65536);
+	js_begin(&b, '{');
+	js_put_string(&b, "place", place);
+	js_put_number(&b, "bans", applied->bans);
+	js_put_time(&b, "time", list->time);
+	js_put_bool(&b, "changed", applied->changed);
+	js_end(&b, '}');
+	buf_byte(&b, '\n');
+	if (b.failed || fwrite(b.p, 1, b.n, stdout) != b.n || fflush(stdout) != 0)
+		result = err_errno(err, "standard output");
+	buf_release(&b);
+	return result;
+}
+
+static int apply(const struct conf *conf, const struct apply_options *o, struct err *err) {
+	const struct {
+		enum apply_map map;
+		const char *path;
+	} maps[] = {{APPLY_NGINX, o->nginx}, {APPLY_HAPROXY, o->haproxy}};
+	struct applied applied;
+	struct banlist list;
+	int64_t now = clock_now();
+	char table[256];
+	int result = 0;
+
+	if (banlist_read(&list, o->folder, err) < 0)
+		return -1;
+	if (!o->nginx && !o->haproxy) {
+		(void)snprintf(table, sizeof(table), "table inet %s", conf->firewall.table);
+		result = apply_firewall(&applied, conf, &list, now, err);
+		if (result == 0)
+			result = tell(table, &list, &applied, err);
+	}
+	for (size_t i = 0; i < sizeof(maps) / sizeof(maps[0]) && result == 0; i++) {
+		if (!maps[i].path)
+			continue;
+		result = apply_map(&applied, conf, &list, now, maps[i].map, maps[i].path, err);
+		if (result == 0)
+			result = tell(maps[i].path, &list, &applied, err);
+	}
+	banlist_release(&list);
+	return result;
+}
+
 int main(int argc, char **argv) {
-	enum { OPT_ONCE = 256, OPT_DRY_RUN, OPT_CONTROL_FD, OPT_EVENTS_FD, OPT_HELP, OPT_VERSION };
+	enum {
+		OPT_ONCE = 256,
+		OPT_DRY_RUN,
+		OPT_CONTROL_FD,
+		OPT_EVENTS_FD,
+		OPT_APPLY,
+		OPT_NGINX,
+		OPT_HAPROXY,
+		OPT_HELP,
+		OPT_VERSION
+	};
 	static const struct option rows[] = {
 		{"config", required_argument, NULL, 'c'},
 		{"once", no_argument, NULL, OPT_ONCE},
 		{"dry-run", no_argument, NULL, OPT_DRY_RUN},
 		{"control-fd", required_argument, NULL, OPT_CONTROL_FD},
 		{"events-fd", required_argument, NULL, OPT_EVENTS_FD},
+		{"apply", required_argument, NULL, OPT_APPLY},
+		{"nginx", required_argument, NULL, OPT_NGINX},
+		{"haproxy", required_argument, NULL, OPT_HAPROXY},
 		{"help", no_argument, NULL, OPT_HELP},
 		{"version", no_argument, NULL, OPT_VERSION},
 		{0},
 	};
 	struct enforcer_options options = {.control_fd = -1, .events_fd = -1, .say = say};
+	struct apply_options applying = {0};
 	bool check = false, busy = false, said = false;
 	struct conf_faults faults = {.report = report, .context = &said};
 	struct enforcer *e = NULL;
@@ -94,6 +169,15 @@ int main(int argc, char **argv) {
 			if (!descriptor(optarg, &options.events_fd))
 				return ERR_INPUT;
 			break;
+		case OPT_APPLY:
+			applying.folder = optarg;
+			break;
+		case OPT_NGINX:
+			applying.nginx = optarg;
+			break;
+		case OPT_HAPROXY:
+			applying.haproxy = optarg;
+			break;
 		case OPT_HELP:
 			return usage(stdout, 0);
 		case OPT_VERSION:
@@ -103,7 +187,7 @@ int main(int argc, char **argv) {
 			return usage(stderr, ERR_INPUT);
 		}
 	}
-	if (optind < argc)
+	if (optind < argc || (!applying.folder && (applying.nginx || applying.haproxy)))
 		return usage(stderr, ERR_INPUT);
 	/* Who reads our complaints may be gone before we are. */
 	(void)signal(SIGPIPE, SIG_IGN);
@@ -116,6 +200,13 @@ int main(int argc, char **argv) {
 		conf_free(&conf);
 		(void)printf("configuration OK\n");
 		return 0;
+	}
+	if (applying.folder) {
+		status = apply(conf, &applying, &err) < 0 ? (int)err.class : 0;
+		if (status != 0)
+			say(NULL, err.text);
+		conf_free(&conf);
+		return status;
 	}
 	if (enforcer_open(&e, conf, &options, &busy, &err) < 0) {
 		say(NULL, err.text);

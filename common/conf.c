@@ -368,6 +368,26 @@ bool conf_never_overlaps(const struct conf *conf, struct prefix p) {
 	       any_overlaps(conf->trusted_proxies, conf->ntrusted_proxies, p);
 }
 
+bool conf_never_at(const struct conf *conf, uint32_t i, struct prefix *out) {
+	const struct {
+		const struct prefix *list;
+		uint32_t n;
+	} lists[] = {
+		{always, sizeof(always) / sizeof(always[0])},
+		{conf->firewall.never, conf->firewall.nnever},
+		{conf->trusted_proxies, conf->ntrusted_proxies},
+	};
+
+	for (size_t l = 0; l < sizeof(lists) / sizeof(lists[0]); l++) {
+		if (i < lists[l].n) {
+			*out = lists[l].list[i];
+			return true;
+		}
+		i -= lists[l].n;
+	}
+	return false;
+}
+
 bool conf_never(const struct conf *conf, struct addr ip) {
 	return conf_never_overlaps(conf, whole(ip));
 }

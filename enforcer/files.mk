@@ -1,6 +1,8 @@
 libenforcer_a_SOURCES = \
 	enforcer/ban.c \
 	enforcer/ban_order.c \
+	enforcer/banlist.c enforcer/banlist.h \
+	enforcer/apply.c enforcer/apply.h \
 	enforcer/admin.c enforcer/admin_private.h \
 	enforcer/cascade.c \
 	enforcer/control.h \

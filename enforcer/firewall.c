@@ -12,8 +12,6 @@
 /* The table: chain `prerouting` (the hook) sends packets to firewall.ports on to chain `address`, and that by family to `address4` or `address6`.
  * These ask the sets in the order of the lists; a set is named by list, family and prefix length: ban4_32, never6_64. The set `generation`
  * holds one element: the generation of the state that the table was made from. */
-#define COMMENT "provctl"
-
 static const struct {
 	const char *name;
 	enum nft_verdict verdict;
@@ -29,6 +27,7 @@ static const struct {
 struct firewall {
 	struct nft *nft;
 	const struct conf *conf;
+	const char *keeper; /* the table's comment */
 	/* Which sets the kernel has, as far as this process knows; used only where learnt. */
 	bool learnt;
 	bool has[FIREWALL_LISTS][2][LENGTHS];
@@ -40,6 +39,7 @@ int firewall_open(struct firewall **out, const struct conf *conf, struct err *er
 	if (!fw)
 		return err_errno(err, "firewall");
 	fw->conf = conf;
+	fw->keeper = FIREWALL_ENFORCER;
 	if (nft_open(&fw->nft, conf->firewall.table, err) < 0) {
 		free(fw);
 		return -1;
@@ -54,6 +54,26 @@ void firewall_close(struct firewall **fw) {
 	nft_close(&(*fw)->nft);
 	free(*fw);
 	*fw = NULL;
+}
+
+void firewall_set_keeper(struct firewall *fw, const char *keeper) {
+	fw->keeper = keeper;
+}
+
+uint64_t firewall_shape(const struct conf *conf, uint64_t seed) {
+	uint64_t hash = hash_bytes(seed, &conf->firewall.all_ports, sizeof(conf->firewall.all_ports));
+
+	hash = hash_bytes(hash, &conf->portal_port, sizeof(conf->portal_port));
+	for (uint32_t i = 0; i < conf->firewall.ntcp; i++)
+		hash = hash_bytes(hash, &conf->firewall.tcp[i], sizeof(conf->firewall.tcp[i]));
+	hash = hash_bytes(hash, "udp", 3);
+	for (uint32_t i = 0; i < conf->firewall.nudp; i++)
+		hash = hash_bytes(hash, &conf->firewall.udp[i], sizeof(conf->firewall.udp[i]));
+	for (uint32_t i = 0; i < conf->firewall.nnever; i++)
+		hash = hash_bytes(hash, &conf->firewall.never[i], sizeof(conf->firewall.never[i]));
+	for (uint32_t i = 0; i < conf->ntrusted_proxies; i++)
+		hash = hash_bytes(hash, &conf->trusted_proxies[i], sizeof(conf->trusted_proxies[i]));
+	return hash;
 }
 
 /* ---- sets ---- */
@@ -216,19 +236,23 @@ static void add_lookups(struct firewall *fw) {
 
 /* A table of our name that does not say it is ours belongs to somebody else, and is left alone. */
 static int table_is_ours(struct firewall *fw, bool *there, struct err *err) {
-	char comment[sizeof(COMMENT) + 64];
+	char comment[sizeof(FIREWALL_APPLY) + 64];
+	const char *keeper = "that of `provctl apply`, since this machine enforces a published folder";
 	int found = nft_table(fw->nft, comment, sizeof(comment), err);
 
 	if (found < 0)
 		return -1;
 	*there = found == 1;
-	if (found == 1 && strcmp(comment, COMMENT) != 0)
-		return err_set(
-			err, ERR_POLICY,
-			"firewall: table inet %s exists and is not provctl's: set another firewall.table, or remove it (nft "
-			"delete table inet %s)",
-			fw->conf->firewall.table, fw->conf->firewall.table);
-	return 0;
+	if (found != 1 || strcmp(comment, fw->keeper) == 0)
+		return 0;
+	if (strcmp(comment, FIREWALL_ENFORCER) != 0 && strcmp(comment, FIREWALL_APPLY) != 0)
+		keeper = "not provctl's";
+	else if (strcmp(comment, FIREWALL_ENFORCER) == 0)
+		keeper = "that of this machine's own enforcer, which `provctl apply` leaves alone";
+	return err_set(
+		err, ERR_POLICY,
+		"firewall: table inet %s exists and is %s: set another firewall.table, or remove it (nft delete table inet %s)",
+		fw->conf->firewall.table, keeper, fw->conf->firewall.table);
 }
 
 int firewall_replace(struct firewall *fw, uint64_t generation,
@@ -246,7 +270,7 @@ int firewall_replace(struct firewall *fw, uint64_t generation,
 	nft_begin(fw->nft);
 	if (there)
 		nft_delete_table(fw->nft);
-	nft_add_table(fw->nft, COMMENT);
+	nft_add_table(fw->nft, fw->keeper);
 	add_frame(fw, generation);
 	while ((more = next(context, &entry, err)) > 0) {
 		struct set_at at = set_of(entry.list, entry.at);

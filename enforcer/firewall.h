@@ -30,6 +30,14 @@ struct firewall_entry {
 int firewall_open(struct firewall **out, const struct conf *conf, struct err *err);
 void firewall_close(struct firewall **fw);
 
+/* Who keeps the table, which is said in its comment: this machine's enforcer, unless set. The table of another keeper is left alone. */
+#define FIREWALL_ENFORCER "provctl"
+#define FIREWALL_APPLY    "provctl apply"
+void firewall_set_keeper(struct firewall *fw, const char *keeper);
+
+/* All of the configuration that shapes the table, hashed on from seed. */
+uint64_t firewall_shape(const struct conf *conf, uint64_t seed);
+
 /* next() gives one entry after the other: 1, 0 at the end, -1 failed. Replaces the whole table in one transaction and
  * stamps it with `generation`. */
 int firewall_replace(struct firewall *fw, uint64_t generation,

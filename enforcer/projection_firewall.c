@@ -167,7 +167,6 @@ static int gather(struct enforcer *e, struct entries *l, struct err *err) {
 }
 
 int projection_stamp(struct enforcer *e, uint64_t *out, struct err *err) {
-	const struct conf *conf = e->conf;
 	int64_t generation;
 	uint64_t hash;
 
@@ -175,17 +174,7 @@ int projection_stamp(struct enforcer *e, uint64_t *out, struct err *err) {
 		return -1;
 	hash = hash_bytes(0, &generation, sizeof(generation));
 	hash = hash_bytes(hash, &e->projection->bans_off, sizeof(e->projection->bans_off));
-	hash = hash_bytes(hash, &conf->firewall.all_ports, sizeof(conf->firewall.all_ports));
-	hash = hash_bytes(hash, &conf->portal_port, sizeof(conf->portal_port));
-	for (uint32_t i = 0; i < conf->firewall.ntcp; i++)
-		hash = hash_bytes(hash, &conf->firewall.tcp[i], sizeof(conf->firewall.tcp[i]));
-	hash = hash_bytes(hash, "udp", 3);
-	for (uint32_t i = 0; i < conf->firewall.nudp; i++)
-		hash = hash_bytes(hash, &conf->firewall.udp[i], sizeof(conf->firewall.udp[i]));
-	for (uint32_t i = 0; i < conf->firewall.nnever; i++)
-		hash = hash_bytes(hash, &conf->firewall.never[i], sizeof(conf->firewall.never[i]));
-	for (uint32_t i = 0; i < conf->ntrusted_proxies; i++)
-		hash = hash_bytes(hash, &conf->trusted_proxies[i], sizeof(conf->trusted_proxies[i]));
+	hash = firewall_shape(e->conf, hash);
 	*out = (hash ^ hash >> 32) & UINT32_MAX;
 	return 0;
 }

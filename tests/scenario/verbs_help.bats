@@ -46,6 +46,7 @@ Verbs:
   pause          lift every ban for a while
   resume         end a pause
   sync           make the lock-state file and the firewall agree with the state
+  apply          install the bans that an enforcer elsewhere publishes on this machine
   check          read the configuration and every rule, and tell every fault
   test           run the samples that the rules carry
 
@@ -99,6 +100,21 @@ Options:
 
 Example:
   provctl analyze /var/log/nginx/access.log
+END
+	helps apply <<'END'
+Usage: provctl apply DIR [--nginx FILE] [--haproxy FILE]
+
+DIR is a copy of the folder that holds its lock-state file. Its bans are installed whole or
+not at all, in nftables; each ends at its time, and firewall.never of this machine holds.
+Behind a balancer, where no packet shows whose it is, --nginx and --haproxy write a file for
+the web server or the balancer instead. Where nothing is to change nothing is touched.
+
+Options:
+      --nginx FILE           write them to FILE, for a `geo` block of nginx to include
+      --haproxy FILE         write them to FILE, for an ACL of HAProxy (-f FILE)
+
+Example:
+  provctl apply /var/lib/provctl/publish
 END
 	helps status <<'END'
 Usage: provctl status
