@@ -16,6 +16,7 @@ SCRIPT_TESTS += tests/man.sh
 SCRIPT_TESTS += tests/readers.sh
 SCRIPT_TESTS += tests/scenario/apply.bats
 SCRIPT_TESTS += tests/scenario/input.bats
+SCRIPT_TESTS += tests/scenario/kamailio.bats
 SCRIPT_TESTS += tests/scenario/kernel.bats
 SCRIPT_TESTS += tests/scenario/lock.bats
 SCRIPT_TESTS += tests/scenario/nginx.bats
@@ -30,6 +31,8 @@ SCRIPT_TESTS += tests/scenario/verbs_help.bats
 SCRIPT_TESTS += tests/scenario/verbs_inventory.bats
 SCRIPT_TESTS += tests/scenario/verbs_state.bats
 TESTS += $(SCRIPT_TESTS)
+EXTRA_DIST += tests/scenario/kamailio/kamailio.cfg tests/scenario/kamailio/register.xml tests/scenario/kamailio/stale.xml \
+	tests/scenario/kamailio/stamp.pl
 EXTRA_DIST += $(SCRIPT_TESTS) tests/story.pl tests/scenario/setup.bash tests/scenario/golden.bash
 EXTRA_DIST += tests/scenario/network.bash tests/scenario/generator.php
 
@@ -71,6 +74,10 @@ tests_unit_test_event_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_firewall
 tests_unit_test_firewall_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_hook
+tests_unit_test_hook_SOURCES = tests/unit/test_hook.c tests/unit/world.c tests/unit/world.h tests/unit/storing.h
+tests_unit_test_hook_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_js
 tests_unit_test_js_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
