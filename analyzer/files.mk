@@ -7,7 +7,7 @@ libanalyzer_a_SOURCES = \
 	analyzer/journal.c analyzer/journal.h \
 	analyzer/guess.c analyzer/guess.h \
 	analyzer/pass.c analyzer/pass.h analyzer/pass_private.h \
-	analyzer/pass_batch.c analyzer/pass_feed.c \
+	analyzer/pass_batch.c analyzer/pass_feed.c analyzer/pass_follow.c \
 	analyzer/pcre.c analyzer/pcre.h \
 	analyzer/evidence.c analyzer/explain.c analyzer/forge.c analyzer/forge.h analyzer/geo.c analyzer/geo.h analyzer/phone.c \
 	analyzer/rule.h analyzer/rule_private.h analyzer/rule_event.c analyzer/rule_load.c \
@@ -15,4 +15,5 @@ libanalyzer_a_SOURCES = \
 	analyzer/source.c analyzer/source.h analyzer/source_private.h \
 	analyzer/source_journal.c analyzer/source_match.c analyzer/source_path.c analyzer/source_search.c analyzer/source_set.c \
 	analyzer/uplink.c analyzer/uplink.h \
-	analyzer/tz.c analyzer/tz.h
+	analyzer/tz.c analyzer/tz.h \
+	analyzer/watch.c analyzer/watch.h

@@ -8,10 +8,11 @@
 
 #define FLUSH_EVERY 200 /* milliseconds */
 #define SHOW_EVERY  100
-#define TICK_EVENTS 256  /* events between two looks at the clock */
-#define STALE_MAX   1000 /* another analyzer that always is quicker gets somewhere, so this ends long before */
+#define TICK_EVENTS 256     /* events between two looks at the clock */
+#define FAULT_NAME  "rules" /* of the notice about an analyzer that could not be started */
+#define STALE_MAX   1000    /* another analyzer that always is quicker gets somewhere, so this ends long before */
 
-static int64_t milliseconds(void) {
+int64_t milliseconds(void) {
 	struct timespec now;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &now);
@@ -152,11 +153,14 @@ static int feeds_open(struct run *r, uint32_t logs, struct err *err) {
 
 static int session_open(struct run *r, struct err *err) {
 	struct source_notice notice = {set_notice, r};
+	int64_t began = milliseconds();
 	uint32_t logs;
 	int result;
 
-	if (source_set_open(&r->set, r->p->conf, r->p->sources, r->p->nsources, r->up.cursors, r->up.ncursors, notice,
-	                    err) < 0)
+	if (r->watch && follow_places(r, err) < 0)
+		return -1;
+	if (source_set_open(&r->set, r->p->conf, r->p->sources, r->p->nsources, r->up.cursors, r->up.ncursors, r->p->follow,
+	                    notice, err) < 0)
 		return -1;
 	logs = source_set_count(r->set);
 	r->feeds = calloc(logs + 1, sizeof(*r->feeds));
@@ -170,6 +174,10 @@ static int session_open(struct run *r, struct err *err) {
 	if (r->input_known)
 		r->feeds[r->nfeeds++] = r->input_feed;
 	r->p->sums.logs = r->nfeeds;
+	if (result == 0 && r->watch)
+		result = follow_logs(r, err);
+	r->opened = milliseconds();
+	r->opening = r->opened - began;
 	return result < 0 ? -1 : batch_reset(r, err);
 }
 
@@ -201,7 +209,7 @@ static void heap_down(struct run *r, uint32_t i) {
 	}
 }
 
-static bool stopped(const struct run *r) {
+bool run_stopped(const struct run *r) {
 	return r->p->stop && *r->p->stop;
 }
 
@@ -219,6 +227,8 @@ static void show(struct run *r) {
 static int tick(struct run *r, struct err *err) {
 	int64_t now = milliseconds();
 
+	follow_beat(r);
+
 	if (now - r->shown >= SHOW_EVERY) {
 		r->shown = now;
 		show(r);
@@ -231,35 +241,51 @@ static int tick(struct run *r, struct err *err) {
 	return batch_flush(r, err);
 }
 
-/* Reads until the log has an event, or ends. */
+/* Reads until the log has an event or ends, or its turn does. */
 static int feed_advance(struct run *r, struct feed *f, struct err *err) {
-	feed_read(r, f);
-	while (f->state == FEED_READING) {
-		int result = tick(r, err);
+	f->state = FEED_READING;
+	while (f->state == FEED_READING && f->read.lines < f->until) {
+		int result;
 
+		feed_read(r, f);
+		if (f->state != FEED_READING)
+			break;
+		result = tick(r, err);
 		if (result != 0)
 			return result;
-		if (stopped(r))
+		if (run_stopped(r))
 			return 0;
-		feed_read(r, f);
 	}
+	f->due = f->state != FEED_DONE;
 	return 0;
 }
 
-static int session_merge(struct run *r, struct err *err) {
-	uint32_t since_tick = 0;
-	int result = 0;
+/* The feeds that are due, each with its first event. */
+static int round_begin(struct run *r, uint64_t turn, struct err *err) {
+	r->nheap = 0;
+	for (uint32_t i = 0; i < r->nfeeds && !run_stopped(r); i++) {
+		struct feed *f = &r->feeds[i];
+		int result;
 
-	for (uint32_t i = 0; i < r->nfeeds && !stopped(r); i++) {
-		result = feed_advance(r, &r->feeds[i], err);
+		if (!f->due)
+			continue;
+		f->until = turn < UINT64_MAX - f->read.lines ? f->read.lines + turn : UINT64_MAX;
+		result = feed_advance(r, f, err);
 		if (result != 0)
 			return result;
-		if (r->feeds[i].state == FEED_PENDING)
+		if (f->state == FEED_PENDING)
 			r->heap[r->nheap++] = i;
 	}
 	for (uint32_t i = r->nheap / 2; i-- > 0;)
 		heap_down(r, i);
-	while (r->nheap > 0 && !stopped(r)) {
+	return 0;
+}
+
+int run_round(struct run *r, uint64_t turn, struct err *err) {
+	uint32_t since_tick = 0;
+	int result = round_begin(r, turn, err);
+
+	while (result == 0 && r->nheap > 0 && !run_stopped(r)) {
 		struct feed *f = &r->feeds[r->heap[0]];
 
 		result = batch_add(r, f, err);
@@ -269,13 +295,18 @@ static int session_merge(struct run *r, struct err *err) {
 			since_tick = 0;
 			result = tick(r, err);
 		}
-		if (result != 0)
-			return result;
 		if (f->state != FEED_PENDING)
 			r->heap[0] = r->heap[--r->nheap];
 		heap_down(r, 0);
 	}
-	result = batch_flush(r, err);
+	return result;
+}
+
+static int session_merge(struct run *r, struct err *err) {
+	int result = run_round(r, UINT64_MAX, err);
+
+	if (result == 0)
+		result = batch_flush(r, err);
 	return result == 0 ? batch_settle(r, err) : result;
 }
 
@@ -283,7 +314,7 @@ static int session_run(struct run *r, struct err *err) {
 	int result = session_open(r, err);
 
 	if (result == 0)
-		result = session_merge(r, err);
+		result = r->p->follow ? run_follow(r, err) : session_merge(r, err);
 	if (result == 0)
 		show(r);
 	if (result == RUN_STALE && r->input_known)
@@ -311,23 +342,59 @@ int pass_check(struct pass *p, struct err *err) {
 	return result;
 }
 
+int pass_tell_fault(int link, const char *fault, struct err *err) {
+	struct uplink up;
+	int result;
+
+	uplink_init(&up, link);
+	result = uplink_hello(&up, err);
+	if (result == 0)
+		result = uplink_notice(&up, slice_of(FAULT_NAME), slice_of(fault), err);
+	/* Answered when both were dealt with: until then the link must stay. */
+	if (result == 0)
+		result = uplink_cursors(&up, err);
+	if (result == 0)
+		result = uplink_done(&up, err);
+	if (result == 0) {
+		enum link_type type;
+		uint64_t seq;
+
+		result = uplink_answer(&up, &type, &seq, err);
+	}
+	uplink_release(&up);
+	return result;
+}
+
 int pass_run(struct pass *p, struct err *err) {
 	struct run r = {.p = p};
+	unsigned in_vain = 0;
+	uint64_t lines = 0;
 	int result = -1;
 
 	p->sums = (struct pass_sums){0};
 	uplink_init(&r.up, p->link);
-	r.flushed = r.shown = milliseconds();
-	if (batches_init(&r, err) < 0 || settings_init(&r, err) < 0 || input_open(&r, err) < 0 ||
-	    uplink_hello(&r.up, err) < 0 || uplink_cursors(&r.up, err) < 0)
+	r.flushed = r.shown = r.alive = milliseconds();
+	if ((p->follow && watch_new(&r.watch, err) < 0) || batches_init(&r, err) < 0 || settings_init(&r, err) < 0 ||
+	    input_open(&r, err) < 0 || uplink_hello(&r.up, err) < 0 || uplink_cursors(&r.up, err) < 0)
 		goto out;
-	while ((result = session_run(&r, err)) == RUN_STALE) {
+	if (p->follow)
+		run_notice(&r, slice_of(FAULT_NAME), slice_of(""));
+	while ((result = session_run(&r, err)) > 0) {
+		bool stale = result == RUN_STALE;
+
 		result = -1;
-		if (++p->sums.stale > STALE_MAX) {
+		in_vain = p->sums.lines > lines ? 0 : in_vain + stale;
+		lines = p->sums.lines;
+		if (stale && (++p->sums.stale, in_vain > STALE_MAX)) {
 			(void)err_set(err, ERR_SYSTEM, "other analyzers are always quicker: let one run at a time");
 			goto out;
 		}
-		if (uplink_cursors(&r.up, err) < 0 || uplink_hello(&r.up, err) < 0)
+		/* After LINK_STALE the cursors come by themselves; else a second greeting asks for them. */
+		if (!stale && uplink_hello(&r.up, err) < 0)
+			goto out;
+		if (uplink_cursors(&r.up, err) < 0)
+			goto out;
+		if (stale && uplink_hello(&r.up, err) < 0)
 			goto out;
 	}
 	if (result == 0)
@@ -336,6 +403,7 @@ out:
 	if (r.input_known)
 		feed_release(&r.input_feed);
 	source_free(&r.input);
+	watch_free(&r.watch);
 	settings_release(&r);
 	batches_release(&r);
 	uplink_release(&r.up);

@@ -4,6 +4,10 @@
  * the link of event.h; at most two are unanswered. After LINK_STALE everything is opened anew from the cursors that come with it; what was
  * read of standard input is kept and sent again.
  *
+ * A pass that follows waits at the end of the logs for more (watch.h), and begins anew from the cursors where logs were rotated, came or went.
+ * It reads in rounds: each log that has more gives some lines, and what a round gives is merged. So what is there together is ordered as by a pass
+ * that does not follow, a log with much to read holds up no other, and a line that comes alone is sent at once.
+ *
  * A batch's cursors stand in front of the first line whose event it does not hold, so that whatever is killed when, and however the events
  * are cut into batches, every line is read exactly once and in the same order.
  */
@@ -37,9 +41,16 @@ struct pass {
 	void (*notice)(void *context, struct slice name, struct slice problem);
 	void *context;
 	const volatile sig_atomic_t *stop; /* not 0: ends after the batch at hand. May be NULL */
-	struct pass_sums sums;             /* out */
-	uint32_t batch_max;                /* events of one batch; 0: LINK_EVENTS_MAX. Tests make it small */
+	bool follow;
+	int wake;                     /* of a pass that follows: can be read when *stop was set; -1 none */
+	int64_t beat;                 /* of a pass that follows: milliseconds between two alive(); 0 none */
+	void (*alive)(void *context); /* it goes on, and the enforcer answers. May be NULL */
+	struct pass_sums sums;        /* out */
+	uint32_t batch_max;           /* events of one batch; 0: LINK_EVENTS_MAX. Tests make it small */
 };
+
+/* Tells the enforcer why an analyzer that was to follow cannot be started: for `status`, until one can. link is fresh, and of no use afterwards. */
+int pass_tell_fault(int link, const char *fault, struct err *err);
 
 /* The formats, patterns and zones of the sources are such that can be read; needs conf, rules and sources alone. */
 int pass_check(struct pass *p, struct err *err);

@@ -26,6 +26,10 @@ struct batch *batch_at_hand(struct run *r) {
 	return &r->batches[(r->first + r->unanswered) % BATCHES];
 }
 
+bool batch_has_events(struct run *r) {
+	return batch_at_hand(r)->nevents > 0;
+}
+
 static void batch_empty(struct batch *b) {
 	buf_clear(&b->events);
 	b->nevents = b->nslots = 0;
@@ -243,4 +247,5 @@ void batch_recall(struct run *r, struct feed *input) {
 	input->slot = SLOT_NONE;
 	input->state = FEED_READING;
 	input->touched = false;
+	input->due = true;
 }

@@ -28,6 +28,7 @@ int feed_init(struct feed *f, struct run *r, struct source *source, uint32_t ord
 	f->high = f->read.high_time;
 	if (f->high != TIME_NONE)
 		time_context_resume(f->time, f->high);
+	f->due = true;
 	/* Bytes that are lost are told even where no line is read. */
 	f->touched = source_moved(source);
 	return 0;
@@ -120,7 +121,7 @@ void feed_read(struct run *r, struct feed *f) {
 	if (feed_again(f))
 		return;
 	context->time = f->time;
-	for (unsigned i = 0; i < FEED_STEP && f->state == FEED_READING; i++) {
+	for (unsigned i = 0; i < FEED_STEP && f->read.lines < f->until && f->state == FEED_READING; i++) {
 		int64_t high = f->high;
 		uint64_t offset;
 		struct slice line;

@@ -1,4 +1,4 @@
-/* What the phases of a pass share. pass.c merges; pass_feed.c turns the lines of one log into one event at a time; pass_batch.c packs events and
+/* What the phases of a pass share. pass.c opens the logs and merges; pass_follow.c waits for more; pass_feed.c turns the lines of one log into one event at a time; pass_batch.c packs events and
  * cursors into batches, sends them and hears what became of them.
  */
 #ifndef PROVCTL_PASS_PRIVATE_H
@@ -6,6 +6,7 @@
 
 #include "analyzer/pass.h"
 #include "analyzer/uplink.h"
+#include "analyzer/watch.h"
 
 #define PENDING_MAX 8192 /* one encoded event */
 
@@ -17,6 +18,7 @@ struct setting {
 	struct time_context *time; /* the context's own; each log lends it another */
 };
 
+/* DONE: at the end of the log, as far as was looked. */
 enum feed_state { FEED_READING, FEED_PENDING, FEED_DONE };
 
 /* One log of the merge. */
@@ -35,9 +37,11 @@ struct feed {
 	struct cursor sent; /* as it was sent last */
 	uint64_t from;      /* what the next batch builds on */
 	uint32_t id;
-	uint32_t slot; /* in the batch at hand, or SLOT_NONE */
-	bool touched;  /* read since it was sent last */
-	bool sampled;  /* `sample` is newer than what was sent */
+	uint32_t slot;  /* in the batch at hand, or SLOT_NONE */
+	uint64_t until; /* the sum of lines at which its turn in this round ends */
+	bool due;       /* it takes part in the next round */
+	bool touched;   /* read since it was sent last */
+	bool sampled;   /* `sample` is newer than what was sent */
 	bool input;
 	struct buf sample;
 	/* Standard input alone, for it cannot be read twice: what was committed, and events to be sent again. */
@@ -83,11 +87,29 @@ struct run {
 	struct buf frame;
 	uint64_t seq;
 	uint32_t next_id;
-	int64_t flushed, shown; /* milliseconds */
+	int64_t flushed, shown;  /* milliseconds */
+	struct watch *watch;     /* of a pass that follows */
+	int64_t opened, opening; /* when the session was opened, and how long that took */
+	int64_t alive;           /* when alive() was called last */
 };
 
-/* What a step ends with: 0 well; RUN_STALE: everything must be opened anew; -1 failed. */
+/* What a step ends with: 0 well; RUN_STALE, and RUN_ANEW of a pass that follows: everything must be opened anew; -1 failed. */
 #define RUN_STALE 1
+#define RUN_ANEW  2
+
+/* pass.c */
+int64_t milliseconds(void);
+bool run_stopped(const struct run *r);
+/* One round of all feeds that are due, `turn` lines of each. What it gives is in the batch at hand, or was sent. */
+int run_round(struct run *r, uint64_t turn, struct err *err);
+
+/* pass_follow.c: rounds and waiting, in a session that is open. */
+int run_follow(struct run *r, struct err *err);
+/* All that is to be watched: before the logs are looked for, and when they were found. */
+int follow_places(struct run *r, struct err *err);
+int follow_logs(struct run *r, struct err *err);
+/* Calls alive() where it is due. */
+void follow_beat(struct run *r);
 
 /* pass_feed.c */
 int feed_init(struct feed *f, struct run *r, struct source *source, uint32_t order, struct err *err);
@@ -106,6 +128,7 @@ struct batch *batch_at_hand(struct run *r);
 int batch_reset(struct run *r, struct err *err);
 int batch_add(struct run *r, struct feed *f, struct err *err);
 /* Sends what is at hand, and cursors that moved. */
+bool batch_has_events(struct run *r);
 int batch_flush(struct run *r, struct err *err);
 /* Waits until all is answered. */
 int batch_settle(struct run *r, struct err *err);

@@ -9,6 +9,7 @@
 
 #include "analyzer/journal.h"
 #include "analyzer/source_private.h"
+#include "common/timefmt.h"
 
 void head_feed(struct head *h, uint64_t offset, const char *p, size_t n) {
 	size_t from;
@@ -207,6 +208,45 @@ out:
 	return result;
 }
 
+/* ---- a log that is followed ---- */
+
+/* What stands before the place up to which lines were handed out, as it was read. */
+static bool same_before(struct source *s) {
+	size_t n = s->parked ? s->tail_length : s->next < CURSOR_TAIL ? s->next : CURSOR_TAIL;
+	const char *then = s->parked ? s->tail : s->buffer + s->next - n;
+	char now[CURSOR_TAIL];
+	struct err ignored;
+
+	if (s->fd >= 0)
+		return pread(s->fd, now, n, (off_t)(s->at - n)) == (ssize_t)n && memcmp(now, then, n) == 0;
+	return source_peek(s, s->at - n, now, n, &ignored) == 0 && memcmp(now, then, n) == 0;
+}
+
+int source_again(struct source *s) {
+	struct stat st;
+	bool grown;
+
+	if (s->input || s->lost || s->gz || s->ended)
+		return 0;
+	if (s->fd >= 0 ? fstat(s->fd, &st) < 0 : stat(s->path, &st) < 0)
+		return -1;
+	if ((uint64_t)st.st_dev != s->dev || (uint64_t)st.st_ino != s->ino || (uint64_t)st.st_size < s->size)
+		return -1;
+	grown = (uint64_t)st.st_size > s->size;
+	/* A log that was cut, and outgrew its old length since. */
+	if (grown && !same_before(s))
+		return -1;
+	s->size = (uint64_t)st.st_size;
+	if (s->rank != RANK_LIVE && !s->rotated && s->size > s->at && s->buffer && !s->discard &&
+	    (int64_t)st.st_mtime + ROTATED_QUIET < clock_now())
+		return -1;
+	return grown;
+}
+
+const char *source_path(const struct source *s) {
+	return s->path;
+}
+
 static void reader_close_oldest(struct source_set *set, const struct source *but) {
 	struct source *oldest = NULL;
 
@@ -368,7 +408,8 @@ int source_line(struct source *s, struct slice *line, uint64_t *offset, struct e
 	if (s->stream)
 		s->size = s->base + s->end;
 	s->ended = s->stream || s->input;
-	reader_close(s);
+	if (s->ended || !s->set || !s->set->follow)
+		reader_close(s);
 	return 0;
 }
 

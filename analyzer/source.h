@@ -39,16 +39,22 @@ struct source; /* one log being read */
  *
  * Problems (no permission, a folder, a FIFO, one log reached by two sources) never end the pass: notice() is called once for each source with the
  * path as name and the problem, or with an empty text where there is none. Sources come in the order of the configuration, rotated ones
- * before their successors. sources and cursors, with their texts, must outlive the set. */
+ * before their successors. sources and cursors, with their texts, must outlive the set.
+ *
+ * follow: the logs will be read on as they grow (source_again), rotated ones too: servers write to them until they are told. Logs then stay open,
+ * and the last line of a rotated log waits while the log was written to in the last ROTATED_QUIET seconds. */
+#define ROTATED_QUIET 10
 struct source_set;
 struct source_notice {
 	void (*say)(void *context, struct slice name, struct slice problem);
 	void *context;
 };
 int source_set_open(struct source_set **out, const struct conf *conf, const struct conf_source *sources,
-                    uint32_t nsources, const struct cursor *cursors, uint32_t ncursors, struct source_notice notice,
-                    struct err *err);
+                    uint32_t nsources, const struct cursor *cursors, uint32_t ncursors, bool follow,
+                    struct source_notice notice, struct err *err);
 void source_set_close(struct source_set **set);
+/* The paths of the sources lead to other files than when the set was opened, or to files that can be read now. */
+bool source_set_differs(const struct source_set *set);
 uint32_t source_set_count(const struct source_set *set);
 struct source *source_set_at(struct source_set *set, uint32_t i);
 
@@ -63,6 +69,10 @@ int source_read_start(const char *path, char *to, size_t *n, struct err *err);
 /* 1: a line; 0: nothing more for now; -1: cannot be read any further (err; reported, others go on). *offset is that of the line's first byte.
  * The line borrows a buffer until the next call for any source of the set: long unused ones are closed. */
 int source_line(struct source *s, struct slice *line, uint64_t *offset, struct err *err);
+/* Looks at a log of a followed set again: 1 there is more than was seen, 0 nothing new, -1 it is not what it was (cut, written anew, replaced,
+ * gone), or a rotated log's last line may be taken: the set must be opened anew, from the cursors. */
+int source_again(struct source *s);
+const char *source_path(const struct source *s);
 /* The cursor as it was when reading began; id 0 of a log that is new (its offset is where it is read from). */
 void source_start(const struct source *s, struct cursor *out);
 /* Sets what tells the place in *io: offset, head, tail, hints, texts (borrow the source) and size; sums and high_time are the caller's. Of

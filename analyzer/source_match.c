@@ -305,7 +305,7 @@ int match_settle(struct match *m, struct err *err) {
 		/* See relation_of: nothing is left of it. */
 		if (s->cursor != CURSOR_NONE && !s->lost && s->size == SIZE_UNKNOWN && s->gz_length == (uint32_t)s->at)
 			s->size = s->at;
-		s->gone = s->gone || (s->searched && s->at >= s->size);
+		s->gone = s->gone || (s->searched && s->at >= s->size && (!set->follow || s->gz));
 	}
 	return 0;
 }

@@ -93,7 +93,9 @@ struct source {
 struct source_set {
 	const struct conf_source *confs;
 	uint32_t nconfs;
-	bool configured;      /* the sources are those of the configuration, not FILEs */
+	bool configured; /* the sources are those of the configuration, not FILEs */
+	bool follow;
+	uint64_t places;      /* what the paths led to: see source_set_differs */
 	struct buf *problems; /* one per configured source */
 	struct source **at;
 	uint32_t n, room;

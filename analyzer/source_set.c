@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "analyzer/source_private.h"
+#include "common/timefmt.h"
 
 #define PROBLEM_MAX 1024
 
@@ -94,6 +95,43 @@ static int conf_expand(struct source_set *set, uint32_t conf, struct err *err) {
 	return result;
 }
 
+/* ---- what the paths lead to ---- */
+
+static uint64_t place_hash(uint64_t hash, const char *path) {
+	struct {
+		uint64_t dev, ino, readable;
+	} what = {0};
+	struct stat st;
+
+	if (stat(path, &st) == 0) {
+		what.dev = (uint64_t)st.st_dev;
+		what.ino = (uint64_t)st.st_ino;
+		what.readable = eaccess(path, R_OK) == 0;
+	}
+	return hash_bytes(hash_bytes(hash, path, strlen(path) + 1), &what, sizeof(what));
+}
+
+static uint64_t places_hash(const struct source_set *set) {
+	uint64_t hash = 0;
+
+	for (uint32_t i = 0; i < set->nconfs; i++) {
+		const char *path = set->confs[i].path;
+		glob_t found = {0};
+
+		if (!path_is_glob(path) || access(path, F_OK) == 0)
+			hash = place_hash(hash, path);
+		else if (glob(path, 0, NULL, &found) == 0)
+			for (size_t k = 0; k < found.gl_pathc; k++)
+				hash = place_hash(hash, found.gl_pathv[k]);
+		globfree(&found);
+	}
+	return hash;
+}
+
+bool source_set_differs(const struct source_set *set) {
+	return places_hash(set) != set->places;
+}
+
 /* The order of the configuration; names; of one log the oldest first. */
 static int source_compare(const void *a, const void *b) {
 	const struct source *x = *(struct source *const *)a, *y = *(struct source *const *)b;
@@ -129,7 +167,7 @@ static void set_finish(struct source_set *set) {
 		}
 		set->at[n++] = s;
 		if (s->rank != RANK_LIVE && snprintf(path, sizeof(path), "%.*s%s", folder, s->path, s->root) < PATH_MAX)
-			s->rotated = access(path, F_OK) == 0;
+			s->rotated = access(path, F_OK) == 0 && (!set->follow || s->file_time + ROTATED_QUIET < clock_now());
 	}
 	set->n = n;
 	if (n > 0)
@@ -138,8 +176,8 @@ static void set_finish(struct source_set *set) {
 }
 
 int source_set_open(struct source_set **out, const struct conf *conf, const struct conf_source *sources,
-                    uint32_t nsources, const struct cursor *cursors, uint32_t ncursors, struct source_notice notice,
-                    struct err *err) {
+                    uint32_t nsources, const struct cursor *cursors, uint32_t ncursors, bool follow,
+                    struct source_notice notice, struct err *err) {
 	struct source_set *set = calloc(1, sizeof(*set));
 	struct match match = {0};
 	uint32_t found;
@@ -150,6 +188,9 @@ int source_set_open(struct source_set **out, const struct conf *conf, const stru
 	set->confs = sources;
 	set->nconfs = nsources;
 	set->configured = sources == conf->sources;
+	set->follow = follow;
+	/* Before they are looked at, so that what changes meanwhile shows. */
+	set->places = follow ? places_hash(set) : 0;
 	set->problems = calloc(nsources + 1, sizeof(*set->problems));
 	if (!set->problems || match_init(&match, set, cursors, ncursors, err) < 0) {
 		(void)err_set(err, ERR_SYSTEM, "source: out of memory");

@@ -1,10 +1,15 @@
 /* prov-analyzer: log lines in, events out to the enforcer. Started by `provctl analyze`; unprivileged; keeps nothing.
  *
- *     prov-analyzer [-c FILE] [-n] [--link-fd N] [--report-fd N] [--format F] [--year-at TIME] [--timezone Z] [FILE...]
+ *     prov-analyzer [-c FILE] [-n] [--follow] [--link-fd N] [--report-fd N] [--go-fd N] [--beat S] [--format F] [--year-at TIME]
+ *                   [--timezone Z] [FILE...]
  *
  * Without --link-fd it connects to the enforcer's events.sock. FILEs replace the configured sources; "-" is standard input. -n only
  * reads configuration and rules. To --report-fd go JSON objects, one a line: {"progress": {...}} while it runs, and
  * {"summary": {...}} at its end. SIGTERM and SIGINT end it after the batch at hand. Exit status as provctl's.
+ *
+ * With --follow it waits for more instead of ending. With --go-fd it says {"ready": true} when configuration and rules are read, and waits for a byte
+ * from there before it talks to the enforcer. With --beat it says {"alive": true} every so many milliseconds, as long as it goes on and the enforcer
+ * answers.
  */
 #include <errno.h>
 #include <fnmatch.h>
@@ -14,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -30,7 +36,9 @@
 struct options {
 	const char *conf_file;
 	bool only_check;
-	int link, report;
+	bool follow;
+	int link, report, go;
+	uint64_t beat;
 	const char *format, *timezone;
 	int64_t year_at;
 	char **files;
@@ -38,15 +46,25 @@ struct options {
 };
 
 static volatile sig_atomic_t stop;
+static int wake = -1;
+static bool talking; /* to the enforcer */
 
 static void on_signal(int number) {
+	const uint64_t one = 1;
+	int kept = errno;
+
 	(void)number;
 	stop = 1;
+	/* A wait that begins just now must end too. */
+	if (wake >= 0 && write(wake, &one, sizeof(one)) < 0)
+		stop = 2;
+	errno = kept;
 }
 
 static int usage(FILE *out, int exit) {
-	(void)fputs("usage: prov-analyzer [-c FILE] [-n] [--link-fd N] [--report-fd N] [--format F]\n"
-	            "                     [--year-at TIME] [--timezone ZONE] [FILE...]\n"
+	(void)fputs("usage: prov-analyzer [-c FILE] [-n] [--follow] [--link-fd N] [--report-fd N]\n"
+	            "                     [--go-fd N] [--beat MS] [--format F] [--year-at TIME]\n"
+	            "                     [--timezone ZONE] [FILE...]\n"
 	            "example: prov-analyzer --format combined /var/log/nginx/access.log.1\n",
 	            out);
 	return exit;
@@ -68,10 +86,13 @@ static bool parse_descriptor(const char *text, int *out) {
 
 /* False: bad usage. */
 static bool parse_options(struct options *o, int argc, char **argv, bool *help) {
-	enum { LINK_FD = 256, REPORT_FD, FORMAT, YEAR_AT, TIMEZONE, HELP };
+	enum { LINK_FD = 256, REPORT_FD, GO_FD, FOLLOW, BEAT, FORMAT, YEAR_AT, TIMEZONE, HELP };
 	static const struct option known[] = {
 		{"link-fd", required_argument, NULL, LINK_FD},
 		{"report-fd", required_argument, NULL, REPORT_FD},
+		{"go-fd", required_argument, NULL, GO_FD},
+		{"follow", no_argument, NULL, FOLLOW},
+		{"beat", required_argument, NULL, BEAT},
 		{"format", required_argument, NULL, FORMAT},
 		{"year-at", required_argument, NULL, YEAR_AT},
 		{"timezone", required_argument, NULL, TIMEZONE},
@@ -80,7 +101,7 @@ static bool parse_options(struct options *o, int argc, char **argv, bool *help) 
 	};
 	int option;
 
-	*o = (struct options){.link = -1, .report = -1};
+	*o = (struct options){.link = -1, .report = -1, .go = -1};
 	while ((option = getopt_long(argc, argv, "c:n", known, NULL)) != -1) {
 		bool sound = true;
 
@@ -96,6 +117,15 @@ static bool parse_options(struct options *o, int argc, char **argv, bool *help) 
 			break;
 		case REPORT_FD:
 			sound = parse_descriptor(optarg, &o->report);
+			break;
+		case GO_FD:
+			sound = parse_descriptor(optarg, &o->go);
+			break;
+		case FOLLOW:
+			o->follow = true;
+			break;
+		case BEAT:
+			sound = slice_number(slice_of(optarg), INT_MAX, &o->beat);
 			break;
 		case FORMAT:
 			o->format = optarg;
@@ -195,6 +225,10 @@ static int file_source(struct file_sources *f, const struct options *o, const st
 		(void)err_set(err, ERR_INPUT, "standard input is given twice");
 		goto out;
 	}
+	if (input && o->follow) {
+		(void)err_set(err, ERR_INPUT, "standard input cannot be followed: it is read to its end without --follow");
+		goto out;
+	}
 	if (!input && source_read_start(path, start, &n, err) < 0)
 		goto out;
 	for (uint32_t i = 0; i < conf->nsources && !input; i++) {
@@ -279,6 +313,18 @@ static void report_line(struct report *r, const char *key, const struct pass_sum
 	buf_release(&b);
 }
 
+static void report_word(struct report *r, const char *word) {
+	char line[64];
+	int n = snprintf(line, sizeof(line), "{\"%s\":true}\n", word);
+
+	if (r->fd >= 0 && write(r->fd, line, (size_t)n) < 0)
+		r->fd = -1;
+}
+
+static void on_alive(void *context) {
+	report_word(context, "alive");
+}
+
 static void on_progress(void *context, const struct pass_sums *sums, uint64_t left) {
 	report_line(context, "progress", sums, &left);
 }
@@ -311,6 +357,17 @@ static int connect_enforcer(const struct conf *conf, struct err *err) {
 	return -1;
 }
 
+/* 1: go; 0: it is not wanted any more. */
+static int wait_for_go(int fd, struct err *err) {
+	char byte;
+	ssize_t n;
+
+	do
+		n = read(fd, &byte, 1);
+	while (n < 0 && errno == EINTR && !stop);
+	return n < 0 && errno != EINTR ? err_errno(err, "--go-fd") : n > 0 && !stop;
+}
+
 static int analyze(const struct options *o, const struct conf *conf, struct rules *rules, struct geo *geo,
                    struct err *err) {
 	struct file_sources files = {0};
@@ -325,7 +382,11 @@ static int analyze(const struct options *o, const struct conf *conf, struct rule
 	                    .progress = on_progress,
 	                    .notice = on_notice,
 	                    .context = &report,
-	                    .stop = &stop};
+	                    .stop = &stop,
+	                    .follow = o->follow,
+	                    .wake = wake,
+	                    .beat = (int64_t)o->beat,
+	                    .alive = on_alive};
 	int result = -1;
 
 	if (o->only_check)
@@ -338,8 +399,18 @@ static int analyze(const struct options *o, const struct conf *conf, struct rule
 		pass.standard_input = files.standard_input;
 		pass.peeked = (struct slice){files.peeked, files.npeeked};
 	}
+	if (o->go >= 0) {
+		if (pass_check(&pass, err) < 0)
+			goto out;
+		report_word(&report, "ready");
+		result = wait_for_go(o->go, err);
+		if (result <= 0)
+			goto out;
+		result = -1;
+	}
 	if (pass.link < 0 && (pass.link = connect_enforcer(conf, err)) < 0)
 		goto out;
+	talking = true;
 	result = pass_run(&pass, err);
 	report_line(&report, "summary", &pass.sums, NULL);
 	if (o->link < 0)
@@ -347,6 +418,16 @@ static int analyze(const struct options *o, const struct conf *conf, struct rule
 out:
 	file_sources_release(&files);
 	return result;
+}
+
+/* Configuration or rules cannot be used: those that follow with the former ones would not say so. */
+static void tell_fault(const struct options *o, struct err *err) {
+	struct err ignored;
+
+	if (!o->follow || o->link < 0 || talking || err->class != ERR_INPUT)
+		return;
+	(void)err_prefix(err, "cannot be used, and are not");
+	(void)pass_tell_fault(o->link, err->text, &ignored);
 }
 
 int main(int argc, char **argv) {
@@ -364,14 +445,22 @@ int main(int argc, char **argv) {
 	if (help)
 		return usage(stdout, 0);
 	/* No SA_RESTART: a wait for standard input is to end. */
+	if (o.follow && (wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0) {
+		(void)err_errno(&err, "eventfd");
+		return fail(&err);
+	}
 	(void)sigaction(SIGTERM, &action, NULL);
 	(void)sigaction(SIGINT, &action, NULL);
 	action.sa_handler = SIG_IGN;
 	(void)sigaction(SIGPIPE, &action, NULL);
+	/* Rules are read anew by a new analyzer: whoever started us sees to that. */
+	if (o.follow)
+		(void)sigaction(SIGHUP, &action, NULL);
 	if (conf_load(&conf, o.conf_file, NULL, &err) < 0 || rules_load(&rules, conf, NULL, &err) < 0 ||
-	    geo_open(&geo, conf, &err) < 0 || analyze(&o, conf, rules, geo, &err) < 0)
+	    geo_open(&geo, conf, &err) < 0 || analyze(&o, conf, rules, geo, &err) < 0) {
 		exit = fail(&err);
-	else if (o.only_check)
+		tell_fault(&o, &err);
+	} else if (o.only_check)
 		(void)puts("configuration OK");
 	geo_close(&geo);
 	rules_free(&rules);

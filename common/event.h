@@ -124,7 +124,7 @@ struct cursor {
 };
 
 enum link_type {
-	LINK_HELLO = 1, /* analyzer: u32 LINK_VERSION */
+	LINK_HELLO = 1, /* analyzer: u32 LINK_VERSION; again where it begins anew: after LINK_STALE, or to be told the cursors */
 	LINK_CURSORS,   /* enforcer: u32 count, cursors */
 	LINK_READY,     /* enforcer: empty */
 	LINK_BATCH,     /* analyzer: struct batch */

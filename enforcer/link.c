@@ -126,6 +126,8 @@ static int hello(struct link *l, struct slice body, struct err *err) {
 		               "link: the analyzer speaks version %u, this enforcer %u: install one release of both", version,
 		               LINK_VERSION);
 	l->greeted = true;
+	/* Whoever greets begins anew: with the cursors that are told now, and with numbers of its own that mean nothing yet. */
+	memset(l->own, 0, LINK_LOGS_MAX * sizeof(*l->own));
 	if (l->stale) {
 		l->stale = false;
 		return 0;

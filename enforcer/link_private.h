@@ -40,7 +40,7 @@ struct place {
 
 /* Queues a frame whose body is a number. */
 void link_answer(struct link *l, enum link_type type, uint64_t seq);
-/* Tells every cursor. The session's own numbers stay what they are. */
+/* Tells every cursor. The session's own numbers stay what they are until the next greeting. */
 int link_tell(struct link *l, struct err *err);
 
 /* LINK_BATCH: answers it, or fails, and then nothing of it is applied. */

@@ -318,6 +318,25 @@ static void a_batch_that_builds_on_another_offset_is_stale_and_so_is_all_behind_
 	assert_int_equal(judged(b), 2);
 }
 
+static void numbers_of_its_own_begin_anew_with_each_greeting(void **state) {
+	struct bench *b = *state;
+	struct made m = one_log(CURSOR_NEW, 0, 100);
+	struct cursor c;
+
+	greet(b);
+	assert_int_equal(send_batch(b, 1, &m), LINK_ACK);
+	assert_int_equal(send_hello(b, LINK_VERSION), 1);
+	assert_int_equal(read_cursors(b, &c), 1);
+	/* The same number, and another log. */
+	m = one_log(CURSOR_NEW, 0, 50);
+	m.at[0].to.head_hash = 78;
+	m.at[0].to.file = slice_of("/log/web.1");
+	assert_int_equal(send_batch(b, 2, &m), LINK_ACK);
+	assert_int_equal(judged(b), 2);
+	assert_int_equal(send_hello(b, LINK_VERSION), 1);
+	assert_int_equal(read_cursors(b, &c), 2);
+}
+
 static void a_log_that_another_analyzer_brought_meanwhile_is_stale(void **state) {
 	struct bench *b = *state;
 	struct made m = one_log(CURSOR_NEW, 0, 100);
@@ -765,6 +784,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		CASE(a_batch_is_applied_once_however_often_it_comes),
 		CASE(a_batch_that_builds_on_another_offset_is_stale_and_so_is_all_behind_it),
+		CASE(numbers_of_its_own_begin_anew_with_each_greeting),
 		CASE(a_log_that_another_analyzer_brought_meanwhile_is_stale),
 		CASE(an_offset_of_a_batch_partly_covered_is_stale),
 		CASE(an_event_ahead_of_the_clock_waits_until_it_is_due),

@@ -29,6 +29,7 @@ struct world {
 	struct buf read;    /* first words of the lines of the last pass, each with a blank before */
 	struct buf notices; /* problems of the last pass */
 	uint64_t skipped, lost;
+	bool follow;
 	bool reverse; /* sources are read last first, a line each in turn */
 };
 
@@ -189,7 +190,7 @@ static void pass_of(uint32_t max) {
 	buf_clear(&w.read);
 	buf_clear(&w.notices);
 	w.skipped = w.lost = 0;
-	if (source_set_open(&set, &w.conf, w.sources, w.conf.nsources, w.cursors, w.ncursors, notice, &err) < 0)
+	if (source_set_open(&set, &w.conf, w.sources, w.conf.nsources, w.cursors, w.ncursors, w.follow, notice, &err) < 0)
 		fail_msg("%s", err.text);
 	for (uint32_t i = 0; i < source_set_count(set); i++) {
 		struct source *s = source_set_at(set, i);
@@ -308,7 +309,7 @@ static void test_carriage_return(void **state) {
 	(void)state;
 	source("log");
 	put_bytes("log", "w", "one\r\n\r\ntwo\n", 11);
-	assert_int_equal(source_set_open(&set, &w.conf, w.sources, 1, NULL, 0, notice, &err), 0);
+	assert_int_equal(source_set_open(&set, &w.conf, w.sources, 1, NULL, 0, false, notice, &err), 0);
 	assert_int_equal(source_line(source_set_at(set, 0), &line, &offset, &err), 1);
 	assert_true(slice_is(line, "one\r") && offset == 0);
 	assert_int_equal(source_line(source_set_at(set, 0), &line, &offset, &err), 1);
@@ -810,7 +811,7 @@ static void test_a_thousand(void **state) {
 	(void)state;
 	source("log-*");
 	run("for i in $(seq 1000); do for k in 1 2 3; do echo \"w$i-$k of log $i\"; done > log-x$i; done");
-	assert_int_equal(source_set_open(&set, &w.conf, w.sources, 1, NULL, 0, notice, &err), 0);
+	assert_int_equal(source_set_open(&set, &w.conf, w.sources, 1, NULL, 0, false, notice, &err), 0);
 	assert_int_equal(source_set_count(set), 1000);
 	while (more) {
 		more = false;
@@ -833,6 +834,113 @@ static void test_a_thousand(void **state) {
 	run("mv log-x7 log-x7.1 && echo new7 line > log-x7 && echo w7-4 of 7 >> log-x7.1");
 	pass_of(UINT32_MAX);
 	assert_string_equal(w.read.p, " w7-4 new7");
+}
+
+/* ---- followed ---- */
+
+static struct source_set *open_followed(void) {
+	struct source_notice notice = {say, NULL};
+	struct source_set *set;
+	struct err err;
+
+	if (source_set_open(&set, &w.conf, w.sources, w.conf.nsources, w.cursors, w.ncursors, true, notice, &err) < 0)
+		fail_msg("%s", err.text);
+	return set;
+}
+
+static void read_all(struct source *s, const char *expected) {
+	buf_clear(&w.read);
+	while (read_one(s, &w.read))
+		;
+	buf_byte(&w.read, '\0');
+	expect(expected);
+}
+
+static void test_followed(void **state) {
+	static const struct {
+		const char *title, *before, *does;
+		int again;
+		const char *reads;
+		bool differs;
+	} rows[] = {
+		{"nothing", "a1-2", "true", 0, "", false},
+		{"grows", "a1-2", "echo b1 >> log", 1, "b1", false},
+		{"half a line", "a1-2", "printf b1 >> log", 1, "", false},
+		{"renamed", "a1-2", "mv log log.1", 0, "", true},
+		{"renamed and written on", "a1-2", "mv log log.1; echo b1 >> log.1", 1, "b1", true},
+		{"renamed, a new one there", "a1-2", "mv log log.1; echo b1 > log", 0, "", true},
+		{"deleted and written on", "a1-2", "exec 9>>log; rm log; echo b1 >&9", 1, "b1", true},
+		{"cut", "a1-2", ": > log", -1, "", false},
+		{"copied, cut, outgrown", "a1-2", "cp log log.1; : > log; for i in $(seq 20); do echo b$i line; done >> log",
+	     -1, "", false},
+		{"no permission any more", "a1-2", "chmod 0 log", 0, "", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct source_set *set;
+		struct source *s;
+
+		if (geteuid() == 0 && strncmp(rows[i].does, "chmod", 5) == 0)
+			continue;
+		source("log");
+		put("log", "w", rows[i].before);
+		set = open_followed();
+		s = source_set_at(set, 0);
+		read_all(s, rows[i].before);
+		run("%s", rows[i].does);
+		if (source_again(s) != rows[i].again || source_set_differs(set) != rows[i].differs)
+			fail_msg("%s: again %d, differs %d", rows[i].title, source_again(s), source_set_differs(set));
+		if (rows[i].again > 0)
+			read_all(s, rows[i].reads);
+		source_set_close(&set);
+		run("rm -f log log.1");
+		free(w.sources[--w.conf.nsources].path);
+	}
+}
+
+static void test_followed_rotated(void **state) {
+	struct source_set *set;
+
+	(void)state;
+	source("log");
+	put("log", "w", "a1-3");
+	reads("a1-3");
+	run("mv log log.1; echo c1 > log");
+	set = open_followed();
+	assert_int_equal(source_set_count(set), 2);
+	read_all(source_set_at(set, 1), "c1");
+	/* Its writer was not told yet. */
+	run("printf 'b1 half' >> log.1");
+	assert_int_equal(source_again(source_set_at(set, 0)), 1);
+	read_all(source_set_at(set, 0), "");
+	assert_int_equal(source_again(source_set_at(set, 0)), 0);
+	run("echo ' whole' >> log.1");
+	assert_int_equal(source_again(source_set_at(set, 0)), 1);
+	read_all(source_set_at(set, 0), "b1");
+	run("printf 'b2 last' >> log.1; touch -d '1 minute ago' log.1");
+	assert_int_equal(source_again(source_set_at(set, 0)), -1);
+	keep_cursor(source_set_at(set, 0));
+	keep_cursor(source_set_at(set, 1));
+	source_set_close(&set);
+	set = open_followed();
+	read_all(source_set_at(set, 0), "b2");
+	source_set_close(&set);
+}
+
+static void test_followed_glob(void **state) {
+	struct source_set *set;
+
+	(void)state;
+	source("log-*");
+	put("log-a", "w", "a1");
+	set = open_followed();
+	assert_false(source_set_differs(set));
+	run("echo x > other");
+	assert_false(source_set_differs(set));
+	run("echo x > log-b");
+	assert_true(source_set_differs(set));
+	source_set_close(&set);
 }
 
 #define TEST(title, function)                                                                                          \
@@ -866,6 +974,9 @@ int main(void) {
 		TEST("a log that was moved within a glob is the same", test_moved_to_another_name),
 		TEST("folders, FIFOs, sockets and missing files are told", test_no_logs),
 		TEST("a device is told, an empty log and an empty glob are not", test_device_and_empty),
+		TEST("a log that is followed tells growth from another log", test_followed),
+		TEST("a rotated log is followed too, its last line in time", test_followed_rotated),
+		TEST("a new file in a glob shows", test_followed_glob),
 		TEST("a log without permission is told, and others go on", test_no_permission),
 		TEST("a .gz of several members is read, its last line too", test_gz),
 		TEST("a .gz is read on where it was left", test_gz_in_parts),

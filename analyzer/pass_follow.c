@@ -1,0 +1,196 @@
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+
+#include "analyzer/pass_private.h"
+
+#define TURN_ALL     8192  /* lines of one round, shared by the logs that have more */
+#define TURN_MIN     32    /* of one of them */
+#define MOVED_EVERY  1000  /* milliseconds: lines without an event only move a cursor, which is no haste */
+#define LOOK_EVERY   30000 /* milliseconds: what inotify does not see, on network file systems */
+#define LOOK_BLIND   2000  /* the same where something cannot be watched at all */
+#define ANEW_SHARE   4 /* opening anew takes at most one part in so many and one of the time: a folder may be in motion */
+#define ANEW_LONGEST 1000 /* milliseconds that it is put off at most */
+
+int follow_places(struct run *r, struct err *err) {
+	if (watch_begin(r->watch, err) < 0)
+		return -1;
+	for (uint32_t i = 0; i < r->p->nsources; i++)
+		if (watch_place(r->watch, r->p->sources[i].path, err) < 0)
+			return -1;
+	return 0;
+}
+
+int follow_logs(struct run *r, struct err *err) {
+	for (uint32_t i = 0; i < r->nfeeds; i++)
+		if (watch_log(r->watch, source_path(r->feeds[i].source), i, err) < 0)
+			return -1;
+	watch_end(r->watch);
+	return 0;
+}
+
+void follow_beat(struct run *r) {
+	const struct pass *p = r->p;
+	int64_t now = milliseconds();
+
+	if (!p->alive || p->beat == 0 || now < r->alive + p->beat)
+		return;
+	r->alive = now;
+	p->alive(p->context);
+}
+
+static void is_due(void *context, uint32_t number) {
+	struct run *r = context;
+
+	if (number < r->nfeeds)
+		r->feeds[number].due = true;
+}
+
+static void all_due(struct run *r) {
+	for (uint32_t i = 0; i < r->nfeeds; i++)
+		r->feeds[i].due = true;
+}
+
+/* Looks at the logs that are due. Returns how many have more. */
+static uint32_t look(struct run *r, bool *anew) {
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < r->nfeeds; i++) {
+		struct feed *f = &r->feeds[i];
+		int again;
+
+		if (!f->due)
+			continue;
+		again = source_again(f->source);
+		*anew = *anew || again < 0;
+		/* What was seen of it before is read in any case, but where it is not that log any more. */
+		if (again < 0 || (again == 0 && f->state == FEED_DONE))
+			f->due = false;
+		n += f->due;
+	}
+	return n;
+}
+
+static bool has_moved(const struct run *r) {
+	for (uint32_t i = 0; i < r->nfeeds; i++)
+		if (r->feeds[i].touched)
+			return true;
+	return false;
+}
+
+/* Nothing is unanswered: does the enforcer still answer? */
+static int ask(struct run *r, struct err *err) {
+	enum link_type type;
+	uint64_t seq;
+
+	if (uplink_done(&r->up, err) < 0 || uplink_answer(&r->up, &type, &seq, err) < 0)
+		return -1;
+	return type == LINK_ACK ? 0 : err_set(err, ERR_INPUT, "link: an answer to nothing that was asked");
+}
+
+/* Sends what the round gave, now or, where it only moved cursors, within MOVED_EVERY. */
+static int send_round(struct run *r, struct err *err) {
+	int64_t now = milliseconds();
+
+	if (!batch_has_events(r) && now < r->flushed + MOVED_EVERY)
+		return 0;
+	r->flushed = now;
+	return batch_flush(r, err);
+}
+
+static void sooner(int64_t *at, int64_t other) {
+	*at = other < *at ? other : *at;
+}
+
+/* Waits for something to happen, or for `at`. Nothing is unanswered. */
+static int wait(const struct run *r, int64_t at, struct err *err) {
+	struct pollfd fds[3] = {{.fd = r->up.fd, .events = POLLIN},
+	                        {.fd = watch_fd(r->watch), .events = POLLIN},
+	                        {.fd = r->p->wake, .events = POLLIN}};
+	int64_t left = at - milliseconds();
+
+	if (poll(fds, 3, left > 0 ? (int)left : 0) < 0 && errno != EINTR)
+		return err_errno(err, "poll");
+	return fds[0].revents ? 1 : 0;
+}
+
+/* Rests until there may be something to read. */
+static int rest(struct run *r, int64_t look_at, int64_t anew_at, struct err *err) {
+	bool moved = has_moved(r);
+	int64_t at = look_at, now;
+	int result = batch_settle(r, err);
+
+	if (result != 0)
+		return result;
+	if (moved)
+		sooner(&at, r->flushed + MOVED_EVERY);
+	if (r->p->beat)
+		sooner(&at, r->alive + r->p->beat);
+	sooner(&at, anew_at);
+	result = wait(r, at, err);
+	/* The enforcer says something unasked: that it ends, or why it will not go on. */
+	if (result > 0) {
+		enum link_type type;
+		uint64_t seq;
+
+		return uplink_answer(&r->up, &type, &seq, err) < 0
+		           ? -1
+		           : err_set(err, ERR_INPUT, "link: an answer to nothing that was asked");
+	}
+	now = milliseconds();
+	if (result == 0 && moved && now >= r->flushed + MOVED_EVERY)
+		result = send_round(r, err);
+	if (result == 0 && r->p->beat && now >= r->alive + r->p->beat) {
+		result = batch_settle(r, err);
+		if (result == 0)
+			result = ask(r, err);
+		if (result == 0)
+			follow_beat(r);
+	}
+	return result;
+}
+
+static int64_t anew_at(const struct run *r) {
+	int64_t pause = r->opening * ANEW_SHARE;
+
+	return r->opened + (pause < ANEW_LONGEST ? pause : ANEW_LONGEST);
+}
+
+int run_follow(struct run *r, struct err *err) {
+	int64_t every = watch_is_blind(r->watch) ? LOOK_BLIND : LOOK_EVERY;
+	int64_t look_at = milliseconds() + every;
+	bool anew = false, places = false;
+	int result = 0;
+
+	while (result == 0 && !run_stopped(r)) {
+		uint32_t n = look(r, &anew);
+
+		if (n > 0) {
+			result = run_round(r, TURN_ALL / n > TURN_MIN ? TURN_ALL / n : TURN_MIN, err);
+			if (result == 0)
+				result = send_round(r, err);
+		}
+		/* Before it is let go, each log was read on: what is open can be read though its name is gone. */
+		if (result == 0 && anew && milliseconds() >= anew_at(r)) {
+			result = batch_flush(r, err);
+			if (result == 0)
+				result = batch_settle(r, err);
+			return result == 0 ? RUN_ANEW : result;
+		}
+		if (result == 0 && n == 0 && !run_stopped(r))
+			result = rest(r, look_at, anew ? anew_at(r) : INT64_MAX, err);
+		if (result == 0)
+			result = watch_take(r->watch, is_due, r, &places, err);
+		if (result == 0 && (places || milliseconds() >= look_at)) {
+			look_at = milliseconds() + every;
+			all_due(r);
+			/* A folder may have come that is to be watched, and the log in it may come later. */
+			if (follow_places(r, err) < 0 || follow_logs(r, err) < 0)
+				result = -1;
+			anew = anew || source_set_differs(r->set);
+		}
+	}
+	if (result == 0)
+		result = batch_flush(r, err);
+	return result == 0 ? batch_settle(r, err) : result;
+}
