@@ -245,6 +245,21 @@ int journal_next(struct journal *j, struct slice *line, struct err *err) {
 	return 1;
 }
 
+int journal_fd(struct journal *j, int *fd, struct err *err) {
+	int r = sd_journal_get_fd(j->sd);
+
+	if (r < 0)
+		return fail(r, err);
+	*fd = r;
+	return 0;
+}
+
+int journal_refresh(struct journal *j, struct err *err) {
+	int r = sd_journal_process(j->sd);
+
+	return r < 0 ? fail(r, err) : 0;
+}
+
 #else
 
 bool journal_available(void) {
@@ -279,6 +294,17 @@ int journal_next(struct journal *j, struct slice *line, struct err *err) {
 int journal_mark(struct journal *j, char *out, struct err *err) {
 	(void)j;
 	(void)out;
+	return err_set(err, ERR_INPUT, "no journal is open");
+}
+
+int journal_fd(struct journal *j, int *fd, struct err *err) {
+	(void)j;
+	(void)fd;
+	return err_set(err, ERR_INPUT, "no journal is open");
+}
+
+int journal_refresh(struct journal *j, struct err *err) {
+	(void)j;
 	return err_set(err, ERR_INPUT, "no journal is open");
 }
 

@@ -33,4 +33,9 @@ int journal_next(struct journal *j, struct slice *line, struct err *err);
 /* The mark of the entry that journal_next gave last; room for CURSOR_MARK_MAX + 1. */
 int journal_mark(struct journal *j, char *out, struct err *err);
 
+/* Of a journal that is followed, called before its end is reached: a descriptor that can be read when there is news. */
+int journal_fd(struct journal *j, int *fd, struct err *err);
+/* Takes the news, so that journal_next sees what is new. */
+int journal_refresh(struct journal *j, struct err *err);
+
 #endif

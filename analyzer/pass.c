@@ -404,6 +404,8 @@ out:
 		feed_release(&r.input_feed);
 	source_free(&r.input);
 	watch_free(&r.watch);
+	free(r.fds);
+	free(r.fd_feeds);
 	settings_release(&r);
 	batches_release(&r);
 	uplink_release(&r.up);

@@ -1,6 +1,6 @@
 #include <errno.h>
 #include <poll.h>
-#include <string.h>
+#include <stdlib.h>
 
 #include "analyzer/pass_private.h"
 
@@ -21,9 +21,36 @@ int follow_places(struct run *r, struct err *err) {
 	return 0;
 }
 
-int follow_logs(struct run *r, struct err *err) {
+enum { WAIT_LINK, WAIT_WATCH, WAIT_SIGNAL, WAIT_JOURNALS };
+
+static int waits_set(struct run *r, struct err *err) {
+	struct pollfd *fds = reallocarray(r->fds, r->nfeeds + WAIT_JOURNALS, sizeof(*fds));
+	uint32_t *feeds;
+
+	if (fds)
+		r->fds = fds;
+	feeds = reallocarray(r->fd_feeds, r->nfeeds + 1, sizeof(*feeds));
+	if (feeds)
+		r->fd_feeds = feeds;
+	if (!fds || !feeds)
+		return err_set(err, ERR_SYSTEM, "pass: out of memory");
+	fds[WAIT_LINK] = (struct pollfd){.fd = r->up.fd, .events = POLLIN};
+	fds[WAIT_WATCH] = (struct pollfd){.fd = watch_fd(r->watch), .events = POLLIN};
+	fds[WAIT_SIGNAL] = (struct pollfd){.fd = r->p->wake, .events = POLLIN}; /* -1 is left out by poll */
+	r->nfds = WAIT_JOURNALS;
 	for (uint32_t i = 0; i < r->nfeeds; i++)
-		if (watch_log(r->watch, source_path(r->feeds[i].source), i, err) < 0)
+		if (source_fd(r->feeds[i].source) >= 0) {
+			feeds[r->nfds - WAIT_JOURNALS] = i;
+			fds[r->nfds++] = (struct pollfd){.fd = source_fd(r->feeds[i].source), .events = POLLIN};
+		}
+	return 0;
+}
+
+int follow_logs(struct run *r, struct err *err) {
+	if (waits_set(r, err) < 0)
+		return -1;
+	for (uint32_t i = 0; i < r->nfeeds; i++)
+		if (source_fd(r->feeds[i].source) < 0 && watch_log(r->watch, source_path(r->feeds[i].source), i, err) < 0)
 			return -1;
 	watch_end(r->watch);
 	return 0;
@@ -102,16 +129,16 @@ static void sooner(int64_t *at, int64_t other) {
 	*at = other < *at ? other : *at;
 }
 
-/* Waits for something to happen, or for `at`. Nothing is unanswered. */
-static int wait(const struct run *r, int64_t at, struct err *err) {
-	struct pollfd fds[3] = {{.fd = r->up.fd, .events = POLLIN},
-	                        {.fd = watch_fd(r->watch), .events = POLLIN},
-	                        {.fd = r->p->wake, .events = POLLIN}};
+/* Waits for something to happen, or for `at`. Nothing is unanswered. 1: the enforcer says something. */
+static int wait(struct run *r, int64_t at, struct err *err) {
 	int64_t left = at - milliseconds();
 
-	if (poll(fds, 3, left > 0 ? (int)left : 0) < 0 && errno != EINTR)
-		return err_errno(err, "poll");
-	return fds[0].revents ? 1 : 0;
+	if (poll(r->fds, r->nfds, left > 0 ? (int)left : 0) < 0)
+		return errno == EINTR ? 0 : err_errno(err, "poll");
+	for (uint32_t i = WAIT_JOURNALS; i < r->nfds; i++)
+		if (r->fds[i].revents)
+			r->feeds[r->fd_feeds[i - WAIT_JOURNALS]].due = true;
+	return r->fds[WAIT_LINK].revents != 0;
 }
 
 /* Rests until there may be something to read. */

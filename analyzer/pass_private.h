@@ -4,6 +4,8 @@
 #ifndef PROVCTL_PASS_PRIVATE_H
 #define PROVCTL_PASS_PRIVATE_H
 
+#include <poll.h>
+
 #include "analyzer/pass.h"
 #include "analyzer/uplink.h"
 #include "analyzer/watch.h"
@@ -87,8 +89,11 @@ struct run {
 	struct buf frame;
 	uint64_t seq;
 	uint32_t next_id;
-	int64_t flushed, shown;  /* milliseconds */
-	struct watch *watch;     /* of a pass that follows */
+	int64_t flushed, shown; /* milliseconds */
+	struct watch *watch;    /* of a pass that follows */
+	struct pollfd *fds;     /* what it waits for: the link, the watch, the signal, and journals */
+	uint32_t *fd_feeds;     /* whose journals, behind WAIT_JOURNALS */
+	uint32_t nfds;
 	int64_t opened, opening; /* when the session was opened, and how long that took */
 	int64_t alive;           /* when alive() was called last */
 };

@@ -228,6 +228,8 @@ int source_again(struct source *s) {
 
 	if (s->input || s->lost || s->gz || s->ended)
 		return 0;
+	if (s->journal)
+		return source_journal_again(s);
 	if (s->fd >= 0 ? fstat(s->fd, &st) < 0 : stat(s->path, &st) < 0)
 		return -1;
 	if ((uint64_t)st.st_dev != s->dev || (uint64_t)st.st_ino != s->ino || (uint64_t)st.st_size < s->size)
@@ -241,6 +243,10 @@ int source_again(struct source *s) {
 	    (int64_t)st.st_mtime + ROTATED_QUIET < clock_now())
 		return -1;
 	return grown;
+}
+
+int source_fd(const struct source *s) {
+	return s->journal && !s->ended ? s->journal_fd : -1;
 }
 
 const char *source_path(const struct source *s) {

@@ -72,6 +72,8 @@ int source_line(struct source *s, struct slice *line, uint64_t *offset, struct e
 /* Looks at a log of a followed set again: 1 there is more than was seen, 0 nothing new, -1 it is not what it was (cut, written anew, replaced,
  * gone), or a rotated log's last line may be taken: the set must be opened anew, from the cursors. */
 int source_again(struct source *s);
+/* Of a journal that is followed: can be read when there is more; -1 of all others, which watch.h is for. */
+int source_fd(const struct source *s);
 const char *source_path(const struct source *s);
 /* The cursor as it was when reading began; id 0 of a log that is new (its offset is where it is read from). */
 void source_start(const struct source *s, struct cursor *out);

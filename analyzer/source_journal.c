@@ -35,12 +35,14 @@ static int journal_add(struct source_set *set, uint32_t conf, const struct curso
 		return err_set(err, ERR_SYSTEM, "source: out of memory");
 	s->rank = RANK_LIVE;
 	s->size = SIZE_UNKNOWN;
+	s->journal_fd = -1;
 	if (known) {
 		s->known = *known;
 		s->at = s->before = known->offset;
 		(void)slice_copy(known->mark, s->mark, sizeof(s->mark));
 	}
 	if (journal_open(&s->journal, source->journal, is_bare(source), &why) < 0 ||
+	    (set->follow && journal_fd(s->journal, &s->journal_fd, &why) < 0) ||
 	    journal_seek(s->journal, s->known.mark, &gone, &s->gap, &why) < 0) {
 		source_problem(set, conf, "%s", why.text);
 		source_free(&s);
@@ -59,6 +61,13 @@ int source_journals(struct source_set *set, const struct cursor *cursors, uint32
 		if (set->confs[i].journal && journal_add(set, i, cursor_find(cursors, ncursors, set->confs[i].path), err) < 0)
 			return -1;
 	return 0;
+}
+
+/* What an entry is about shows only when it is read. */
+int source_journal_again(struct source *s) {
+	struct err ignored;
+
+	return journal_refresh(s->journal, &ignored) < 0 ? -1 : 1;
 }
 
 int source_journal_line(struct source *s, struct slice *line, uint64_t *offset, struct err *err) {

@@ -74,7 +74,8 @@ struct source {
 
 	/* A journal: no file, and none of what is below. */
 	struct journal *journal;
-	uint64_t gap; /* entries behind the known place that are gone */
+	int journal_fd; /* where it is followed */
+	uint64_t gap;   /* entries behind the known place that are gone */
 	char mark[CURSOR_MARK_MAX + 1], mark_before[CURSOR_MARK_MAX + 1];
 
 	/* Open only while it is being read. The content's bytes base to base + end are in buffer. */
@@ -144,6 +145,7 @@ int source_search(struct match *m, struct err *err);
 
 /* source_journal.c: adds the configured journals to the logs. */
 int source_journals(struct source_set *set, const struct cursor *cursors, uint32_t ncursors, struct err *err);
+int source_journal_again(struct source *s);
 int source_journal_line(struct source *s, struct slice *line, uint64_t *offset, struct err *err);
 void source_journal_place(const struct source *s, bool in_front, struct cursor *io);
 

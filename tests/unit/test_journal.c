@@ -1,5 +1,6 @@
 /* Journals as logs: what an entry becomes, where reading goes on, and that what is gone is told. The journals are written by systemd-journal-remote from the
  * export format (systemd.io/JOURNAL_EXPORT_FORMATS); without it, or built without libsystemd, the tests are skipped. */
+#include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -26,6 +27,7 @@ struct fixture {
 	char mark[CURSOR_MARK_MAX + 1];
 	struct source_set *set;
 	char problem[256];
+	bool follow;
 	int64_t next; /* of the entries written so far */
 };
 
@@ -137,7 +139,7 @@ static struct source *open_at_cursor(struct fixture *f) {
 
 	source_set_close(&f->set);
 	f->cursor.mark = slice_of(f->mark);
-	if (source_set_open(&f->set, &f->conf, f->conf.sources, 1, &f->cursor, n, notice, &err) != 0)
+	if (source_set_open(&f->set, &f->conf, f->conf.sources, 1, &f->cursor, n, f->follow, notice, &err) != 0)
 		fail_msg("%s", err.text);
 	return source_set_count(f->set) ? source_set_at(f->set, 0) : NULL;
 }
@@ -196,6 +198,27 @@ static void an_entry_is_a_line_of_syslog_and_each_is_read_once(void **state) {
 	reads(s, "2026-11-22T10:00:03Z pbx in.tftpd[12]: entry 3");
 	reads(s, NULL);
 	assert_string_equal(f->problem, "");
+}
+
+static void a_journal_that_is_followed_tells_what_is_new(void **state) {
+	struct fixture *f = ready(state);
+	struct source *s;
+	struct pollfd wait = {.events = POLLIN};
+
+	write_numbered(f, f->file, 1);
+	f->follow = true;
+	s = open_at_cursor(f);
+	reads(s, "2026-11-22T10:00:00Z pbx in.tftpd[12]: entry 0");
+	reads(s, NULL);
+	while (wait.fd = source_fd(s), poll(&wait, 1, 0) > 0) {
+		assert_int_equal(source_again(s), 1);
+		reads(s, NULL);
+	}
+	write_numbered(f, f->file, 1);
+	assert_int_equal(poll(&wait, 1, 5000), 1);
+	assert_int_equal(source_again(s), 1);
+	reads(s, "2026-11-22T10:00:01Z pbx in.tftpd[12]: entry 1");
+	reads(s, NULL);
 }
 
 static void only_what_matches_is_read(void **state) {
@@ -394,6 +417,7 @@ static void a_journal_that_cannot_be_opened_is_a_problem_of_its_source_alone(voi
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		CASE(an_entry_is_a_line_of_syslog_and_each_is_read_once),
+		CASE(a_journal_that_is_followed_tells_what_is_new),
 		CASE(only_what_matches_is_read),
 		CASE(no_entry_makes_two_lines_or_a_head_of_its_own),
 		CASE(what_is_too_long_or_says_nothing_is_skipped_and_counted),
