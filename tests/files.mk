@@ -1,5 +1,6 @@
 # All tests speak TAP, so that every case is counted and what is skipped is skipped by name.
 LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+LOG_COMPILER = bash $(top_srcdir)/tests/tap.sh
 TEST_EXTENSIONS = .bats .sh
 BATS_LOG_DRIVER = $(LOG_DRIVER)
 BATS_LOG_COMPILER = bats
@@ -33,7 +34,7 @@ SCRIPT_TESTS += tests/scenario/verbs_state.bats
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += tests/scenario/kamailio/kamailio.cfg tests/scenario/kamailio/register.xml tests/scenario/kamailio/stale.xml \
 	tests/scenario/kamailio/stamp.pl
-EXTRA_DIST += $(SCRIPT_TESTS) tests/story.pl tests/scenario/setup.bash tests/scenario/golden.bash
+EXTRA_DIST += tests/tap.sh $(SCRIPT_TESTS) tests/story.pl tests/scenario/setup.bash tests/scenario/golden.bash
 EXTRA_DIST += tests/scenario/network.bash tests/scenario/generator.php
 
 check_PROGRAMS += tests/unit/try_lockstate
