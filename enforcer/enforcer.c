@@ -5,6 +5,7 @@
 #include "common/timefmt.h"
 
 #include "enforcer/enforcer.h"
+#include "enforcer/hook.h"
 #include "enforcer/projection.h"
 #include "enforcer/server.h"
 
@@ -73,7 +74,8 @@ int enforcer_open(struct enforcer **out, struct conf *conf, const struct enforce
 	e->conf = conf;
 	e->options = *options;
 	e->started = clock_now();
-	if (open_state(e, busy, err) < 0 || projection_new(&e->projection, err) < 0) {
+	if (open_state(e, busy, err) < 0 || projection_new(&e->projection, err) < 0 ||
+	    hook_new(&e->hook, err) < 0) {
 		if (options->control_fd >= 0)
 			(void)close(options->control_fd);
 		if (options->events_fd >= 0)
@@ -102,6 +104,7 @@ void enforcer_close(struct enforcer **e) {
 		old->options.say(old->options.context, last.text);
 	server_free(&old->server);
 	projection_free(&old->projection);
+	hook_free(&old->hook);
 	if (old->judge)
 		judge_free(&old->judge);
 	if (old->store)
@@ -201,6 +204,7 @@ void enforcer_problems(const struct enforcer *e,
 		each(context, "firewall", p.firewall, p.firewall_since);
 	if (p.files[0])
 		each(context, "lockstate", p.files, p.files_since);
+	hook_problems(e, each, context);
 }
 
 static void sums_add(struct judge_sums *to, const struct judge_sums *more) {

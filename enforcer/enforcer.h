@@ -30,6 +30,7 @@ struct enforcer_options {
 };
 
 struct projection; /* projection.h */
+struct hook;       /* hook.h */
 struct server;     /* enforcer.c */
 
 /* Open for the verbs to read. */
@@ -38,6 +39,7 @@ struct enforcer {
 	struct store *store;
 	struct judge *judge;
 	struct projection *projection;
+	struct hook *hook;
 	struct server *server;
 	struct enforcer_options options;
 	int64_t started;           /* clock_now() */
@@ -57,7 +59,8 @@ int enforcer_run(struct enforcer *e, struct err *err);
 /* Writes projections that are still due, too. */
 void enforcer_close(struct enforcer **e);
 
-/* Calls each() for every standing problem of the enforcer's own, for `status`: what is "firewall", "lockstate" or "configuration". */
+/* Calls each() for every standing problem of the enforcer's own, for `status`: what is "firewall", "lockstate", "configuration" or
+ * "hook". */
 void enforcer_problems(const struct enforcer *e,
                        void (*each)(void *context, const char *what, const char *text, int64_t since), void *context);
 

@@ -15,9 +15,11 @@ libenforcer_a_SOURCES = \
 	enforcer/facts.c \
 	enforcer/firewall.c enforcer/firewall.h \
 	enforcer/home.c enforcer/home.h \
+	enforcer/hook.c enforcer/hook.h \
 	enforcer/inventory.c \
 	enforcer/judge.c \
 	enforcer/judge.h \
+	enforcer/judge_hook.c \
 	enforcer/judge_private.h \
 	enforcer/lock.c enforcer/lock_private.h \
 	enforcer/lock_change.c \
@@ -33,6 +35,7 @@ libenforcer_a_SOURCES = \
 	enforcer/store_device.c \
 	enforcer/store_device_code.c \
 	enforcer/store_home.c \
+	enforcer/store_hook.c \
 	enforcer/store_place.c \
 	enforcer/store_private.h \
 	enforcer/store_record.c \

@@ -210,6 +210,8 @@ int judge_record(struct judge *j, const struct facts *f, const struct order *o, 
 		r.line = (struct slice){line.p, line.n};
 	}
 	result = line.failed ? err_set(err, ERR_SYSTEM, "out of memory") : store_record_add(j->store, &r, err);
+	if (result == 0 && !o)
+		result = judge_hook(j, &r, d, err);
 	buf_release(&line);
 	return result;
 }

@@ -2,8 +2,8 @@
  * the event's, countries and networks arrive inside it. Numbers of rules are those of the manual, provctl(8) "What events do".
  *
  * Phases behind this header: lock.c (what an event does to a device), trigger.c (counting, firing), ban.c (bans, caps, who is never
- * banned), admin.c and inventory.c (commands), facts.c (what is known of the asker, worked out at most once per event), standing.c and
- * verdict.c (reading the state at a time). They share judge_private.h.
+ * banned), judge_hook.c (what the hook is told), admin.c and inventory.c (commands), facts.c (what is known of the asker, worked out at
+ * most once per event), standing.c and verdict.c (reading the state at a time). They share judge_private.h.
  */
 #ifndef PROVCTL_JUDGE_H
 #define PROVCTL_JUDGE_H
@@ -16,7 +16,7 @@ struct judge;
 
 /* Borrows all three until judge_free. never (may be NULL) tells of addresses of this host; it is asked beside conf_never. */
 struct never {
-	bool (*has)(void *context, struct prefix p); /* overlaps */
+	const char *(*why)(void *context, struct prefix p); /* what overlaps: "an address of this host"; NULL for nothing */
 	void *context;
 };
 int judge_new(struct judge **out, struct store *store, const struct conf *conf, const struct never *never,
@@ -70,6 +70,8 @@ int judge_verdict(struct judge *j, uint64_t mac, struct addr ip, int64_t time, e
 /* Statuses of an address at a time: bits, in the order in which `provctl ip` prints them. */
 enum { IP_NEVER = 1, IP_ALLOWED = 2, IP_BLOCKED = 4, IP_BANNED = 8, IP_PENDING = 16, IP_FAILED = 32, IP_KNOWN = 64 };
 int judge_ip(struct judge *j, struct addr ip, int64_t time, unsigned *status, struct err *err);
+/* Why it is never banned, in words; NULL where it can be. */
+const char *judge_never(const struct judge *j, struct prefix p);
 /* The counters that hold something of an address, device or user: for explain. */
 struct counting {
 	const char *trigger;
@@ -86,6 +88,8 @@ struct order {
 	int64_t time;
 	int64_t uid;
 	struct slice actor, reason;
+	struct addr session; /* where the one who orders it comes from, none for none: not banned by hand unless forced */
+	bool force;
 };
 
 struct unlock_result {
@@ -111,7 +115,7 @@ int judge_window_open(struct judge *j, const struct order *o, struct prefix at, 
 int judge_window_close(struct judge *j, const struct order *o, struct prefix at, const char *account, struct err *err);
 int judge_clear_exposed(struct judge *j, const struct order *o, uint64_t mac, struct err *err);
 
-/* lasts TIME_NONE: no end, only for block and allow. force: even the address of the caller's own ssh session. */
+/* lasts TIME_NONE: no end, only for block and allow. */
 int judge_ban(struct judge *j, const struct order *o, enum ban_kind kind, struct prefix at, int64_t lasts,
               struct slice comment, struct err *err);
 /* Lifts bans and blocks and allows of exactly that prefix (kind), or all bans. lifted: how many. */

@@ -76,7 +76,6 @@ int trigger_address_cleared(struct judge *j, struct prefix at, struct err *err);
 struct prefix address_of(struct addr ip);
 
 /* ban.c; orders of an admin, and what is told of an address, are in ban_order.c. */
-bool ban_is_never(const struct judge *j, struct prefix p);
 /* A home, a network, a registration, an open window, a peer or a never-address lies within. */
 int ban_is_inhabited(struct judge *j, struct prefix p, int64_t time, bool *inhabited, struct err *err);
 /* A trigger fired for `at`. Decides by domain.md 7 (never, allow, peers, spare_homes, three accounts, caps, escalation) and records; what happened comes
@@ -103,5 +102,8 @@ int ban_advance(struct judge *j, int64_t time, struct err *err);
 int judge_record(struct judge *j, const struct facts *f, const struct order *o, const char *what,
                  const struct device *d, const struct prefix *ip, const char *rule, struct err *err, const char *detail,
                  ...) __attribute__((format(printf, 9, 10)));
+
+/* judge_hook.c: what of the record the hook is told, too; d is the device of r, or NULL. */
+int judge_hook(struct judge *j, const struct record *r, const struct device *d, struct err *err);
 
 #endif

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "enforcer/control.h"
+#include "enforcer/hook.h"
 #include "enforcer/link.h"
 #include "enforcer/projection.h"
 #include "enforcer/server.h"
@@ -310,7 +311,7 @@ static void sooner(int64_t *wait, int64_t at) {
 }
 
 static int64_t how_long(struct server *s) {
-	int64_t wait = projection_wait(s->e);
+	int64_t wait = projection_wait(s->e), hook = hook_wait(s->e);
 
 	if (s->waiting)
 		return 0;
@@ -321,6 +322,8 @@ static int64_t how_long(struct server *s) {
 		s->early_at = monotonic_ms() + EARLY_EVERY;
 	if (s->early_at)
 		sooner(&wait, s->early_at);
+	if (hook >= 0 && (wait < 0 || hook < wait))
+		wait = hook;
 	return wait > 3600000 ? 3600000 : wait;
 }
 
@@ -349,8 +352,8 @@ static void take_times(struct server *s) {
 }
 
 int server_run(struct server *s, enum server_call *call, struct err *err) {
-	while (!s->e->options.once || served(s) > 0) {
-		struct pollfd fds[1 + LISTENERS + PEERS];
+	while (!s->e->options.once || served(s) > 0 || hook_lingers(s->e)) {
+		struct pollfd fds[1 + LISTENERS + PEERS + HOOK_POLLS];
 		struct peer *peers[PEERS];
 		nfds_t n = 1 + LISTENERS;
 
@@ -363,7 +366,8 @@ int server_run(struct server *s, enum server_call *call, struct err *err) {
 			peers[n - 1 - LISTENERS] = &s->peers[i];
 			fds[n++] = (struct pollfd){.fd = s->peers[i].stream->fd, .events = stream_events(s->peers[i].stream)};
 		}
-		if (poll(fds, n, (int)how_long(s)) < 0 && errno != EINTR)
+		hook_poll(s->e->hook, fds + n);
+		if (poll(fds, n + HOOK_POLLS, (int)how_long(s)) < 0 && errno != EINTR)
 			return err_errno(err, "poll");
 		s->waiting = false;
 		if ((fds[0].revents & POLLIN) && take_signal(s, call))
@@ -378,6 +382,7 @@ int server_run(struct server *s, enum server_call *call, struct err *err) {
 				accept_one(s, i);
 		settle(s);
 		take_times(s);
+		hook_step(s->e);
 	}
 	*call = SERVER_END;
 	return 0;

@@ -405,6 +405,7 @@ void store_rollback(struct store *s) {
 		(void)db_run(db_query(s->db, "ROLLBACK", &ignored), &ignored);
 	shelf_clear(&s->shelf);
 	s->counts.known = false;
+	s->hooks.known = false;
 	s->waiting.start = INT64_MIN;
 	s->changes.n = s->changes.committed;
 	s->changes.all = s->changes.all_committed;

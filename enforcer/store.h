@@ -7,7 +7,7 @@
  * rolled back); "not there" is an answer (0), not an error.
  *
  * Files: db.c is the one wrapper of sqlite3.h; store.c opens, migrates, commits; store_device.c, store_home.c, store_place.c, store_ban.c,
- * store_record.c, store_source.c hold the statements of each subject; store_schema.c the tables; store_device_code.c how a device
+ * store_record.c, store_source.c, store_hook.c hold the statements of each subject; store_schema.c the tables; store_device_code.c how a device
  * stands in its row; store_shelf.c and store_tally.c what is held in memory. Lists call each() within a read: it may ask anything, and
  * change anything but what is listed (devices, bans and early events may be changed, too).
  */
@@ -24,7 +24,7 @@
 
 struct store;
 
-#define STORE_SCHEMA 2 /* PRAGMA user_version; application_id is "pvct" */
+#define STORE_SCHEMA 3 /* PRAGMA user_version; application_id is "pvct" */
 
 enum store_mode {
 	STORE_OWN, /* takes the lock; creates what is missing; migrates an older schema after copying it aside */
@@ -243,11 +243,19 @@ struct ban {
 	char comment[128];
 };
 int store_ban_put(struct store *s, struct ban *b, struct err *err);
-/* The ban of that trigger ("" by an admin; NULL any) of exactly that prefix that is in force or pending at `time` and ends last: 1, 0, -1. */
+/* The ban of that trigger ("" by an admin; NULL any) of exactly that prefix that is in force or pending at `time` and ends last, those in
+ * force before those that are pending: 1, 0, -1. */
 int store_ban(struct store *s, enum ban_kind kind, struct prefix at, const char *trigger, int64_t time, struct ban *out,
               struct err *err);
 /* The one that holds the address (any prefix length) and ends last; those in force before those that are pending. */
 int store_ban_of(struct store *s, enum ban_kind kind, struct addr ip, int64_t time, struct ban *out, struct err *err);
+/* All of exactly that prefix, of every kind, that are in force or pending at `time`. Within each() nothing may be asked or changed. Stops at the
+ * first non-zero and returns it. */
+int store_bans_at(struct store *s, struct prefix at, int64_t time, int (*each)(void *context, const struct ban *b),
+                  void *context, struct err *err);
+/* What the kernel counted, for the one of exactly that prefix that stands (ends last), or else stood last; counts never fall. */
+int store_ban_count(struct store *s, enum ban_kind kind, struct prefix at, int64_t time, uint64_t packets,
+                    uint64_t bytes, struct err *err);
 /* How many bans of that trigger and prefix ended (or will end) at or after `since` and were not lifted. */
 int store_ban_level(struct store *s, const char *trigger, struct prefix at, int64_t since, uint32_t *level,
                     struct err *err);
@@ -322,6 +330,36 @@ int store_early_take(struct store *s, int64_t due, uint32_t max,
 int store_sum_add(struct store *s, const char *name, int64_t more, struct err *err);
 int store_sums(struct store *s, int (*each)(void *context, const char *name, int64_t value), void *context,
                struct err *err);
+
+/* ---- what the hook is still to be told ---- a queue, committed with the change that caused it. It is no part of what replays
+ * reproduce. What finds no room is counted, as "lost" and for good in the sum "hook.lost": the oldest are kept. */
+#define HOOK_WAITING_MAX   10000
+#define HOOK_ADDRESSES_MAX 1000 /* of them, others than of devices: whoever has many addresses must not keep devices out */
+#define HOOK_ASIDE_MAX     1000 /* set aside; here the oldest go */
+
+struct hook_entry {
+	int64_t id;  /* never used twice */
+	bool device; /* it tells of a change of a device */
+	uint32_t tries;
+	struct slice document; /* a JSON object */
+};
+struct hook_counts {
+	int64_t waiting, aside;
+	int64_t lost; /* not told of yet */
+};
+int store_hook_counts(struct store *s, struct hook_counts *out, struct err *err);
+int store_hook_add(struct store *s, bool device, struct slice document, struct err *err);
+/* The oldest that waits: 1 with text holding what it borrows, 0, -1. */
+int store_hook_first(struct store *s, struct hook_entry *out, struct buf *text, struct err *err);
+int store_hook_done(struct store *s, const struct hook_entry *e, struct err *err);
+/* One more try of it failed. aside: it waits no longer. */
+int store_hook_failed(struct store *s, const struct hook_entry *e, struct slice problem, bool aside, struct err *err);
+/* All that were set aside wait again, in their order. */
+int store_hook_retry(struct store *s, struct err *err);
+int store_hook_clear(struct store *s, struct err *err);
+/* Why the last that was set aside failed: 1, 0, -1. */
+int store_hook_problem(struct store *s, char *out, size_t size, struct err *err);
+int store_hook_told_lost(struct store *s, struct err *err);
 
 /* ---- what projections must still write ---- committed with the change that caused it, so that a kill forgets nothing. */
 #define SHARDS 256

@@ -89,6 +89,10 @@ struct store {
 		bool known;
 		int64_t time, bans, pending;
 	} counts;
+	struct { /* how many rows the hook's queue has */
+		bool known;
+		int64_t waiting, addresses, aside;
+	} hooks;
 	struct { /* at `time` and later no pending ban in force started before `start` */
 		int64_t time, start;
 	} waiting;

@@ -68,4 +68,9 @@ const char *const store_steps[STORE_SCHEMA] = {
 
 	/* Cursors got a mark at their end: an empty text. */
 	"UPDATE cursor SET data = CAST(data || x'0000' AS BLOB);",
+
+	/* AUTOINCREMENT: whoever is told twice knows it by the id. */
+	"CREATE TABLE hook (id INTEGER PRIMARY KEY AUTOINCREMENT, device INTEGER NOT NULL, tries INTEGER NOT NULL,"
+	" aside INTEGER NOT NULL, problem TEXT NOT NULL, document TEXT NOT NULL);"
+	"CREATE INDEX hook_order ON hook (aside, id);",
 };

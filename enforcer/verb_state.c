@@ -3,6 +3,7 @@
 #include "common/timefmt.h"
 
 #include "enforcer/enforcer.h"
+#include "enforcer/hook.h"
 #include "enforcer/projection.h"
 #include "enforcer/verb.h"
 
@@ -68,7 +69,7 @@ out:
 int verb_sync(struct request *r, struct err *err) {
 	struct buf *b;
 
-	if (projection_sync(r->enforcer, true, err) < 0)
+	if (projection_sync(r->enforcer, true, err) < 0 || hook_retry(r->enforcer, err) < 0)
 		return -1;
 	b = control_row(r);
 	js_begin(b, '{');
