@@ -86,6 +86,9 @@ static const struct spelling {
 	{"msg", FIELD_MESSAGE},
 	{"logmsg.message", FIELD_MESSAGE},
 	{"logmsg.level", FIELD_LEVEL},
+	{"logmsg.location.filename", FIELD_FILE},
+	{"logmsg.location.function", FIELD_FUNCTION},
+	{"identifiers.callid", FIELD_CALL},
 };
 
 struct slot {

@@ -1,5 +1,7 @@
 /* Asterisk's logs (main/logger.c): `[date] LEVEL[lwp][C-callid] file.c: message` in files, with `file.c:line function:` in verbose files and on the console,
- * there with colours, and `LEVEL[lwp][C-callid]: file.c:line in function: message` behind syslog's head. Verbose lines have no level.
+ * there with colours, and `LEVEL[lwp][C-callid]: file.c:line in function: message` behind syslog's head. Verbose lines have no level. A JSON
+ * log has the same as members of one object: {"hostname", "timestamp", "identifiers": {"lwp", "callid"}, "logmsg": {"location": {"filename",
+ * "function", "line"}, "level", "message"}}.
  *
  * The values of a security event (res/res_security_log.c) are not escaped: a quote in a user name is a quote in the line. A key that
  * stands twice is therefore given to nobody, and there is no address where the words before it come twice, even within a value. */
@@ -197,6 +199,16 @@ static void security_split(const struct field_names *names, struct slice message
 		out->at[FIELD_USER] = account;
 }
 
+/* The JSON form: its message is only that, whatever it begins with. */
+static bool json_take(const struct format *f, const struct field_names *names, struct time_context *tc,
+                      struct slice *line, struct line_fields *out) {
+	if (!json_split(f, names, tc, *line, out) || !out->at[FIELD_LEVEL].p || !out->at[FIELD_FILE].p ||
+	    !out->at[FIELD_FUNCTION].p || !out->at[FIELD_MESSAGE].p)
+		return false;
+	*line = out->at[FIELD_MESSAGE];
+	return true;
+}
+
 bool asterisk_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
                     struct line_fields *out) {
 	struct syslog_head head = {0};
@@ -207,13 +219,19 @@ bool asterisk_split(const struct format *f, const struct field_names *names, str
 	if (line.n > 0 && line.p[0] != '[' && syslog_head_take(&line, &head) &&
 	    (!head.program.p || !slice_starts(head.program, f->program)))
 		return false;
-	dated = date_take(&line, &stamp) && stamp.n > 0;
-	if (level_take(&line, out)) {
-		if (!place_take(&line, out))
+	if (line.n > 0 && line.p[0] == '{') {
+		dated = json_take(f, names, tc, &line, out);
+		if (!dated)
 			return false;
-	} else if (!dated)
-		return false;
-	slice_skip_blanks(&line);
+	} else {
+		dated = date_take(&line, &stamp) && stamp.n > 0;
+		if (level_take(&line, out)) {
+			if (!place_take(&line, out))
+				return false;
+		} else if (!dated)
+			return false;
+		slice_skip_blanks(&line);
+	}
 	out->at[FIELD_MESSAGE] = line;
 	if (head.stamp.p) {
 		out->at[FIELD_HOST] = head.host;
