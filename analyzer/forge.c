@@ -10,8 +10,7 @@ static bool is_within(struct slice part, struct slice whole) {
 	return part.p && part.p >= whole.p && part.p + part.n <= whole.p + whole.n;
 }
 
-static bool rule_takes(struct line_context *ctx, const struct rule *rule, struct slice line,
-                       struct line_fields **fields) {
+bool forge_takes(struct line_context *ctx, const struct rule *rule, struct slice line, struct line_fields **fields) {
 	struct rule *const *unused;
 	int field;
 
@@ -106,7 +105,7 @@ static size_t message_spans(struct line_context *ctx, const struct rule *rule, s
 		memcpy(longer, line.p, i);
 		longer[i] = PROBE;
 		memcpy(longer + i + 1, line.p + i, line.n - i);
-		if (!rule_takes(ctx, rule, (struct slice){longer, line.n + 1}, &fields) ||
+		if (!forge_takes(ctx, rule, (struct slice){longer, line.n + 1}, &fields) ||
 		    !slice_same(fields->at[FIELD_IP], ip)) {
 			open = false;
 			continue;
@@ -131,7 +130,7 @@ size_t forge_spans(struct line_context *ctx, const struct rule *rule, struct sli
 	struct line_fields taken;
 	size_t n;
 
-	if (!rule_takes(ctx, rule, line, &fields))
+	if (!forge_takes(ctx, rule, line, &fields))
 		return 0;
 	*ip = fields->at[FIELD_IP];
 	if (!is_within(*ip, line))

@@ -36,6 +36,8 @@ struct forge_span {
 	bool named;  /* the rule takes what stands here as a field: certainly a client's */
 };
 
+/* Whether the rule's conditions hold, whatever rules stand before it. */
+bool forge_takes(struct line_context *ctx, const struct rule *rule, struct slice line, struct line_fields **fields);
 /* The spans of a line that the rule takes in ctx; the address as it stands in the line is told as *ip. 0 where the rule does
  * not take it. */
 size_t forge_spans(struct line_context *ctx, const struct rule *rule, struct slice line,
@@ -45,7 +47,7 @@ bool forge_writes(const struct line_context *ctx, enum forge_writer writer);
 /* The line with words in the place of the span, or behind what stands there. */
 void forge_line(struct buf *out, struct slice line, const struct forge_span *span, bool behind, struct slice words,
                 enum forge_writer writer);
-/* text with every address that is `ip` as `other`. */
+/* text with every address or MAC that is written as `ip` as `other`. */
 void forge_address(struct buf *out, struct slice text, struct slice ip, const char *other);
 
 #endif

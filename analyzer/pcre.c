@@ -250,3 +250,39 @@ struct slice pattern_group(const struct pattern *p, uint32_t i, struct slice sub
 		return (struct slice){0};
 	return (struct slice){subject.p + at[0], at[1] - at[0]};
 }
+
+uint32_t pattern_steps(const struct pattern *p, struct slice subject, uint32_t limit) {
+	int code;
+
+	if (p->literal_n > 0 && (subject.n < p->literal_n || !memmem(subject.p, subject.n, p->literal, p->literal_n)))
+		return 0;
+	/* The interpreter counts steps; the machine code only now and then. */
+	for (uint32_t steps = limit / 64; steps < limit; steps *= 2) {
+		(void)pcre2_set_match_limit(p->context, steps);
+		(void)pcre2_set_depth_limit(p->context, UINT32_MAX);
+		code = pcre2_match(p->code, (PCRE2_SPTR)(subject.n ? subject.p : ""), subject.n, 0, PCRE2_NO_JIT, p->data,
+		                   p->context);
+		(void)pcre2_set_match_limit(p->context, MATCH_LIMIT);
+		(void)pcre2_set_depth_limit(p->context, DEPTH_LIMIT);
+		if (code >= 0 || code == PCRE2_ERROR_NOMATCH)
+			return steps;
+	}
+	return limit;
+}
+
+size_t pattern_fits(const struct pattern *p, struct slice subject, size_t *begin) {
+	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(p->data);
+	size_t best = 0;
+
+	*begin = 0;
+	for (size_t n = 1; n <= subject.n; n++) {
+		int code =
+			pcre2_match(p->code, (PCRE2_SPTR)subject.p, n, 0, PCRE2_NO_JIT | PCRE2_PARTIAL_HARD, p->data, p->context);
+
+		if ((code >= 0 || code == PCRE2_ERROR_PARTIAL) && at[1] <= n && at[1] - at[0] > best && at[1] > at[0]) {
+			best = at[1] - at[0];
+			*begin = at[0];
+		}
+	}
+	return best;
+}

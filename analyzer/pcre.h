@@ -31,4 +31,11 @@ struct slice pattern_group(const struct pattern *p, uint32_t i, struct slice sub
  * out, which has room for PATTERN_TEXT_MAX bytes. */
 size_t pattern_literal(struct slice text, char *out);
 
+/* For whoever writes patterns; slow. The steps that a match on the subject takes, rounded up to limit/64, limit/32 ..., or limit where it
+ * takes more; 0 where the literal is missing. */
+uint32_t pattern_steps(const struct pattern *p, struct slice subject, uint32_t limit);
+/* The length of the longest part of the subject that the pattern could still be made to match if other text stood behind it, and
+ * where it begins. */
+size_t pattern_fits(const struct pattern *p, struct slice subject, size_t *begin);
+
 #endif

@@ -4,7 +4,7 @@
  *
  * Files: rule_load.c (YAML to rules), rule_match.c (fields to a match), rule_event.c (a match to an event: kind by status, proof,
  * imposter, forwarded address, MAC, poll claim), evidence.c (the line without secrets), phone.c (what agent and path tell of the asker),
- * explain.c (`explain --line`), samples.c (`provctl test`).
+ * explain.c (`explain --line`), samples.c (`provctl test`), lint.c and forge.c (what `check` warns of).
  */
 #ifndef PROVCTL_RULE_H
 #define PROVCTL_RULE_H
@@ -61,5 +61,11 @@ int rules_explain(struct line_context *ctx, struct slice line, struct buf *out, 
 /* `provctl test`: runs the samples of all rules; each failure is reported with file:line:column, what was expected and what came. */
 int rules_test(struct rules *rules, const struct conf *conf, struct conf_faults *faults, unsigned *passed,
                unsigned *failed, struct err *err);
+
+/* What `check` warns of, found by trying the rules' own samples: rules that never match, that an earlier one shadows, that a client's words can
+ * lead to another address or MAC, and patterns that backtrack. Each is reported with file:line:column. -1 only where this could not be done. */
+int rules_lint(struct rules *rules, const struct conf *conf, struct conf_faults *warnings, struct err *err);
+/* A rule for this format that makes provisions whose address nothing proves; empty for none. */
+struct slice rules_unproven(const struct rules *rules, const struct format *f);
 
 #endif

@@ -14,6 +14,11 @@ static void report_fault(void *context, const char *text) {
 	command_warn("%s", text);
 }
 
+static void report_warning(void *context, const char *text) {
+	(void)context;
+	command_warn("warning: %s", text);
+}
+
 /* What weakens the promise of the lock, but is no fault. */
 static void warn_weak(const struct conf *conf) {
 	if (!conf->devices.learn)
@@ -32,6 +37,15 @@ static void warn_weak(const struct conf *conf) {
 	}
 }
 
+/* A fetch whose address nothing proves teaches no device and gives no home. */
+static void warn_unproven(const struct conf_source *source, const struct rules *rules, const struct format *format) {
+	struct slice id = rules_unproven(rules, format);
+
+	if (id.n > 0)
+		command_warn("warning: %s: fetches that rule %.*s finds there prove no address: they lock no device",
+		             source->path, (int)id.n, id.p);
+}
+
 /* Opens what a pass would open for each source: its format or pattern, and its time zone. Counts faults. */
 static unsigned check_sources(const struct conf *conf, struct rules *rules, struct geo *geo) {
 	unsigned faults = 0;
@@ -45,7 +59,8 @@ static unsigned check_sources(const struct conf *conf, struct rules *rules, stru
 		bool sound = true;
 
 		if (source->journal && !journal_available()) {
-			command_warn("%s:%u:1: sources.journal: this provctl was built without libsystemd", conf->file, source->line);
+			command_warn("%s:%u:1: sources.journal: this provctl was built without libsystemd", conf->file,
+			             source->line);
 			faults++;
 			continue;
 		}
@@ -56,8 +71,10 @@ static unsigned check_sources(const struct conf *conf, struct rules *rules, stru
 		if (sound) {
 			sound = line_context_init(&ctx, conf, rules, geo, own ? own : format, source->timezone, source->account,
 			                          &err) == 0;
-			if (sound)
+			if (sound) {
 				line_context_release(&ctx);
+				warn_unproven(source, rules, own ? own : format);
+			}
 		}
 		if (!sound) {
 			command_warn("%s:%u:1: sources: %s", conf->file, source->line, err.text);
@@ -90,6 +107,7 @@ static void print_json(const struct conf *conf, unsigned rules) {
 
 static int run_check(struct command *c, struct err *err) {
 	struct conf_faults faults = {.report = report_fault};
+	struct conf_faults warnings = {.report = report_warning};
 	struct rules *rules = NULL;
 	struct geo *geo = NULL;
 	int result;
@@ -106,6 +124,10 @@ static int run_check(struct command *c, struct err *err) {
 		goto out;
 	if (check_sources(c->conf, rules, geo) > 0) {
 		result = ERR_INPUT;
+		goto out;
+	}
+	if (rules_lint(rules, c->conf, &warnings, err) < 0) {
+		result = -1;
 		goto out;
 	}
 	if (geo_problem(geo)[0])
@@ -128,7 +150,8 @@ const struct verb verb_check = {
 	.name = "check",
 	.usage = "[--print]",
 	.summary = "read the configuration and every rule, and tell every fault",
-	.text = "Each fault is told with file:line:column; exit 2 on any. Warns of what weakens the lock.",
+	.text = "Each fault is told with file:line:column; exit 2 on any. Warns of what weakens the lock, and of\n"
+			"rules that never match, are shadowed, trust a client's words or backtrack.",
 	.options = check_options,
 	.example = "provctl -c ./provctl.yaml check",
 	.words_max = 0,
@@ -175,7 +198,7 @@ static int run_test(struct command *c, struct err *err) {
 	if (c->json)
 		(void)printf("{\"rules\":%u,\"passed\":%u,\"failed\":%u}\n", rules_count(rules), passed, failed);
 	else
-		(void)printf("%u rules: %u samples passed, %u failed\n", rules_count(rules), passed, failed);
+		(void)printf("%u rules: %u passed, %u failed\n", rules_count(rules), passed, failed);
 	result = failed > 0 ? ERR_NEGATIVE : 0;
 out:
 	rules_free(&rules);

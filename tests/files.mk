@@ -26,6 +26,7 @@ SCRIPT_TESTS += tests/scenario/server.bats
 SCRIPT_TESTS += tests/scenario/trigger.bats
 SCRIPT_TESTS += tests/scenario/valgrind.bats
 SCRIPT_TESTS += tests/scenario/verbs_address.bats
+SCRIPT_TESTS += tests/scenario/verbs_check.bats
 SCRIPT_TESTS += tests/scenario/verbs_device.bats
 SCRIPT_TESTS += tests/scenario/verbs_explain.bats
 SCRIPT_TESTS += tests/scenario/verbs_help.bats
@@ -163,6 +164,9 @@ tests_unit_test_replay_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_forgery
 tests_unit_test_forgery_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_lint
+tests_unit_test_lint_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_format
 tests_unit_test_format_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)

@@ -205,7 +205,7 @@ END
 exit 0
 END
 	shows test <<'END'
-1 rules: 2 samples passed, 0 failed
+1 rules: 2 passed, 0 failed
 exit 0
 END
 	shows test rules/own.yaml --json <<'END'
@@ -269,7 +269,7 @@ END
 	sed -i 's/provision.served/provision.refused/' rules/own.yaml
 	shows test <<'END'
 provctl: FOLDER/rules/own.yaml:10:25: rules.samples.expect.event: expected "provision.refused", came "provision.served"
-1 rules: 1 samples passed, 1 failed
+1 rules: 1 passed, 1 failed
 exit 1
 END
 	sed -i 's/event: provision$/evnt: provision/' rules/own.yaml

@@ -394,7 +394,8 @@ END
 	helps check <<'END'
 Usage: provctl check [--print]
 
-Each fault is told with file:line:column; exit 2 on any. Warns of what weakens the lock.
+Each fault is told with file:line:column; exit 2 on any. Warns of what weakens the lock, and of
+rules that never match, are shadowed, trust a client's words or backtrack.
 
 Options:
       --print                print the configuration in force, each value with where it came from

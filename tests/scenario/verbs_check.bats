@@ -1,0 +1,84 @@
+# check: what it warns of, to the letter. A warning is no fault.
+
+load setup
+load golden
+
+@test "check warns of what weakens the lock" {
+	mkdir rules
+	cat >rules/tftp.yaml <<'END'
+rules:
+  - id: own.tftp
+    format: [syslog]
+    where:
+      program: [tftpd]
+      message: '^sent /(?<mac>[0-9a-f]{12})\.cfg to (?<ip>[0-9.]+)$'
+    event: provision
+    set: {method: GET, status: "200"}
+    proof: none
+    samples:
+      - line: 'Nov 22 10:00:00 pbx tftpd[1]: sent /001565abcdef.cfg to 203.0.113.7'
+        expect: {event: provision.served, proof: none, time: 2026-11-22T10:00:00Z}
+      - line: 'Nov 22 10:00:00 pbx tftpd[1]: sent /y000000000028.cfg to 203.0.113.7'
+        expect: none
+END
+	configure 'rules: [rules]
+devices: {unknown: ignore}
+sources: [{path: log/web.log, format: combined}, {path: log/sip.log, format: syslog}, {path: log/none.log, format: syslog}]'
+	touch log/sip.log log/web.log
+	shows check <<'END'
+provctl: warning: FOLDER/log/sip.log: fetches that rule own.tftp finds there prove no address: they lock no device
+provctl: warning: FOLDER/log/none.log: fetches that rule own.tftp finds there prove no address: they lock no device
+provctl: warning: devices.unknown: ignore: a MAC that is not imported is never locked
+provctl: warning: FOLDER/log/none.log: cannot be seen (yet?): its source on line 6 gives nothing
+configuration OK: 3 sources, N triggers, N rules
+exit 0
+END
+}
+
+@test "check warns of rules that deserve a look, on standard error, and ends well" {
+	mkdir rules
+	cat >rules/own.yaml <<'END'
+rules:
+  - id: own.all
+    format: [syslog]
+    where: {message: '^Wrong (?:name|password) for .* from (?<ip>[0-9.]+)$'}
+    event: sip.auth_failed
+    samples:
+      - {line: 'Nov 22 10:00:00 pbx p[1]: Wrong name for x from 203.0.113.7', expect: {event: sip.auth_failed, time: 2026-11-22T10:00:00Z}}
+  - id: own.shadowed
+    format: [syslog]
+    where: {message: '^Wrong password for .* from (?<ip>[0-9.]+)$'}
+    event: sip.auth_failed
+    samples:
+      - {line: 'Nov 22 10:00:00 pbx p[1]: Wrong password for x from 203.0.113.7', expect: {event: sip.auth_failed, time: 2026-11-22T10:00:00Z}}
+  - id: own.never
+    format: [syslog]
+    where: {message: '^Wrong pasword from (?<ip>[0-9.]+)$'}
+    event: sip.auth_failed
+    samples:
+      - {line: 'Nov 22 10:00:00 pbx p[1]: Wrong password from 203.0.113.7', expect: none}
+  - id: own.loose
+    format: [syslog]
+    where: {message: 'Failed login of .*? from (?<ip>[0-9.]+)'}
+    event: sip.auth_failed
+    samples:
+      - {line: 'Nov 22 10:00:00 pbx p[1]: Failed login of x from 203.0.113.7', expect: {event: sip.auth_failed, time: 2026-11-22T10:00:00Z}}
+  - id: own.slow
+    format: [syslog]
+    where: {message: '^Failed (?:\w+ ?)+: (?<ip>[0-9.]+)$'}
+    event: sip.auth_failed
+    samples:
+      - {line: 'Nov 22 10:00:00 pbx p[1]: Failed call: 203.0.113.7', expect: {event: sip.auth_failed, time: 2026-11-22T10:00:00Z}}
+END
+	configure "rules: [rules]"
+	shows check <<'END'
+provctl: warning: FOLDER/rules/own.yaml:13:16: rules.samples.line: own.shadowed: is shadowed by an earlier rule, which takes this sample: own.all
+provctl: warning: FOLDER/rules/own.yaml:14:5: rules: own.never: can never match, as far as its samples tell: it takes none of them
+provctl: warning: FOLDER/rules/own.yaml:25:16: rules.samples.line: own.loose: is not anchored: a client's words in this sample would be taken for the server's: Nov 22 10:00:00 pbx p[1]: xFailed login of x from 198.51.100.254Failed login of x from 203.0.113.7
+provctl: warning: FOLDER/rules/own.yaml:26:5: rules: own.slow: backtracks: more than 524288 steps on 2048 bytes (a match may take 400000) that repeat: call
+configuration OK: 2 sources, N triggers, N rules
+exit 0
+END
+	same "$(provctl check --json 2>check.err | jq -r .ok)" true
+	same "$(grep -c warning check.err)" 4
+}
