@@ -113,9 +113,11 @@ static int show(const struct command *c, struct slice text, struct err *err) {
 		return -1;
 	buf_init(&b, ANSWER_MAX);
 	member_text(&b, row, "place");
-	buf_printf(&b, ": %lld %s, as of ", (long long)js_number(row, "bans", 0),
-	           js_number(row, "bans", 0) == 1 ? "ban" : "bans");
-	member_text(&b, row, "time");
+	buf_printf(&b, ": %lld %s", (long long)js_number(row, "bans", 0), js_number(row, "bans", 0) == 1 ? "ban" : "bans");
+	if (js_text(row, "time")) {
+		buf_text(&b, ", as of ");
+		member_text(&b, row, "time");
+	}
 	if (!js_true(row, "changed"))
 		buf_text(&b, "; nothing to change");
 	(void)printf("%.*s\n", (int)b.n, b.p ? b.p : "");

@@ -10,3 +10,9 @@ pkgconfigdir = $(libdir)/pkgconfig
 pkgconfig_DATA = contrib/provctl-lockstate.pc
 
 EXTRA_DIST += contrib/build.bash contrib/check contrib/quickstart contrib/demo/generator.pl
+
+# For machines that only enforce what another one publishes.
+systemdunitdir = $(prefix)/lib/systemd/system
+dist_systemdunit_DATA = contrib/systemd/provctl-apply.path contrib/systemd/provctl-apply.service contrib/systemd/provctl-apply.timer
+recipesdir = $(docdir)/recipes
+dist_recipes_DATA = contrib/recipes/two-servers.md

@@ -24,6 +24,7 @@ SCRIPT_TESTS += tests/scenario/nginx.bats
 SCRIPT_TESTS += tests/scenario/once.bats
 SCRIPT_TESTS += tests/scenario/server.bats
 SCRIPT_TESTS += tests/scenario/trigger.bats
+SCRIPT_TESTS += tests/scenario/two_servers.bats
 SCRIPT_TESTS += tests/scenario/valgrind.bats
 SCRIPT_TESTS += tests/scenario/verbs_address.bats
 SCRIPT_TESTS += tests/scenario/verbs_check.bats

@@ -230,3 +230,15 @@ banned.acl: 5 bans, as of 2026-11-22T10:00:00Z"
 	! grep -qx '2001:db8::1' banned.acl
 	grep -qx '2001:db8::' banned.acl
 }
+
+@test "the units that run apply are sound, and may do little else" {
+	command -v systemd-analyze >/dev/null || skip "needs systemd-analyze"
+	units=${top_srcdir:-$BATS_TEST_DIRNAME/../..}/contrib/systemd
+	cp "$units"/provctl-apply.* .
+	sed -i "s#/usr/bin/provctl#$bin/provctl#" provctl-apply.service
+	same "$(systemd-analyze verify --man=no ./provctl-apply.{service,path,timer} 2>&1)" ""
+	systemd-analyze security --offline=true --threshold=20 ./provctl-apply.service >security.out || {
+		tail -n 1 security.out
+		return 1
+	}
+}
