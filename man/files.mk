@@ -2,3 +2,4 @@ dist_man_MANS += man/provctl.yaml.5
 dist_man_MANS += man/provctl.8
 dist_man_MANS += man/provctl-lockstate.5
 dist_man_MANS += man/provctl-rules.5
+dist_man_MANS += man/provctl-hook.5

@@ -178,10 +178,10 @@ banned"
 }
 
 @test "every document is told at least once and in order, over SIGKILL at random points" {
-	local wanted=40 kills=0 ids
+	local wanted=0 kills=0
 	hook "$tells; sleep 0.0\$((\$(od -An -N1 -tu1 /dev/urandom) % 10))"
-	for i in $(seq $wanted); do scan 198.51.100.$i; done
-	while [ $kills -lt 15 ]; do
+	for _ in {1..25}; do
+		for _ in 1 2 3; do scan 198.51.100.$((wanted += 1)); done
 		provctl analyze >/dev/null 2>&1 &
 		local analyze=$!
 		sleep "0.$(printf %03d $((RANDOM % 600)))"
@@ -190,7 +190,8 @@ banned"
 		done
 		wait $analyze || true
 	done
-	pass
+	echo "# $kills kills" >&3
+	[ $kills -ge 10 ]
 	pass
 	# Repeats come next to each other; without them all are there, in order.
 	told .id | uniq >ids
