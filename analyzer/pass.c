@@ -223,18 +223,23 @@ static void show(struct run *r) {
 	r->p->progress(r->p->context, &r->p->sums, left);
 }
 
+void run_show(struct run *r) {
+	int64_t now = milliseconds();
+
+	follow_beat(r);
+	if (now - r->shown < SHOW_EVERY)
+		return;
+	r->shown = now;
+	show(r);
+	if (r->p->geo)
+		geo_refresh(r->p->geo);
+}
+
 /* What is due by the clock. */
 static int tick(struct run *r, struct err *err) {
 	int64_t now = milliseconds();
 
-	follow_beat(r);
-
-	if (now - r->shown >= SHOW_EVERY) {
-		r->shown = now;
-		show(r);
-		if (r->p->geo)
-			geo_refresh(r->p->geo);
-	}
+	run_show(r);
 	if (now - r->flushed < FLUSH_EVERY)
 		return 0;
 	r->flushed = now;
@@ -323,12 +328,16 @@ static int session_run(struct run *r, struct err *err) {
 	return result;
 }
 
+static void tell_geo(struct run *r) {
+	if (r->p->geo)
+		run_notice(r, slice_of("geoip"), slice_of(geo_problem(r->p->geo)));
+}
+
 static int end(struct run *r, struct err *err) {
 	enum link_type type;
 	uint64_t seq;
 
-	if (r->p->geo)
-		run_notice(r, slice_of("geoip"), slice_of(geo_problem(r->p->geo)));
+	tell_geo(r);
 	if (uplink_done(&r->up, err) < 0 || uplink_answer(&r->up, &type, &seq, err) < 0)
 		return -1;
 	return type == LINK_ACK ? 0 : err_set(err, ERR_INPUT, "link: the end of the pass was not taken");
@@ -377,8 +386,10 @@ int pass_run(struct pass *p, struct err *err) {
 	if ((p->follow && watch_new(&r.watch, err) < 0) || batches_init(&r, err) < 0 || settings_init(&r, err) < 0 ||
 	    input_open(&r, err) < 0 || uplink_hello(&r.up, err) < 0 || uplink_cursors(&r.up, err) < 0)
 		goto out;
-	if (p->follow)
+	if (p->follow) {
 		run_notice(&r, slice_of(FAULT_NAME), slice_of(""));
+		tell_geo(&r);
+	}
 	while ((result = session_run(&r, err)) > 0) {
 		bool stale = result == RUN_STALE;
 

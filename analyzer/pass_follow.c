@@ -190,7 +190,10 @@ int run_follow(struct run *r, struct err *err) {
 	int result = 0;
 
 	while (result == 0 && !run_stopped(r)) {
-		uint32_t n = look(r, &anew);
+		uint32_t n;
+
+		run_show(r);
+		n = look(r, &anew);
 
 		if (n > 0) {
 			result = run_round(r, TURN_ALL / n > TURN_MIN ? TURN_ALL / n : TURN_MIN, err);

@@ -105,6 +105,8 @@ struct run {
 /* pass.c */
 int64_t milliseconds(void);
 bool run_stopped(const struct run *r);
+/* Tells how far it is, and that it goes on, where that is due. */
+void run_show(struct run *r);
 /* One round of all feeds that are due, `turn` lines of each. What it gives is in the batch at hand, or was sent. */
 int run_round(struct run *r, uint64_t turn, struct err *err);
 

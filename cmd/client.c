@@ -194,6 +194,7 @@ static void be_child(const struct child *c) {
 	char control[16], events[16];
 	const char *argv[12];
 	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+	sigset_t none;
 	int n = 0;
 
 	(void)snprintf(control, sizeof(control), "%d", c->control);
@@ -215,6 +216,10 @@ static void be_child(const struct child *c) {
 	argv[n] = NULL;
 	/* A full pipe must not stop it: what does not fit is lost. */
 	(void)fcntl(c->errors, F_SETFL, O_WRONLY | O_NONBLOCK);
+	if (c->flags & CLIENT_STAY)
+		(void)setpgid(0, 0);
+	(void)sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	/* Nor may it hold a pipe open that somebody waits for the end of: it can outlive us. */
 	if (nothing < 0 || dup2(nothing, STDIN_FILENO) < 0 || dup2(nothing, STDOUT_FILENO) < 0 ||
 	    dup2(c->errors, STDERR_FILENO) < 0 || fcntl(c->control, F_SETFD, 0) < 0 ||
@@ -355,7 +360,9 @@ int client_open(struct client **out, const char *conf_file, const struct conf *c
 	while (result == 0) {
 		if (!(flags & CLIENT_COPY))
 			result = reach(c, conf->state, flags, till, err);
-		if (result == 0) {
+		if (result == 0 && (flags & CLIENT_REACH)) {
+			result = err_set(err, ERR_SYSTEM, "%s: no enforcer answers", conf->state);
+		} else if (result == 0) {
 			(void)let_go(c);
 			result = become(c, conf_file, flags, err) < 0 ? -1 : greeted(c, till, err);
 			if (result == 0)
@@ -405,6 +412,25 @@ void client_close(struct client **client) {
 	buf_release(&c->in);
 	free(c);
 	*client = NULL;
+}
+
+int client_link(const struct conf *conf, int *fd, struct err *err) {
+	bool nobody;
+
+	*fd = connect_to(conf->state, ENFORCER_EVENTS_SOCKET, &nobody, err);
+	return *fd < 0 ? -1 : 0;
+}
+
+int client_fd(const struct client *c) {
+	return c->fd;
+}
+
+pid_t client_child(const struct client *c) {
+	return c->child;
+}
+
+int client_errors(const struct client *c) {
+	return c->errors;
 }
 
 int client_events(const struct client *c) {

@@ -6,6 +6,7 @@
 #define PROVCTL_CLIENT_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "common/buf.h"
 #include "common/conf.h"
@@ -15,7 +16,9 @@ struct client;
 
 enum {
 	CLIENT_EVENTS = 1, /* the event link too: client_events */
-	CLIENT_COPY = 2    /* a copy of the state in memory: nothing stays of what is done there */
+	CLIENT_COPY = 2,   /* a copy of the state in memory: nothing stays of what is done there */
+	CLIENT_REACH = 4,  /* only one that runs, now: none is become */
+	CLIENT_STAY = 8    /* for long: what the terminal's ^C means is told to the child by its parent */
 };
 
 /* conf_file: as given by -c, NULL for the default; conf is what was read from it. */
@@ -26,6 +29,14 @@ void client_close(struct client **c);
 /* The event link, CLOEXEC, owned by the client; a child that is to have it gets it by dup. client_events_done closes it here. */
 int client_events(const struct client *c);
 void client_events_done(struct client *c);
+
+/* Another event link, to the same enforcer or its successor; the caller's. */
+int client_link(const struct conf *conf, int *fd, struct err *err);
+/* The connection for commands: between requests it can be read only when the enforcer has ended or let us go. */
+int client_fd(const struct client *c);
+/* Of an enforcer that we became: its process, 0 for another's; and its standard error, which must not be waited for, -1 for another's. */
+pid_t client_child(const struct client *c);
+int client_errors(const struct client *c);
 
 /* row: one JSON object, without a line break; -1 ends the request with err. note: a line for standard error. Either may be NULL. */
 struct client_reader {

@@ -2,9 +2,12 @@
 bin_PROGRAMS += provctl
 provctl_SOURCES = \
 	cmd/analyze.c cmd/analyze.h \
+	cmd/analyzer.c cmd/analyzer.h \
 	cmd/client.c cmd/client.h \
 	cmd/command.c cmd/command.h \
 	cmd/csv.c cmd/csv.h \
+	cmd/follow.c cmd/follow.h \
+	cmd/notify.c cmd/notify.h \
 	cmd/option.c cmd/option.h \
 	cmd/provctl.c \
 	cmd/table.c cmd/table.h \
