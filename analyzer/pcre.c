@@ -144,6 +144,48 @@ size_t pattern_literal(struct slice text, char *out) {
 	return best;
 }
 
+#define OPTIONS (PCRE2_NO_AUTO_CAPTURE | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C)
+
+/* PCRE2 knows the first bytes of patterns that are not anchored. One that is, at its start alone, is asked without its "^". */
+void pattern_starts(struct slice text, unsigned char starts[32]) {
+	pcre2_code *whole = NULL;
+	pcre2_code *rest = NULL;
+	const uint8_t *map = NULL;
+	uint32_t anchored = 0;
+	uint32_t empty = 1;
+	uint32_t type = 0;
+	uint32_t first = 0;
+	PCRE2_SIZE at;
+	int code;
+
+	memset(starts, 0xff, 32);
+	if (text.n < 2 || text.p[0] != '^')
+		return;
+	whole = pcre2_compile((PCRE2_SPTR)text.p, text.n, OPTIONS, &code, &at, NULL);
+	rest = pcre2_compile((PCRE2_SPTR)text.p + 1, text.n - 1, OPTIONS, &code, &at, NULL);
+	if (!whole || !rest)
+		goto out;
+	(void)pcre2_pattern_info(whole, PCRE2_INFO_ALLOPTIONS, &anchored);
+	(void)pcre2_pattern_info(rest, PCRE2_INFO_MATCHEMPTY, &empty);
+	(void)pcre2_pattern_info(rest, PCRE2_INFO_FIRSTCODETYPE, &type);
+	(void)pcre2_pattern_info(rest, PCRE2_INFO_FIRSTCODEUNIT, &first);
+	(void)pcre2_pattern_info(rest, PCRE2_INFO_FIRSTBITMAP, (void *)&map);
+	/* "^a|b" is not anchored: a match may begin anywhere. */
+	if (!(anchored & PCRE2_ANCHORED) || empty)
+		goto out;
+	if (type == 1) {
+		/* Whether case matters is not told. */
+		memset(starts, 0, 32);
+		starts[first / 8 & 31] |= (unsigned char)(1U << first % 8);
+		if ((first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z'))
+			starts[(first ^ 0x20) / 8 & 31] |= (unsigned char)(1U << first % 8);
+	} else if (type == 0 && map)
+		memcpy(starts, map, 32);
+out:
+	pcre2_code_free(whole);
+	pcre2_code_free(rest);
+}
+
 static int groups_read(struct pattern *p, struct err *err) {
 	uint32_t count = 0;
 	uint32_t size = 0;
@@ -175,9 +217,7 @@ int pattern_new(struct pattern **out, struct slice text, struct err *err) {
 		(void)err_set(err, ERR_INPUT, "pattern: longer than %d bytes", PATTERN_TEXT_MAX);
 		goto fail;
 	}
-	p->code = pcre2_compile((PCRE2_SPTR)(text.n ? text.p : ""), text.n,
-	                        PCRE2_NO_AUTO_CAPTURE | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C,
-	                        &code, &at, NULL);
+	p->code = pcre2_compile((PCRE2_SPTR)(text.n ? text.p : ""), text.n, OPTIONS, &code, &at, NULL);
 	if (!p->code) {
 		(void)pcre2_get_error_message(code, message, sizeof(message));
 		(void)err_set(err, ERR_INPUT, "pattern: %s at byte %zu", (const char *)message, (size_t)at + 1);
@@ -242,13 +282,21 @@ const char *pattern_group_name(const struct pattern *p, uint32_t i) {
 	return p->groups[i].name;
 }
 
-struct slice pattern_group(const struct pattern *p, uint32_t i, struct slice subject) {
-	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(p->data) + 2 * (size_t)p->groups[i].number;
+static struct slice matched(const struct pattern *p, uint32_t number, struct slice subject) {
+	const PCRE2_SIZE *at = pcre2_get_ovector_pointer(p->data) + 2 * (size_t)number;
 
 	/* A look-behind or \K can turn the two round. */
 	if (at[0] == PCRE2_UNSET || at[1] < at[0] || at[1] > subject.n || !subject.p)
 		return (struct slice){0};
 	return (struct slice){subject.p + at[0], at[1] - at[0]};
+}
+
+struct slice pattern_group(const struct pattern *p, uint32_t i, struct slice subject) {
+	return matched(p, p->groups[i].number, subject);
+}
+
+struct slice pattern_whole(const struct pattern *p, struct slice subject) {
+	return matched(p, 0, subject);
 }
 
 uint32_t pattern_steps(const struct pattern *p, struct slice subject, uint32_t limit) {

@@ -27,6 +27,12 @@ uint32_t pattern_groups(const struct pattern *p);
 const char *pattern_group_name(const struct pattern *p, uint32_t i);
 struct slice pattern_group(const struct pattern *p, uint32_t i, struct slice subject);
 
+/* The whole of the last match, as pattern_group. */
+struct slice pattern_whole(const struct pattern *p, struct slice subject);
+
+/* Sets a bit for each byte that a subject which matches may begin with; all, where the pattern does not tell. */
+void pattern_starts(struct slice text, unsigned char starts[32]);
+
 /* The longest run of bytes that every match must contain, as far as a look at the pattern tells; empty where it tells nothing. Written to
  * out, which has room for PATTERN_TEXT_MAX bytes. */
 size_t pattern_literal(struct slice text, char *out);

@@ -1,5 +1,6 @@
 /* What agent and path tell of the asker. The path's word is only a file name that anyone may ask for; the agent's is only a claim: both
  * matter where they contradict each other. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/format_private.h"
@@ -7,6 +8,10 @@
 
 static bool is_hex(char c) {
 	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
+
+static bool is_letter(char c) {
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
 }
 
 uint64_t mac_in_file(struct slice file) {
@@ -26,8 +31,8 @@ uint64_t mac_in_file(struct slice file) {
 		/* The spelled forms end where no digit follows, as the bare one does by being a whole run. */
 		if ((run == 12 || run == 2 || run == 4) && file.n - i >= length &&
 		    (file.n - i == length || !is_hex(file.p[i + length])) && mac_parse(file.p + i, length, &mac) &&
-		    /* y0000000000NN names a model of Yealink's. */
-		    !(i > 0 && (file.p[i - 1] == 'y' || file.p[i - 1] == 'Y') && mac <= 0xff))
+		    /* y0000000000NN names a model of Yealink's, r0000000000NN one of Akuvox's. */
+		    !(i > 0 && is_letter(file.p[i - 1]) && mac <= 0xff))
 			return mac;
 		i += run - 1;
 	}
@@ -57,60 +62,80 @@ uint64_t mac_in_query(struct slice query, struct line_fields *fields) {
 	return found;
 }
 
-static struct slice group_named(const struct pattern *p, const char *name, struct slice subject) {
-	for (uint32_t i = 0; i < pattern_groups(p); i++)
-		if (strcmp(pattern_group_name(p, i), name) == 0)
-			return pattern_group(p, i, subject);
-	return (struct slice){0};
+static struct slice group_at(const struct phone_pattern *p, int group, struct slice subject) {
+	return group < 0 ? (struct slice){0} : pattern_group(p->pattern, (uint32_t)group, subject);
 }
 
-static void take_groups(const struct pattern *p, struct slice subject, struct asker *out, uint64_t *mac) {
-	struct slice model = group_named(p, "model", subject);
-	struct slice version = group_named(p, "version", subject);
-	struct slice text = group_named(p, "mac", subject);
+/* The model as the pattern's pieces say, cut where there is no more room. */
+static struct slice model_made(const struct phone_pattern *p, struct slice subject, char out[EVENT_WORD_MAX]) {
+	size_t n = 0;
 
-	if (model.n > 0 && out->model.n == 0)
-		out->model = model;
+	for (uint32_t i = 0; i < p->npieces; i++) {
+		struct slice piece = p->pieces[i].group < 0 ? p->pieces[i].text : group_at(p, p->pieces[i].group, subject);
+
+		for (size_t c = 0; c < piece.n && n < EVENT_WORD_MAX; c++, n++) {
+			out[n] = piece.p[c];
+			if (p->pieces[i].upper && out[n] >= 'a' && out[n] <= 'z')
+				out[n] = (char)(out[n] & ~0x20);
+		}
+	}
+	return (struct slice){out, n};
+}
+
+/* Right after p matched. */
+static void take_groups(struct rules *rules, const struct phone_pattern *p, struct slice subject, struct asker *out,
+                        uint64_t *mac) {
+	struct slice version = group_at(p, p->version, subject);
+	struct slice text = group_at(p, p->mac, subject);
+
+	if (out->model.n == 0)
+		out->model = p->npieces > 0 ? model_made(p, subject, rules->model) : group_at(p, p->model, subject);
 	if (version.n > 0 && out->version.n == 0)
 		out->version = version;
 	if (text.n > 0 && *mac == MAC_NONE)
 		(void)mac_parse(text.p, text.n, mac);
 }
 
-/* The first entry one of whose patterns matches. */
-static const struct phone *phone_by_agent(const struct rules *rules, struct slice agent, const struct pattern **with) {
-	for (uint32_t i = 0; i < rules->nphones; i++)
-		for (uint32_t p = 0; p < rules->phones[i].nagents; p++)
-			if (pattern_match(rules->phones[i].agents[p], agent, NULL) == PATTERN_YES) {
-				*with = rules->phones[i].agents[p];
-				return &rules->phones[i];
-			}
+/* The first clue whose pattern matches. */
+static const struct phone_clue *clue_find(const struct phone_clues by[256], struct slice subject) {
+	const struct phone_clues *clues = &by[(unsigned char)subject.p[0]];
+
+	for (uint32_t i = 0; i < clues->n; i++)
+		if (pattern_match(clues->at[i].with->pattern, subject, NULL) == PATTERN_YES)
+			return &clues->at[i];
 	return NULL;
 }
 
-/* The first entry of that maker, or of any where maker is empty. */
-static const struct phone *phone_by_path(const struct rules *rules, struct slice file, struct slice maker,
-                                         const struct pattern **with) {
-	for (uint32_t i = 0; i < rules->nphones; i++) {
-		if (maker.n > 0 && !slice_same(rules->phones[i].maker, maker))
-			continue;
-		for (uint32_t p = 0; p < rules->phones[i].npaths; p++)
-			if (pattern_match(rules->phones[i].paths[p], file, NULL) == PATTERN_YES) {
-				*with = rules->phones[i].paths[p];
-				return &rules->phones[i];
-			}
-	}
-	return NULL;
+/* The first clue of that maker whose pattern matches; where there is none, or no maker, the first at all. Several makers' phones may ask for
+ * files of the same name. */
+static const struct phone_clue *clue_of_maker(const struct phone_clues by[256], struct slice subject,
+                                              const struct phone *like) {
+	const struct phone_clues *clues = &by[(unsigned char)subject.p[0]];
+
+	for (uint32_t i = 0; like && i < clues->n; i++)
+		if (slice_same(clues->at[i].phone->maker, like->maker) &&
+		    pattern_match(clues->at[i].with->pattern, subject, NULL) == PATTERN_YES)
+			return &clues->at[i];
+	return clue_find(by, subject);
+}
+
+static int oui_compare(const void *key, const void *entry) {
+	uint32_t oui = *(const uint32_t *)key;
+	uint32_t other = ((const struct phone_oui *)entry)->oui;
+
+	return (oui > other) - (oui < other);
 }
 
 static const struct phone *phone_by_oui(const struct rules *rules, uint64_t mac) {
+	uint32_t oui = (uint32_t)(mac >> 24);
+	const struct phone_oui *found;
+
 	if (mac == MAC_NONE)
 		return NULL;
-	for (uint32_t i = 0; i < rules->nphones; i++)
-		for (uint32_t o = 0; o < rules->phones[i].nouis; o++)
-			if (rules->phones[i].ouis[o] == mac >> 24)
-				return &rules->phones[i];
-	return NULL;
+	found = bsearch(&oui, rules->ouis, rules->nouis, sizeof(*rules->ouis), oui_compare);
+	while (found && found > rules->ouis && found[-1].oui == oui)
+		found--;
+	return found ? found->phone : NULL;
 }
 
 static bool is_imposter(const struct rules *rules, struct slice agent) {
@@ -120,28 +145,22 @@ static bool is_imposter(const struct rules *rules, struct slice agent) {
 	return false;
 }
 
-void phone_tell(const struct rules *rules, struct slice agent, struct slice file, uint64_t path_mac,
-                struct asker *out) {
-	const struct pattern *agent_pattern = NULL;
-	const struct pattern *path_pattern = NULL;
-	const struct phone *by_agent = NULL;
-	const struct phone *by_path = NULL;
+void phone_tell(struct rules *rules, struct slice agent, struct slice file, uint64_t path_mac, struct asker *out) {
+	const struct phone_clue *clue = agent.n > 0 ? clue_find(rules->agents_by, agent) : NULL;
+	const struct phone *by_agent = clue ? clue->phone : NULL;
+	const struct phone *by_path;
 	const struct phone *by_oui;
 
-	*out = (struct asker){.mac = path_mac};
-	if (agent.n > 0)
-		by_agent = phone_by_agent(rules, agent, &agent_pattern);
-	if (by_agent) {
-		take_groups(agent_pattern, agent, out, &out->agent_mac);
-		if (file.n > 0)
-			by_path = phone_by_path(rules, file, by_agent->maker, &path_pattern);
-	}
-	if (!by_path && file.n > 0)
-		by_path = phone_by_path(rules, file, (struct slice){0}, &path_pattern);
-	if (by_path)
-		take_groups(path_pattern, file, out, &out->mac);
+	*out = (struct asker){.mac = path_mac, .known = by_agent != NULL};
+	if (clue)
+		take_groups(rules, clue->with, agent, out, &out->agent_mac);
+	clue = NULL;
+	if (file.n > 0)
+		clue = clue_of_maker(rules->paths_by, file, by_agent ? by_agent : phone_by_oui(rules, path_mac));
+	by_path = clue ? clue->phone : NULL;
+	if (clue)
+		take_groups(rules, clue->with, file, out, &out->mac);
 	by_oui = phone_by_oui(rules, out->mac);
-	out->known = by_agent != NULL;
 	out->vendor = by_agent ? by_agent->vendor : by_path ? by_path->vendor : by_oui ? by_oui->vendor : out->vendor;
 	if (by_agent) {
 		bool other_mac = out->mac != MAC_NONE && out->agent_mac != MAC_NONE && out->mac != out->agent_mac;

@@ -462,7 +462,7 @@ int rules_load(struct rules **out, const struct conf *conf, struct conf_faults *
 		*err = l.first;
 		goto fail;
 	}
-	if (dispatch_build(rules, err))
+	if (dispatch_build(rules, err) || phones_index(rules, err))
 		goto fail;
 	*out = rules;
 	return 0;

@@ -1,25 +1,94 @@
 /* From YAML to what phones and imposters call themselves. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "analyzer/rule_private.h"
 
 #define PATTERNS_MAX 64
 #define OUIS_MAX     512
 
+static int group_of(const struct pattern *p, struct slice name) {
+	for (uint32_t i = 0; i < pattern_groups(p); i++)
+		if (slice_is(name, pattern_group_name(p, i)))
+			return (int)i;
+	return -1;
+}
+
+/* A model put together: text and <groups>; of a <GROUP> in capitals, its text in capitals. */
+static int pieces_read(const struct yamldoc_node *node, struct phone_pattern *p, struct err *err) {
+	struct slice rest = node->text;
+	const char *text;
+
+	if (yamldoc_text(node, &text, err))
+		return -1;
+	while (rest.n > 0) {
+		const char *open = memchr(rest.p, '<', rest.n);
+		const char *end = open == rest.p ? memchr(rest.p, '>', rest.n) : open ? open : rest.p + rest.n;
+		char name[EVENT_WORD_MAX];
+		struct slice piece;
+
+		if (!end || p->npieces == PIECES_MAX)
+			return yamldoc_fault(node, err, "takes text and up to %d <groups>", PIECES_MAX);
+		piece = (struct slice){rest.p, (size_t)(end - rest.p)};
+		p->pieces[p->npieces].group = -1;
+		p->pieces[p->npieces].text = piece;
+		if (open == rest.p) {
+			piece = (struct slice){piece.p + 1, piece.n - 1};
+			(void)slice_copy(piece, name, sizeof(name));
+			for (char *c = name; *c; c++) {
+				p->pieces[p->npieces].upper |= *c >= 'A' && *c <= 'Z';
+				*c = *c >= 'A' && *c <= 'Z' ? (char)(*c | 0x20) : *c;
+			}
+			p->pieces[p->npieces].group = group_of(p->pattern, slice_of(name));
+			if (p->pieces[p->npieces].group < 0)
+				return yamldoc_fault(node, err, "the pattern has no group `%s`", name);
+			end++;
+		}
+		p->npieces++;
+		rest = (struct slice){end, rest.n - (size_t)(end - rest.p)};
+	}
+	return 0;
+}
+
+/* A pattern, or {match: a pattern, model: what is made of its groups}. */
+static int phone_pattern_read(const struct yamldoc_node *node, struct phone_pattern *p, struct err *err) {
+	static const char *const keys[] = {"match", "model", NULL};
+	const struct yamldoc_node *match = node;
+	const struct yamldoc_node *model = NULL;
+	unsigned key;
+
+	if (node->kind == YAMLDOC_MAPPING) {
+		for (const struct yamldoc_node *m = node->first; m; m = m->next)
+			if (yamldoc_key(m, keys, &key, err))
+				return -1;
+		match = yamldoc_get(node, "match");
+		model = yamldoc_get(node, "model");
+		if (!match || !model)
+			return yamldoc_fault(node, err, "needs `match` and `model`");
+	}
+	if (pattern_read(match, &p->pattern, err))
+		return -1;
+	pattern_starts(match->text, p->starts);
+	p->model = group_of(p->pattern, slice_of("model"));
+	p->version = group_of(p->pattern, slice_of("version"));
+	p->mac = group_of(p->pattern, slice_of("mac"));
+	return model ? pieces_read(model, p, err) : 0;
+}
+
 /* One pattern, or a list of them. */
-static int patterns_read(const struct yamldoc_node *node, struct pattern ***out, uint32_t *n, struct err *err) {
+static int patterns_read(const struct yamldoc_node *node, struct phone_pattern **out, uint32_t *n, struct err *err) {
 	const struct yamldoc_node *first = node->kind == YAMLDOC_SEQUENCE ? node->first : node;
 	size_t count = node->kind == YAMLDOC_SEQUENCE ? node->count : 1;
 
-	if (node->kind == YAMLDOC_MAPPING || count == 0 || count > PATTERNS_MAX)
+	if (count == 0 || count > PATTERNS_MAX)
 		return yamldoc_fault(node, err, "takes a pattern, or a list of up to %d", PATTERNS_MAX);
 	*out = calloc(count, sizeof(**out));
 	if (!*out)
 		return err_errno(err, "rules");
 	for (size_t i = 0; i < count; i++, first = first->next) {
-		if (pattern_read(first, &(*out)[i], err))
-			return -1;
 		(*n)++;
+		if (phone_pattern_read(first, &(*out)[i], err))
+			return -1;
 	}
 	return 0;
 }
@@ -131,9 +200,64 @@ int imposter_read(struct rules *rules, const struct yamldoc_node *node, struct e
 	return 0;
 }
 
-static void patterns_free(struct pattern **patterns, uint32_t n) {
+static bool may_start(const struct phone_pattern *p, unsigned byte) {
+	return p->starts[byte / 8] >> byte % 8 & 1;
+}
+
+static void clues_add(struct phone_clues *clues, const struct phone *phone, const struct phone_pattern *patterns,
+                      uint32_t n, unsigned byte) {
 	for (uint32_t i = 0; i < n; i++)
-		pattern_free(&patterns[i]);
+		if (may_start(&patterns[i], byte))
+			clues->at[clues->n++] = (struct phone_clue){phone, &patterns[i]};
+}
+
+static int clues_build(struct rules *rules, bool paths, struct phone_clues by[256], struct err *err) {
+	uint32_t all = 0;
+
+	for (uint32_t i = 0; i < rules->nphones; i++)
+		all += paths ? rules->phones[i].npaths : rules->phones[i].nagents;
+	for (unsigned byte = 0; byte < 256; byte++) {
+		by[byte].at = calloc((size_t)all + 1, sizeof(*by[byte].at));
+		if (!by[byte].at)
+			return err_errno(err, "rules");
+		for (uint32_t i = 0; i < rules->nphones; i++) {
+			const struct phone *phone = &rules->phones[i];
+
+			clues_add(&by[byte], phone, paths ? phone->paths : phone->agents, paths ? phone->npaths : phone->nagents,
+			          byte);
+		}
+	}
+	return 0;
+}
+
+/* Of two phones with one OUI the first comes first. */
+static int oui_order(const void *a, const void *b) {
+	const struct phone_oui *left = a;
+	const struct phone_oui *right = b;
+
+	if (left->oui != right->oui)
+		return left->oui < right->oui ? -1 : 1;
+	return (left->phone > right->phone) - (left->phone < right->phone);
+}
+
+int phones_index(struct rules *rules, struct err *err) {
+	uint32_t all = 0;
+
+	for (uint32_t i = 0; i < rules->nphones; i++)
+		all += rules->phones[i].nouis;
+	rules->ouis = calloc((size_t)all + 1, sizeof(*rules->ouis));
+	if (!rules->ouis)
+		return err_errno(err, "rules");
+	for (uint32_t i = 0; i < rules->nphones; i++)
+		for (uint32_t o = 0; o < rules->phones[i].nouis; o++)
+			rules->ouis[rules->nouis++] = (struct phone_oui){rules->phones[i].ouis[o], &rules->phones[i]};
+	qsort(rules->ouis, rules->nouis, sizeof(*rules->ouis), oui_order);
+	return clues_build(rules, false, rules->agents_by, err) || clues_build(rules, true, rules->paths_by, err) ? -1 : 0;
+}
+
+static void patterns_free(struct phone_pattern *patterns, uint32_t n) {
+	for (uint32_t i = 0; i < n; i++)
+		pattern_free(&patterns[i].pattern);
 	free(patterns);
 }
 
@@ -143,6 +267,11 @@ void phones_free(struct rules *rules) {
 		patterns_free(rules->phones[i].paths, rules->phones[i].npaths);
 		free(rules->phones[i].ouis);
 	}
+	for (unsigned byte = 0; byte < 256; byte++) {
+		free(rules->agents_by[byte].at);
+		free(rules->paths_by[byte].at);
+	}
+	free(rules->ouis);
 	for (uint32_t i = 0; i < rules->nimposters; i++)
 		pattern_free(&rules->imposters[i].pattern);
 }

@@ -19,7 +19,8 @@
 #define CONDITIONS_MAX 16
 #define SETS_MAX       16
 #define PROOFS_MAX     16
-#define FORMAT_KINDS   8 /* slots: the formats of format_names(), then "own" */
+#define PIECES_MAX     6
+#define FORMAT_KINDS   12 /* slots: the formats of format_names(), then "own" */
 
 struct condition {
 	int field;
@@ -65,14 +66,41 @@ struct rule {
 	const struct yamldoc_node *samples;
 };
 
+/* A pattern for agents or paths, and where in it the model, the version and the MAC stand. */
+struct phone_pattern {
+	struct pattern *pattern;
+	unsigned char starts[32]; /* see pattern_starts */
+	int model, version, mac;  /* groups, -1 none */
+	uint32_t npieces;         /* the model is put together from these, where there are any */
+	struct {
+		struct slice text;
+		int group; /* -1: text */
+		bool upper;
+	} pieces[PIECES_MAX];
+};
+
 struct phone {
 	struct slice vendor, maker; /* vendors of one maker do not contradict each other */
 	const struct yamldoc_node *node;
 	uint32_t nagents, npaths, nouis;
-	struct pattern **agents;
-	struct pattern **paths;
+	struct phone_pattern *agents;
+	struct phone_pattern *paths;
 	uint32_t *ouis; /* 24 bits */
 	const struct yamldoc_node *samples;
+};
+
+/* Who could have made a text that begins with a given byte: of some hundred patterns the few that are tried, in order. */
+struct phone_clue {
+	const struct phone *phone;
+	const struct phone_pattern *with;
+};
+struct phone_clues {
+	uint32_t n;
+	struct phone_clue *at;
+};
+struct phone_oui {
+	uint32_t oui;
+	const struct phone *phone;
 };
 
 struct imposter {
@@ -89,6 +117,11 @@ struct rules {
 	struct rule *rules[RULES_MAX];
 	uint32_t nphones;
 	struct phone phones[PHONES_MAX];
+	struct phone_clues agents_by[256]; /* by the first byte */
+	struct phone_clues paths_by[256];
+	uint32_t nouis;
+	struct phone_oui *ouis;     /* sorted */
+	char model[EVENT_WORD_MAX]; /* of the line's asker, where it had to be put together */
 	uint32_t nimposters;
 	struct imposter imposters[IMPOSTERS_MAX];
 	/* By format, in order. */
@@ -118,6 +151,8 @@ int rule_read(struct rules *rules, const struct yamldoc_node *node, struct rule 
 void rule_free(struct rule **rule);
 int phone_read(struct rules *rules, const struct yamldoc_node *node, struct err *err);
 int imposter_read(struct rules *rules, const struct yamldoc_node *node, struct err *err);
+/* When all phones are read: the clues by first byte, and the OUIs. */
+int phones_index(struct rules *rules, struct err *err);
 void phones_free(struct rules *rules);
 /* A scalar as a pattern. */
 int pattern_read(const struct yamldoc_node *node, struct pattern **out, struct err *err);
@@ -132,6 +167,10 @@ enum reach {
 	REACH_FIELD,   /* `field` does not match */
 	REACH_LIMIT    /* the pattern for `field` hit its match limit */
 };
+/* The line's fields, or those with its message split by the rule's second format: once per line and format. NULL where that
+ * cannot read it. */
+struct line_fields *rule_fields(struct line_context *ctx, const struct rule *rule);
+bool condition_holds(const struct condition *c, struct slice subject);
 /* On REACH_MATCHED *fields are the line's, with groups and constants of the rule set. */
 enum reach rule_match(struct line_context *ctx, const struct rule *rule, struct line_fields **out, int *field);
 /* The rules of the line's format. Resets what is kept of the line before. */
@@ -145,7 +184,8 @@ struct asker { /* what agent and path tell */
 	bool known; /* the agent is a phone's */
 	enum tri imposter;
 };
-void phone_tell(const struct rules *rules, struct slice agent, struct slice file, uint64_t path_mac, struct asker *out);
+/* What it tells borrows agent, file and rules, until the next call. */
+void phone_tell(struct rules *rules, struct slice agent, struct slice file, uint64_t path_mac, struct asker *out);
 /* The MAC of a file name or query: a maximal run of exactly 12 hex digits, or one of the spellings of mac.h. MAC_NONE for none. */
 uint64_t mac_in_file(struct slice file);
 /* Of `mac=`, in any case and percent-encoded or not; scratch memory of fields is used. */
@@ -155,14 +195,6 @@ bool event_make(struct line_context *ctx, const struct rule *rule, struct line_f
                 struct event *e);
 /* evidence.c: the line with secrets blanked, escaped and cut. folder: a secret folder in it, or empty. */
 struct slice evidence_make(struct line_context *ctx, struct slice line, struct slice folder);
-
-/* ---- samples ---- */
-struct sample {
-	const struct yamldoc_node *line, *expect; /* a mapping where an event is expected */
-	struct line_context ctx;                  /* as the sample wants to be read; released by the caller */
-};
-int sample_open(struct sample *out, struct rules *rules, const struct conf *conf, const struct rule *rule,
-                const struct yamldoc_node *sample, struct err *err);
 
 /* ---- samples ---- */
 struct sample {

@@ -152,6 +152,9 @@ tests_unit_test_pass_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS) -lpthread
 UNIT_TESTS += tests/unit/test_journal
 tests_unit_test_journal_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test_phones
+tests_unit_test_phones_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test_source
 tests_unit_test_source_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 
