@@ -6,6 +6,8 @@
 
 #include "analyzer/rule_private.h"
 
+#define FITS_MAX 1024 /* bytes of a field in which is looked for where a pattern stopped */
+
 static void put_mac(struct buf *out, const char *key, uint64_t mac) {
 	char text[MAC_TEXT];
 
@@ -100,7 +102,61 @@ static void put_phone(struct line_context *ctx, struct buf *out) {
 	js_end(out, '}');
 }
 
-static void put_reach(struct line_context *ctx, const struct rule *rule, enum reach reach, int field, struct buf *out) {
+/* Where part stands in the line, if it is a part of it and not of what was decoded from it. */
+static bool place_of(const struct line_context *ctx, struct slice part, int64_t *at) {
+	struct slice line = ctx->fields->at[FIELD_LINE];
+
+	if (!part.p || part.p < line.p || part.p + part.n > line.p + line.n)
+		return false;
+	*at = part.p - line.p;
+	return true;
+}
+
+static void put_mark(struct line_context *ctx, struct slice part, struct buf *out) {
+	int64_t at;
+
+	if (part.n == 0 || !place_of(ctx, part, &at))
+		return;
+	js_begin(out, '{');
+	js_put_number(out, "at", at);
+	js_put_number(out, "n", (int64_t)part.n);
+	js_end(out, '}');
+}
+
+/* The parts of the line that the conditions hold for, in the order in which they were tried, and where the first failed. subjects: the
+ * fields as they were before. */
+static void put_marks(struct line_context *ctx, const struct rule *rule, const struct slice *subjects,
+                      struct buf *out) {
+	int64_t stopped = -1;
+
+	js_key(out, "marks");
+	js_begin(out, '[');
+	for (uint32_t i = 0; i < rule->nconditions && stopped < 0; i++) {
+		const struct condition *c = &rule->conditions[i];
+		struct slice subject = subjects[i];
+		size_t begin = 0;
+		size_t n;
+
+		if (!subject.p)
+			break;
+		if (condition_holds(c, subject)) {
+			put_mark(ctx, c->pattern ? pattern_whole(c->pattern, subject) : subject, out);
+			continue;
+		}
+		if (subject.n > FITS_MAX)
+			subject.n = FITS_MAX;
+		n = c->pattern ? pattern_fits(c->pattern, subject, &begin) : 0;
+		put_mark(ctx, (struct slice){subject.p + begin, n}, out);
+		if (!place_of(ctx, (struct slice){subject.p + begin + n, 0}, &stopped))
+			break;
+	}
+	js_end(out, ']');
+	if (stopped >= 0)
+		js_put_number(out, "stopped", stopped);
+}
+
+static void put_reach(struct line_context *ctx, const struct rule *rule, enum reach reach, int field,
+                      const struct slice *subjects, struct buf *out) {
 	const char *name = field_name(ctx->rules->names, field);
 
 	js_begin(out, '{');
@@ -125,6 +181,8 @@ static void put_reach(struct line_context *ctx, const struct rule *rule, enum re
 		js_put_string(out, "field", name);
 		break;
 	}
+	if (reach != REACH_MESSAGE)
+		put_marks(ctx, rule, subjects, out);
 	js_end(out, '}');
 }
 
@@ -156,10 +214,15 @@ int rules_explain(struct line_context *ctx, struct slice line, struct buf *out, 
 		js_begin(out, '[');
 		for (uint32_t i = 0; i < n && !decided; i++) {
 			struct line_fields *fields = NULL;
+			struct slice subjects[CONDITIONS_MAX] = {{0}};
+			struct line_fields *before = rule_fields(ctx, rules[i]);
 			int field = -1;
-			enum reach reach = rule_match(ctx, rules[i], &fields, &field);
+			enum reach reach;
 
-			put_reach(ctx, rules[i], reach, field, out);
+			for (uint32_t c = 0; before && c < rules[i]->nconditions; c++)
+				subjects[c] = before->at[rules[i]->conditions[c].field];
+			reach = rule_match(ctx, rules[i], &fields, &field);
+			put_reach(ctx, rules[i], reach, field, subjects, out);
 			decided = reach == REACH_MATCHED || reach == REACH_LIMIT;
 			if (reach == REACH_MATCHED)
 				made = event_make(ctx, rules[i], fields, ctx->fields->at[FIELD_LINE], &e);

@@ -11,9 +11,7 @@ uint32_t rules_candidates(struct line_context *ctx, struct rule *const **out) {
 	return ctx->rules->nby[slot];
 }
 
-/* The line's fields, or those with its message split by the rule's second format: once per line and format. NULL where that
- * cannot read it. */
-static struct line_fields *fields_for(struct line_context *ctx, const struct rule *rule) {
+struct line_fields *rule_fields(struct line_context *ctx, const struct rule *rule) {
 	struct rules *rules = ctx->rules;
 	struct line_fields *second;
 	unsigned slot;
@@ -46,8 +44,12 @@ static bool list_holds(const struct condition *c, struct slice value) {
 	return false;
 }
 
+bool condition_holds(const struct condition *c, struct slice subject) {
+	return c->pattern ? pattern_match(c->pattern, subject, NULL) == PATTERN_YES : list_holds(c, subject);
+}
+
 enum reach rule_match(struct line_context *ctx, const struct rule *rule, struct line_fields **out, int *field) {
-	struct line_fields *fields = fields_for(ctx, rule);
+	struct line_fields *fields = rule_fields(ctx, rule);
 	struct slice subjects[CONDITIONS_MAX];
 
 	if (!fields)

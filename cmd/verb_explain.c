@@ -6,6 +6,8 @@
 
 #include "cmd/command.h"
 
+#define SHOWN_MAX 4096 /* columns of a line */
+
 static const struct option_row options[] = {
 	{"line", "TEXT", "a line of a log", 0},
 	{"format", "F", "its format (default: the first that can read it)", 0},
@@ -176,7 +178,60 @@ static void show_rules(const struct json *rules) {
 	}
 }
 
-static int show_explained(const struct command *c, struct slice text, struct err *err) {
+/* The column in which byte i of the line is shown: what cannot be shown takes more than one, some characters are of several bytes. */
+static size_t column(struct slice line, size_t i) {
+	struct buf b;
+	size_t n = 0;
+
+	buf_init(&b, 1U << 20);
+	buf_escaped(&b, (struct slice){line.p, i < line.n ? i : line.n}, line.n);
+	for (size_t k = 0; k < b.n; k++)
+		n += ((unsigned char)b.p[k] & 0xc0) != 0x80;
+	buf_release(&b);
+	return n;
+}
+
+static void row_set(struct buf *row, size_t at, char c) {
+	while (row->n <= at && !row->failed)
+		buf_byte(row, ' ');
+	if (!row->failed)
+		row->p[at] = c;
+}
+
+/* The line, and under it what each rule found in it; '!' where it stopped. */
+static void show_marks(struct slice line, const struct json *rules) {
+	struct buf row;
+
+	buf_init(&row, 1U << 20);
+	buf_escaped(&row, line, SHOWN_MAX);
+	buf_byte(&row, '\0');
+	show_line("line", row.failed ? "" : row.p);
+	for (size_t i = 0; i < js_length(rules); i++) {
+		const struct json *rule = js_at(rules, i);
+		const struct json *marks = js_get(rule, "marks");
+		int64_t stopped = js_number(rule, "stopped", -1);
+
+		buf_clear(&row);
+		for (size_t m = 0; m < js_length(marks); m++) {
+			int64_t at = js_number(js_at(marks, m), "at", 0);
+			size_t end = column(line, (size_t)(at + js_number(js_at(marks, m), "n", 0)));
+
+			for (size_t k = column(line, (size_t)at); k < end && k < SHOWN_MAX; k++)
+				row_set(&row, k, '^');
+		}
+		if (row.n == 0)
+			continue;
+		if (stopped >= 0 && stopped < SHOWN_MAX)
+			row_set(&row, column(line, (size_t)stopped), '!');
+		buf_text(&row, "  ");
+		member_text(&row, rule, "rule");
+		buf_byte(&row, '\0');
+		show_line("", row.failed ? "" : row.p);
+	}
+	buf_release(&row);
+}
+
+static int show_explained(const struct command *c, struct slice line, struct slice text, struct err *err) {
 	static const struct line_row lines[] = {{"format", "format"}, {"problem", "problem"}, {0}};
 	struct json *j = NULL;
 
@@ -190,6 +245,8 @@ static int show_explained(const struct command *c, struct slice text, struct err
 	show_members("fields", js_get(j, "fields"));
 	show_members("phone", js_get(j, "phone"));
 	show_rules(js_get(j, "rules"));
+	if (js_length(js_get(j, "rules")) > 0)
+		show_marks(line, js_get(j, "rules"));
 	if (js_is_object(js_get(j, "event")))
 		show_members("event", js_get(j, "event"));
 	else
@@ -226,7 +283,7 @@ static int explain_line(struct command *c, const char *text, struct err *err) {
 	}
 	if (rules_explain(&ctx, line, &out, err) < 0)
 		goto out;
-	result = show_explained(c, (struct slice){out.p, out.n}, err);
+	result = show_explained(c, line, (struct slice){out.p, out.n}, err);
 out:
 	if (ready)
 		line_context_release(&ctx);

@@ -228,6 +228,8 @@ phone:        vendor = -
               version = -
               mac = 001565abcdef
 rules:        own.config: matched
+line:         203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] "GET /p/001565abcdef.cfg?x=1 HTTP/1.1" 403 12 "-" "curl/8"
+                                                            ^^^    ^^^^^^^^^^^^^^^^  own.config
 event:        event = provision.refused
               time = 2026-11-22T10:00:00Z
               ip = 203.0.113.7
@@ -241,7 +243,7 @@ event:        event = provision.refused
 exit 0
 END
 	shows explain --line '203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] "GET /p/001565abcdef.cfg?x=1 HTTP/1.1" 403 12 "-" "curl/8"' --json <<'END'
-{"format":"combined","fields":{"ip":"203.0.113.7","time":"2026-11-22T10:00:00Z","method":"GET","path":"/p/001565abcdef.cfg","file":"001565abcdef.cfg","query":"x=1","status":"403","bytes":"12","agent":"curl/8"},"phone":{"vendor":null,"model":null,"version":null,"mac":"001565abcdef"},"rules":[{"rule":"own.config","result":"matched"}],"event":{"event":"provision.refused","time":"2026-11-22T10:00:00Z","ip":"203.0.113.7","mac":"001565abcdef","proof":"handshake","imposter":"unknown","status":403,"agent":"curl/8","rule":"own.config","line":"203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] \"GET /p/001565abcdef.cfg?x=1 HTTP/1.1\" 403 12 \"-\" \"curl/8\""}}
+{"format":"combined","fields":{"ip":"203.0.113.7","time":"2026-11-22T10:00:00Z","method":"GET","path":"/p/001565abcdef.cfg","file":"001565abcdef.cfg","query":"x=1","status":"403","bytes":"12","agent":"curl/8"},"phone":{"vendor":null,"model":null,"version":null,"mac":"001565abcdef"},"rules":[{"rule":"own.config","result":"matched","marks":[{"at":46,"n":3},{"at":53,"n":16}]}],"event":{"event":"provision.refused","time":"2026-11-22T10:00:00Z","ip":"203.0.113.7","mac":"001565abcdef","proof":"handshake","imposter":"unknown","status":403,"agent":"curl/8","rule":"own.config","line":"203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] \"GET /p/001565abcdef.cfg?x=1 HTTP/1.1\" 403 12 \"-\" \"curl/8\""}}
 exit 0
 END
 	shows explain --line '203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] "GET /p/logo.png HTTP/1.1" 200 12 "-" "-"' --format combined <<'END'
@@ -255,6 +257,24 @@ fields:       ip = 203.0.113.7
               bytes = 12
               agent = -
 rules:        own.config: no literal, field file
+line:         203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] "GET /p/logo.png HTTP/1.1" 200 12 "-" "-"
+                                                            ^^^    !  own.config
+event:        none
+exit 0
+END
+	shows explain --line $'203.0.113.7 - \033\303\274 [22/Nov/2026:10:00:00 +0000] "GET /p/0015abpng HTTP/1.1" 200 12' <<'END'
+format:       combined
+fields:       ip = 203.0.113.7
+              time = 2026-11-22T10:00:00Z
+              user = \x1bü
+              method = GET
+              path = /p/0015abpng
+              file = 0015abpng
+              status = 200
+              bytes = 12
+rules:        own.config: no literal, field file
+line:         203.0.113.7 - \x1bü [22/Nov/2026:10:00:00 +0000] "GET /p/0015abpng HTTP/1.1" 200 12
+                                                                ^^^    ^^^^^^!  own.config
 event:        none
 exit 0
 END
