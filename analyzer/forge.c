@@ -158,6 +158,8 @@ bool forge_writes(const struct line_context *ctx, enum forge_writer writer) {
 		return writer == FORGE_HASH;
 	if (strcmp(format, "syslog") == 0)
 		return writer == FORGE_RAW || writer == FORGE_OCTAL;
+	if (strcmp(format, "apache_error") == 0)
+		return writer == FORGE_APACHE;
 	return web ? writer == FORGE_NGINX || writer == FORGE_APACHE : writer == FORGE_RAW;
 }
 
