@@ -26,7 +26,7 @@ provctl_SOURCES = \
 provctl_LDADD = $(ANALYZER_LIBS)
 
 pkglibexec_PROGRAMS += prov-enforcer
-prov_enforcer_SOURCES = cmd/prov_enforcer.c
+prov_enforcer_SOURCES = cmd/prov_enforcer.c cmd/notify.c cmd/notify.h
 prov_enforcer_LDADD = $(ENFORCER_LIBS)
 
 pkglibexec_PROGRAMS += prov-analyzer

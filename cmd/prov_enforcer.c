@@ -16,6 +16,28 @@
 #include "enforcer/apply.h"
 #include "enforcer/enforcer.h"
 
+#include "cmd/notify.h"
+
+static struct notify *manager; /* of services, where one started us */
+
+static void tell(void *context, enum enforcer_news news) {
+	(void)context;
+	switch (news) {
+	case ENFORCER_READY:
+		notify_tell(manager, "READY=1");
+		break;
+	case ENFORCER_RELOADING:
+		notify_reloading(manager);
+		break;
+	case ENFORCER_ALIVE:
+		notify_tell(manager, "WATCHDOG=1");
+		break;
+	case ENFORCER_STOPPING:
+		notify_tell(manager, "STOPPING=1");
+		break;
+	}
+}
+
 static void say(void *context, const char *text) {
 	(void)context;
 	(void)fprintf(stderr, "prov-enforcer: %s\n", text);
@@ -138,7 +160,7 @@ int main(int argc, char **argv) {
 		{"version", no_argument, NULL, OPT_VERSION},
 		{0},
 	};
-	struct enforcer_options options = {.control_fd = -1, .events_fd = -1, .say = say};
+	struct enforcer_options options = {.control_fd = -1, .events_fd = -1, .say = say, .tell = tell};
 	struct apply_options applying = {0};
 	bool check = false, busy = false, said = false;
 	struct conf_faults faults = {.report = report, .context = &said};
@@ -208,6 +230,8 @@ int main(int argc, char **argv) {
 		conf_free(&conf);
 		return status;
 	}
+	manager = notify_new();
+	options.beat = notify_beat(manager);
 	if (enforcer_open(&e, conf, &options, &busy, &err) < 0) {
 		say(NULL, err.text);
 		return busy ? ENFORCER_BUSY : (int)err.class;
@@ -217,5 +241,6 @@ int main(int argc, char **argv) {
 		status = (int)err.class;
 	}
 	enforcer_close(&e);
+	notify_free(&manager);
 	return status;
 }

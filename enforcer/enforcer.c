@@ -258,6 +258,11 @@ fail:
 	return -1;
 }
 
+static void tell(const struct enforcer *e, enum enforcer_news news) {
+	if (e->options.tell)
+		e->options.tell(e->options.context, news);
+}
+
 static void reload(struct enforcer *e) {
 	struct err err;
 
@@ -276,10 +281,15 @@ static void reload(struct enforcer *e) {
 int enforcer_run(struct enforcer *e, struct err *err) {
 	enum server_call call = SERVER_RELOAD;
 
+	tell(e, ENFORCER_READY);
 	while (server_run(e->server, &call, err) == 0) {
-		if (call == SERVER_END)
+		if (call == SERVER_END) {
+			tell(e, ENFORCER_STOPPING);
 			return 0;
+		}
+		tell(e, ENFORCER_RELOADING);
 		reload(e);
+		tell(e, ENFORCER_READY);
 	}
 	return -1;
 }

@@ -19,6 +19,8 @@
 #define ENFORCER_EVENTS_SOCKET  "events.sock"
 #define ENFORCER_BUSY           75 /* exit status of prov-enforcer where somebody else owns the state (EX_TEMPFAIL) */
 
+enum enforcer_news { ENFORCER_READY, ENFORCER_RELOADING, ENFORCER_ALIVE, ENFORCER_STOPPING };
+
 struct enforcer_options {
 	const char *conf_file; /* read again at SIGHUP; NULL: the default */
 	bool once;             /* ends when the given descriptors are closed and no client is connected */
@@ -26,6 +28,9 @@ struct enforcer_options {
 	int control_fd;        /* a connected client, or -1; owned from enforcer_open on, even where that fails */
 	int events_fd;
 	void (*say)(void *context, const char *text); /* problems, as lines for standard error */
+	/* How it is, for the service manager. May be NULL. Alive is told every `beat` milliseconds (0: never), by the loop that serves. */
+	void (*tell)(void *context, enum enforcer_news news);
+	int64_t beat;
 	void *context;
 };
 

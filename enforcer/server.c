@@ -43,6 +43,7 @@ struct server {
 	bool bound[LISTENERS];
 	struct peer peers[PEERS];
 	int64_t early_at;
+	int64_t alive_at; /* when ENFORCER_ALIVE is told next */
 	bool waiting; /* a whole frame of somebody has not been looked at yet */
 };
 
@@ -315,6 +316,8 @@ static int64_t how_long(struct server *s) {
 
 	if (s->waiting)
 		return 0;
+	if (s->e->options.beat)
+		sooner(&wait, s->alive_at);
 	for (unsigned i = 0; i < PEERS; i++)
 		if (s->peers[i].stream && !s->peers[i].ended && peer_deadline(&s->peers[i]))
 			sooner(&wait, peer_deadline(&s->peers[i]));
@@ -348,6 +351,10 @@ static void take_times(struct server *s) {
 			s->e->options.say(s->e->options.context, err.text);
 		else
 			(void)projection_follow(s->e, false, &err);
+	}
+	if (s->e->options.beat && monotonic_ms() >= s->alive_at) {
+		s->alive_at = monotonic_ms() + s->e->options.beat;
+		s->e->options.tell(s->e->options.context, ENFORCER_ALIVE);
 	}
 }
 
