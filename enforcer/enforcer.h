@@ -50,6 +50,7 @@ struct enforcer {
 	int64_t started;           /* clock_now() */
 	int64_t last_record;       /* id of the newest record at the start; only of a dry run */
 	uint64_t cursors_made;     /* by all sessions since the start */
+	bool fed;                  /* an analyzer came: it is more than one command */
 	bool early;                /* events may be kept aside until their time comes */
 	struct judge_sums former;  /* of judges before the present one: a reload makes a new judge */
 	char reload_problem[1024]; /* "" or why the configuration in force is not the one in the file */

@@ -138,7 +138,7 @@ static _Noreturn void become(const char *program, pid_t parent, int in, int out,
 
 /* An enforcer that a command became would end before the program does: passes and daemons tell. */
 static bool is_for_one_command(const struct enforcer *e) {
-	return e->options.once && e->options.events_fd < 0;
+	return e->options.once && !e->fed;
 }
 
 static bool may_run(const struct enforcer *e) {

@@ -104,6 +104,7 @@ static void welcome(struct server *s, int listener, int fd, bool given) {
 		s->e->options.say(s->e->options.context, err.text);
 		return;
 	}
+	s->e->fed = s->e->fed || p->link;
 	p->stream = p->control ? control_stream(p->control) : link_stream(p->link);
 	p->since = monotonic_ms();
 	p->given = given;

@@ -323,6 +323,17 @@ banned"
 	[ $SECONDS -lt 8 ]
 }
 
+@test "analyze --follow tells while it follows" {
+	hook "$tells"
+	provctl analyze --follow >follow.out 2>follow.err 3>&- &
+	daemon=$!
+	scan 198.51.100.66
+	wait_for count_told 1
+	scan 198.51.100.67
+	wait_for count_told 2
+	stop
+}
+
 @test "a dry run tells nobody" {
 	hook "$tells"
 	scan 198.51.100.66
