@@ -20,7 +20,7 @@
 
 static struct notify *manager; /* of services, where one started us */
 
-static void tell(void *context, enum enforcer_news news) {
+static void tell_manager(void *context, enum enforcer_news news) {
 	(void)context;
 	switch (news) {
 	case ENFORCER_READY:
@@ -160,7 +160,7 @@ int main(int argc, char **argv) {
 		{"version", no_argument, NULL, OPT_VERSION},
 		{0},
 	};
-	struct enforcer_options options = {.control_fd = -1, .events_fd = -1, .say = say, .tell = tell};
+	struct enforcer_options options = {.control_fd = -1, .events_fd = -1, .say = say, .tell = tell_manager};
 	struct apply_options applying = {0};
 	bool check = false, busy = false, said = false;
 	struct conf_faults faults = {.report = report, .context = &said};
