@@ -178,7 +178,12 @@ tests_unit_test_format_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_geo
 tests_unit_test_geo_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test_corpora
+tests_unit_test_corpora_SOURCES = tests/unit/test_corpora.c tests/unit/bench.c tests/unit/bench.h
+tests_unit_test_corpora_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test_rule
+tests_unit_test_rule_SOURCES = tests/unit/test_rule.c tests/unit/bench.c tests/unit/bench.h
 tests_unit_test_rule_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_time_context

@@ -1,4 +1,4 @@
-/* Lines to events: status, proof, claims, addresses behind proxies, evidence; faults of rule files; what ships; other projects' lines. */
+/* Lines to events: status, proof, claims, addresses behind proxies, evidence; faults of rule files; what ships. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,133 +12,8 @@
 #include <cmocka.h>
 
 #include "common/js.h"
-#include "common/timefmt.h"
 
-#include "analyzer/format_private.h"
-#include "analyzer/rule_private.h"
-
-#define CORPUS "/../shared/corpora/"
-
-static const char *top(void) {
-	const char *dir = getenv("top_srcdir");
-
-	return dir ? dir : ".";
-}
-
-/* ---- a configuration of the test's own ---- */
-
-static char folder[] = "/tmp/test_rule.XXXXXX";
-
-static int folder_make(void **state) {
-	char sub[256];
-
-	(void)state;
-	if (!mkdtemp(folder))
-		return -1;
-	(void)snprintf(sub, sizeof(sub), "%s/r", folder);
-	return mkdir(sub, 0700);
-}
-
-static void file_write(const char *name, const char *text) {
-	char path[256];
-	FILE *file;
-
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-	file = fopen(path, "w");
-	assert_non_null(file);
-	assert_true(fputs(text, file) >= 0);
-	assert_int_equal(fclose(file), 0);
-}
-
-static void file_remove(const char *name) {
-	char path[256];
-
-	(void)snprintf(path, sizeof(path), "%s/%s", folder, name);
-	(void)unlink(path);
-}
-
-static int folder_remove(void **state) {
-	static const char *const names[] = {"c.yaml", "r/a.yaml", "r/b.yaml"};
-	char sub[256];
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		file_remove(names[i]);
-	(void)snprintf(sub, sizeof(sub), "%s/r", folder);
-	(void)rmdir(sub);
-	return rmdir(folder);
-}
-
-static struct conf *configured(const char *text) {
-	char path[256];
-	struct conf *conf;
-	struct err err;
-
-	file_write("c.yaml", text);
-	(void)snprintf(path, sizeof(path), "%s/c.yaml", folder);
-	if (conf_load(&conf, path, NULL, &err))
-		fail_msg("%s", err.text);
-	return conf;
-}
-
-/* The shipped rules with more settings. */
-static struct conf *shipped(const char *more) {
-	char text[1024];
-
-	(void)snprintf(text, sizeof(text), "rules: [%s/rules]\n%s", top(), more);
-	return configured(text);
-}
-
-static struct rules *loaded(const struct conf *conf) {
-	struct rules *rules;
-	struct err err;
-
-	if (rules_load(&rules, conf, NULL, &err))
-		fail_msg("%s", err.text);
-	return rules;
-}
-
-struct bench {
-	struct conf *conf;
-	struct rules *rules;
-	struct line_context ctx;
-};
-
-static void bench_set(struct bench *b, struct conf *conf, const char *format, const char *account) {
-	struct err err;
-
-	b->conf = conf;
-	b->rules = loaded(conf);
-	assert_int_equal(
-		line_context_init(&b->ctx, b->conf, b->rules, NULL, format_find(slice_of(format)), "UTC", account, &err), 0);
-	time_context_anchor(b->ctx.time, 1795341600);
-}
-
-static void bench_release(struct bench *b) {
-	line_context_release(&b->ctx);
-	rules_free(&b->rules);
-	conf_free(&b->conf);
-}
-
-/* "KIND ip" of what a line becomes; "none", "unreadable" or "limit". */
-static const char *told(struct bench *b, const char *line, struct event *e) {
-	static char text[128];
-	char ip[ADDR_TEXT];
-
-	switch (rules_event(&b->ctx, slice_of(line), e)) {
-	case OUTCOME_NONE:
-		return "none";
-	case OUTCOME_UNREADABLE:
-		return "unreadable";
-	case OUTCOME_LIMIT:
-		return "limit";
-	case OUTCOME_EVENT:
-		break;
-	}
-	addr_print(e->ip, ip);
-	(void)snprintf(text, sizeof(text), "%s %s", event_kind_name(e->kind), ip);
-	return text;
-}
+#include "bench.h"
 
 /* ---- what ships ---- */
 
@@ -360,6 +235,54 @@ static void one_call_has_one_hash(void **state) {
 	(void)snprintf(text, sizeof(text), CALL, "two");
 	(void)told(&b, text, &e);
 	assert_true(e.once != first);
+	bench_release(&b);
+}
+
+#define SECURITY                                                                                                       \
+	"[2026-11-22 10:00:00] SECURITY[1] res_security_log.c: "                                                           \
+	"SecurityEvent=\"%s\",EventTV=\"2026-11-22T10:00:00.209+0000\","                                                   \
+	"Severity=\"Error\",Service=\"PJSIP\",EventVersion=\"1\",AccountID=\"100\",SessionID=\"one\",LocalAddress="        \
+	"\"IPV4/UDP/192.0.2.2/5060\",RemoteAddress=\"IPV4/UDP/203.0.113.7/5066\"%s"
+
+/* What PJSIP logs of one REGISTER with a wrong password: in two families, in any order. */
+static void the_lines_of_one_failure_share_its_hash(void **state) {
+	static const struct {
+		const char *event, *tail; /* or a whole line */
+		enum event_kind kind;
+	} rows[] = {
+		{NULL,
+	     "[2026-11-22 10:00:00] NOTICE[1] res_pjsip/pjsip_distributor.c: Request 'REGISTER' from '<sip:100@h>' failed "
+	     "for "
+	     "'203.0.113.7:5066' (callid: one) - No matching endpoint found",
+	     EVENT_SIP_UNKNOWN_USER},
+		{"InvalidAccountID", "", EVENT_SIP_UNKNOWN_USER},
+		{NULL,
+	     "[2026-11-22 10:00:00] NOTICE[1] res_pjsip/pjsip_distributor.c: Request 'REGISTER' from '<sip:100@h>' failed "
+	     "for "
+	     "'203.0.113.7:5066' (callid: one) - Failed to authenticate",
+	     EVENT_SIP_AUTH_FAILED},
+		{"ChallengeResponseFailed", ",Challenge=\"1/e\",Response=\"3b\",ExpectedResponse=\"\"", EVENT_SIP_AUTH_FAILED},
+	};
+	uint64_t once = 0;
+	struct bench b;
+
+	(void)state;
+	bench_set(&b, shipped(""), "asterisk", NULL);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char text[1024];
+		struct event e;
+
+		if (rows[i].event)
+			(void)snprintf(text, sizeof(text), SECURITY, rows[i].event, rows[i].tail);
+		else
+			(void)snprintf(text, sizeof(text), "%s", rows[i].tail);
+		assert_string_not_equal(told(&b, text, &e), "none");
+		assert_int_equal(e.kind, rows[i].kind);
+		assert_true(slice_is(e.user, "100"));
+		assert_int_equal(e.proof, PROOF_NONE);
+		assert_true(e.once != 0 && (once == 0 || e.once == once));
+		once = e.once;
+	}
 	bench_release(&b);
 }
 
@@ -595,186 +518,6 @@ static void samples_that_are_wrong_fail(void **state) {
 	}
 }
 
-/* ---- other projects' lines ---- */
-
-static FILE *corpus_open(const char *name) {
-	char path[512];
-	FILE *file;
-
-	(void)snprintf(path, sizeof(path), "%s" CORPUS "%s", top(), name);
-	file = fopen(path, "r");
-	if (!file) {
-		print_message("corpora: %s is not here\n", name);
-		skip();
-	}
-	return file;
-}
-
-static char *chomp(char *line) {
-	line[strcspn(line, "\n")] = '\0';
-	return line;
-}
-
-/* The value of "host" in fail2ban's expectation. */
-static bool host_of(const char *comment, char out[64]) {
-	const char *p = strstr(comment, "\"host\": \"");
-
-	return p && sscanf(p + 9, "%63[^\"]", out) == 1;
-}
-
-static void fail2ban_lines(const char *name, const char *format) {
-	FILE *file = corpus_open(name);
-	unsigned events = 0;
-	bool expected = false;
-	char line[4096], host[64];
-	struct bench b;
-	struct event e;
-
-	bench_set(&b, shipped(""), format, NULL);
-	while (fgets(line, sizeof(line), file)) {
-		const char *came;
-		char want[80];
-
-		chomp(line);
-		if (strncmp(line, "# failJSON", 10) == 0) {
-			expected = strstr(line, "\"match\": true") && host_of(line, host);
-			continue;
-		}
-		if (line[0] == '#' || line[0] == '\0')
-			continue;
-		came = told(&b, line, &e);
-		assert_string_not_equal(came, "unreadable");
-		/* Theirs counts challenges in one mode; to us each phone gets them. */
-		if (!expected || strstr(line, "SIP auth challenge")) {
-			assert_string_equal(came, "none");
-			continue;
-		}
-		(void)snprintf(want, sizeof(want), " %s", host);
-		if (!strstr(came, want))
-			fail_msg("%s: wanted%s, came %s", line, want, came);
-		events++;
-	}
-	assert_true(events > 5);
-	bench_release(&b);
-	assert_int_equal(fclose(file), 0);
-}
-
-static void asterisk_lines_of_fail2ban_name_their_hosts(void **state) {
-	(void)state;
-	fail2ban_lines("fail2ban/asterisk", "asterisk");
-}
-
-static void freeswitch_lines_of_fail2ban_name_their_hosts(void **state) {
-	(void)state;
-	fail2ban_lines("fail2ban/freeswitch", "freeswitch");
-}
-
-static void crowdsec_lines_become_events(void **state) {
-	static const struct {
-		const char *name, *format;
-	} files[] = {
-		{"crowdsec/asterisk-logs/asterisk-logs.log", "asterisk"},
-		{"crowdsec/asterisk-bf/asterisk-bf.log", "asterisk"},
-		{"crowdsec/asterisk-user-enum/asterisk-user-enum.log", "asterisk"},
-		{"crowdsec/freeswitch/freeswitch.log", "freeswitch"},
-		{"crowdsec/freeswitch-bf/freeswitch.log", "freeswitch"},
-		{"crowdsec/freeswitch-acl-reject/freeswitch.log", "freeswitch"},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		FILE *file = corpus_open(files[i].name);
-		char line[4096];
-		struct bench b;
-		struct event e;
-
-		bench_set(&b, shipped(""), files[i].format, NULL);
-		while (fgets(line, sizeof(line), file))
-			if (*chomp(line) && !strstr(told(&b, line, &e), "sip."))
-				fail_msg("%s: %s", files[i].name, line);
-		bench_release(&b);
-		assert_int_equal(fclose(file), 0);
-	}
-}
-
-static void web_lines_of_crowdsec_are_read_and_make_no_event(void **state) {
-	static const struct {
-		const char *name, *format;
-	} files[] = {
-		{"crowdsec/caddy-logs/caddy-logs.log", "json"},
-		{"crowdsec/nginx-bad-user-agent/nginx-bad-user-agent.log", "combined"},
-		{"crowdsec/nginx_http-logs/nginx_http-logs.log", "combined"},
-		{"crowdsec/apache2-logs/apache2-logs.log", "combined"},
-		{"crowdsec/apache2-malformed/apache2-logs.log", "combined"},
-		{"crowdsec/traefik_clf/traefik_clf.log", "combined"},
-	};
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++) {
-		FILE *file = corpus_open(files[i].name);
-		char line[8192];
-		struct bench b;
-		struct event e;
-
-		bench_set(&b, shipped(""), files[i].format, NULL);
-		while (fgets(line, sizeof(line), file)) {
-			/* Error logs, of another format, stand in the same files. */
-			bool access = strstr(line, "[error]") == NULL && strstr(line, ":error]") == NULL &&
-			              strstr(line, "[ssl:") == NULL && strchr(line, '{') == strstr(line, "{\"level\"");
-			const char *came = told(&b, chomp(line), &e);
-
-			if (*line && strcmp(came, access ? "none" : "unreadable") != 0)
-				fail_msg("%s: %s: %s", files[i].name, line, came);
-		}
-		bench_release(&b);
-		assert_int_equal(fclose(file), 0);
-	}
-}
-
-/* Other vendors' agents come with later work: where there is a path, or an entry for the agent, the MAC must be theirs. */
-static void requests_of_real_phones_name_their_device(void **state) {
-	FILE *file = corpus_open("provision_requests.tsv");
-	unsigned rows = 0;
-	unsigned wrong = 0;
-	char line[4096];
-	struct bench b;
-
-	(void)state;
-	bench_set(&b, shipped(""), "combined", NULL);
-	assert_non_null(fgets(line, sizeof(line), file));
-	while (fgets(line, sizeof(line), file)) {
-		char *rest = chomp(line);
-		char *column[6];
-		struct line_fields *fields = b.ctx.fields;
-		uint64_t want = MAC_NONE;
-		uint64_t mac;
-		struct asker asker;
-
-		for (int i = 0; i < 6; i++)
-			column[i] = strsep(&rest, "\t");
-		if (!column[5])
-			continue;
-		(void)mac_parse(column[5], strlen(column[5]), &want);
-		fields->scratch_used = 0;
-		memset(fields->at, 0, sizeof(fields->at));
-		target_split(slice_of(column[1]), fields);
-		mac = mac_in_file(fields->at[FIELD_FILE]);
-		if (mac == MAC_NONE)
-			mac = mac_in_query(fields->at[FIELD_QUERY], fields);
-		phone_tell(b.rules, slice_of(column[0]), fields->at[FIELD_FILE], mac, &asker);
-		rows++;
-		if (asker.mac == want || (!asker.known && !*column[1]))
-			continue;
-		print_message("%s %s: wanted %012llx, came %012llx\n", column[0], column[1], (unsigned long long)want,
-		              (unsigned long long)asker.mac);
-		wrong++;
-	}
-	assert_true(rows > 200);
-	assert_int_equal(wrong, 0);
-	bench_release(&b);
-	assert_int_equal(fclose(file), 0);
-}
-
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_shipped_rule_does_what_its_samples_say),
@@ -785,6 +528,7 @@ int main(void) {
 		cmocka_unit_test(evidence_holds_no_secret_and_no_control_byte),
 		cmocka_unit_test(fields_and_evidence_are_cut_to_their_maxima),
 		cmocka_unit_test(one_call_has_one_hash),
+		cmocka_unit_test(the_lines_of_one_failure_share_its_hash),
 		cmocka_unit_test(explain_answers_in_json_whatever_the_line),
 		cmocka_unit_test(a_long_name_hides_nobody),
 		cmocka_unit_test(only_an_inventory_tells_of_devices),
@@ -793,11 +537,6 @@ int main(void) {
 		cmocka_unit_test(a_pattern_past_its_limit_drops_the_line),
 		cmocka_unit_test(a_rule_that_fails_half_way_leaves_nothing_behind),
 		cmocka_unit_test(samples_that_are_wrong_fail),
-		cmocka_unit_test(asterisk_lines_of_fail2ban_name_their_hosts),
-		cmocka_unit_test(freeswitch_lines_of_fail2ban_name_their_hosts),
-		cmocka_unit_test(crowdsec_lines_become_events),
-		cmocka_unit_test(web_lines_of_crowdsec_are_read_and_make_no_event),
-		cmocka_unit_test(requests_of_real_phones_name_their_device),
 	};
 
 	return cmocka_run_group_tests(tests, folder_make, folder_remove);
