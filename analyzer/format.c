@@ -33,7 +33,8 @@ static const struct spelling {
 	{"remote_addr", FIELD_IP},
 	{"remote_ip", FIELD_IP},
 	{"request.remote_ip", FIELD_IP},
-	{"ClientHost", FIELD_IP},
+	{"ClientAddr", FIELD_IP},
+	{"request.remote_addr", FIELD_IP},
 	{"clientip", FIELD_IP},
 	{"client_ip", FIELD_IP},
 	{"user", FIELD_USER},
@@ -78,6 +79,7 @@ static const struct spelling {
 	{"x_forwarded_for", FIELD_FORWARDED},
 	{"request.headers.X-Forwarded-For", FIELD_FORWARDED},
 	{"request_X-Forwarded-For", FIELD_FORWARDED},
+	{"ClientHost", FIELD_FORWARDED}, /* what the client claims, where it claims something */
 	{"certificate", FIELD_CERTIFICATE},
 	{"ssl_client_s_dn", FIELD_CERTIFICATE},
 	{"request.tls.client_subject", FIELD_CERTIFICATE},
@@ -189,6 +191,9 @@ static const struct format formats[] = {
 	{.name = "freeswitch", .head = true, .program = "freeswitch", .split = freeswitch_split},
 	{.name = "syslog", .head = true, .split = syslog_split},
 	{.name = "json", .split = json_split},
+	{.name = "haproxy", .like = "combined", .head = true, .split = haproxy_split},
+	{.name = "nginx_error", .like = "combined", .head = true, .unproven = true, .split = nginx_error_split},
+	{.name = "apache_error", .like = "combined", .head = true, .split = apache_error_split},
 };
 
 #define FORMATS (sizeof(formats) / sizeof(formats[0]))
@@ -217,10 +222,19 @@ int format_named(const struct format **out, struct slice name, struct err *err) 
 }
 
 const char *const *format_names(void) {
-	static const char *const names[] = {"combined", "asterisk", "freeswitch", "syslog", "json", NULL};
+	static const char *const names[] = {"combined", "asterisk",    "freeswitch",   "syslog", "json",
+	                                    "haproxy",  "nginx_error", "apache_error", NULL};
 
 	_Static_assert(sizeof(names) / sizeof(names[0]) == FORMATS + 1, "every format is named");
 	return names;
+}
+
+const struct format *format_like(const struct format *f) {
+	return f->like ? format_find(slice_of(f->like)) : NULL;
+}
+
+bool format_is_unproven(const struct format *f) {
+	return f->unproven;
 }
 
 bool format_reads_head(const struct format *f) {

@@ -1,6 +1,6 @@
 /* Access logs as Apache httpd and nginx write them: `[host[:port] ]ip ident user [time] "request" status bytes`, then
  * ` "referer" "agent"`, then ` "forwarded"`, and whatever else. Both servers escape quotes and backslashes in what a client
- * sent (\x22, \"), so that a quote ends a field for sure. */
+ * sent (\x22, \"), so that a quote ends a field for sure. Traefik's common format has its own words behind the agent. */
 #include <string.h>
 
 #include "analyzer/format_private.h"
@@ -20,6 +20,30 @@ static bool quoted_take(struct slice *s, struct slice *out) {
 	(void)slice_skip(&at, '"');
 	*s = at;
 	return true;
+}
+
+static bool is_status(struct slice word) {
+	struct slice digits = word;
+
+	return slice_is(word, "-") || (word.n == 3 && slice_take_digits(&digits).n == 3);
+}
+
+/* The quoted request at the start of *s, and the blank behind it. It ends at the first quote behind which a status stands: Traefik writes a quote in
+ * a query as it came, and without this a client could make its requests unreadable. It cannot write a status there, for no blank stands in a target. */
+static bool request_take(struct slice *s, struct slice *out) {
+	for (size_t n = 1; n < s->n; n++) {
+		struct slice behind = {s->p + n + 1, s->n - n - 1};
+
+		if (s->p[n] == '\\')
+			n++;
+		else if (s->p[n] == '"' && slice_skip(&behind, ' ') &&
+		         is_status(slice_word(&(struct slice){behind.p, behind.n}))) {
+			*out = (struct slice){s->p + 1, n - 1};
+			*s = behind;
+			return true;
+		}
+	}
+	return false;
 }
 
 static void set_unless_dash(struct slice value, struct slice *field) {
@@ -43,6 +67,9 @@ static bool head_split(struct slice head, struct line_fields *out) {
 	if (is_address(second)) {
 		/* A host, or in the plain form what an ident server said? With fewer than four fields this cannot be known. */
 		if (!memchr(rest.p, ' ', rest.n))
+			return false;
+		/* Traefik writes what a client says of those before it in place of the address, a list as it came. */
+		if (memchr(first.p, ',', first.n))
 			return false;
 		colon = memchr(first.p, ':', first.n);
 		if (colon && first.p[0] != '[')
@@ -73,12 +100,10 @@ bool combined_split(const struct format *f, const struct field_names *names, str
 	    !head_split((struct slice){line.p, (size_t)(begin - 1 - line.p)}, out))
 		return false;
 	rest = (struct slice){end + 2, line.n - (size_t)(end + 2 - line.p)};
-	if (!quoted_take(&rest, &value) || !slice_skip(&rest, ' '))
+	if (!request_take(&rest, &value))
 		return false;
 	(void)request_split(value, out);
 	value = slice_word(&rest);
-	if (!slice_is(value, "-") && (value.n != 3 || slice_take_digits(&(struct slice){value.p, value.n}).n != 3))
-		return false;
 	set_unless_dash(value, &out->at[FIELD_STATUS]);
 	value = slice_word(&rest);
 	if (value.n == 0 || (!slice_is(value, "-") && slice_take_digits(&(struct slice){value.p, value.n}).n != value.n))

@@ -9,7 +9,9 @@ struct pattern;
 
 struct format {
 	const char *name;
+	const char *like;    /* rules for that format are for this one too, or NULL */
 	bool head;           /* reads the head of a syslog line */
+	bool unproven;       /* a client can write whole lines of such a log */
 	const char *program; /* the syslog program whose messages are of this format, or NULL for any */
 	bool (*split)(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
 	              struct line_fields *out);
@@ -26,6 +28,12 @@ bool freeswitch_split(const struct format *f, const struct field_names *names, s
                       struct slice line, struct line_fields *out);
 bool syslog_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
                   struct line_fields *out);
+bool haproxy_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
+                   struct line_fields *out);
+bool nginx_error_split(const struct format *f, const struct field_names *names, struct time_context *tc,
+                       struct slice line, struct line_fields *out);
+bool apache_error_split(const struct format *f, const struct field_names *names, struct time_context *tc,
+                        struct slice line, struct line_fields *out);
 bool json_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
                 struct line_fields *out);
 

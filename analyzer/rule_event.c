@@ -82,10 +82,12 @@ static bool address_of(const struct line_context *ctx, const struct line_fields 
 	return true;
 }
 
-static enum proof proof_of(const struct rule *rule, const struct line_fields *fields) {
+static enum proof proof_of(const struct line_context *ctx, const struct rule *rule, const struct line_fields *fields) {
 	static const char *const connected[] = {"TCP", "TLS", "WS", "WSS"};
 	struct slice transport = fields->at[FIELD_TRANSPORT];
 
+	if (format_is_unproven(ctx->format))
+		return PROOF_NONE;
 	if (rule->proof.given && rule->proof.field < 0)
 		return rule->proof.always;
 	if (rule->proof.given) {
@@ -264,7 +266,7 @@ bool event_make(struct line_context *ctx, const struct rule *rule, struct line_f
 		return false;
 	made.imposter = asker.imposter;
 	made.agent_mac_differs = asker.agent_mac != MAC_NONE && made.mac != MAC_NONE && asker.agent_mac != made.mac;
-	made.proof = proof_of(rule, fields);
+	made.proof = proof_of(ctx, rule, fields);
 	once = rule->once >= 0 ? fields->at[rule->once] : (struct slice){0};
 	if (once.n > 0)
 		made.once = hash_bytes(0, once.p, once.n) | 1;

@@ -425,13 +425,28 @@ static void urls_load(struct loading *l, const struct conf *conf) {
 	}
 }
 
+/* The formats for whose rules a slot's lines are, one bit each. */
+static unsigned formats_of(unsigned slot) {
+	const char *const *names = format_names();
+	const struct format *like = NULL;
+	unsigned n = 0;
+
+	while (names[n])
+		n++;
+	if (slot < n)
+		like = format_like(format_find(slice_of(names[slot])));
+	return 1U << slot | (like ? 1U << format_slot(like) : 0);
+}
+
 static int dispatch_build(struct rules *rules, struct err *err) {
 	for (unsigned slot = 0; slot < FORMAT_KINDS; slot++) {
+		unsigned formats = formats_of(slot);
+
 		rules->by[slot] = calloc(rules->nrules + 1, sizeof(struct rule *));
 		if (!rules->by[slot])
 			return err_errno(err, "rules");
 		for (uint32_t i = 0; i < rules->nrules; i++)
-			if (rules->rules[i]->formats >> slot & 1)
+			if (rules->rules[i]->formats & formats)
 				rules->by[slot][rules->nby[slot]++] = rules->rules[i];
 	}
 	/* Not cleared: what a line does not touch costs no memory. */

@@ -175,6 +175,9 @@ tests_unit_test_lint_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_format
 tests_unit_test_format_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test_format_web
+tests_unit_test_format_web_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test_geo
 tests_unit_test_geo_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 

@@ -283,7 +283,7 @@ provctl: explain: no format reads this line; --format names one
 exit 1
 END
 	shows explain --line x --format own <<'END'
-provctl: --format: unknown format own; there are combined, asterisk, freeswitch, syslog, json
+provctl: --format: unknown format own; there are combined, asterisk, freeswitch, syslog, json, haproxy, nginx_error, apache_error
 exit 2
 END
 	sed -i 's/provision.served/provision.refused/' rules/own.yaml
@@ -304,7 +304,7 @@ END
 	configure 'sources: [{path: log/web.log, pattern: "(?<ip>x"}, {path: log/sip.log, format: asterix}]'
 	shows check <<'END'
 provctl: FOLDER/provctl.yaml:5:1: sources: pattern: missing closing parenthesis at byte 8
-provctl: FOLDER/provctl.yaml:5:1: sources: unknown format asterix; there are combined, asterisk, freeswitch, syslog, json
+provctl: FOLDER/provctl.yaml:5:1: sources: unknown format asterix; there are combined, asterisk, freeswitch, syslog, json, haproxy, nginx_error, apache_error
 exit 2
 END
 	configure "geoip: {country: none.mmdb}"
