@@ -31,12 +31,18 @@ space() {
 	background unshare -n sleep 600
 	printf -v "$1" %s "$!"
 	until [ "$(readlink "/proc/$!/ns/net")" != "$(readlink "/proc/$$/ns/net")" ]; do sleep 0.01; done
+	within "$!" sh -c 'echo 0 >/proc/sys/net/ipv6/conf/default/accept_dad' # nobody has our addresses
 	within "$!" ip link set lo up
 }
 
 # within SPACE COMMAND...
 within() {
 	nsenter -t "$1" -n "${@:2}"
+}
+
+# serve SPACE COMMAND...: in the background there. Not by `within`: the teardown would end the shell that runs it, and leave the server.
+serve() {
+	background nsenter -t "$1" -n "${@:2}"
 }
 
 # join SPACE ADDRESS SPACE ADDRESS: a wire between two spaces; addresses with their prefix length.
@@ -54,7 +60,7 @@ join() {
 lives() {
 	local address
 	for address in "${@:2}"; do
-		within "$1" ip address add "$address/32" dev lo
+		within "$1" ip address add "$address" dev lo
 	done
 }
 
@@ -93,7 +99,7 @@ server() {
 		}
 	END
 	within "$1" nginx -t -q -c "$at/nginx.conf" -e "$at/error.log"
-	background within "$1" nginx -c "$at/nginx.conf" -e "$at/error.log"
+	serve "$1" nginx -c "$at/nginx.conf" -e "$at/error.log"
 	until_done test -s "$at/nginx.pid"
 }
 
@@ -103,8 +109,8 @@ to_generator='location / { proxy_pass http://127.0.0.1:8090; proxy_set_header X-
 # generator SPACE LOCKSTATE MAC...: serves these phones on port 8090 of the space.
 generator() {
 	local top=${top_srcdir:-$BATS_TEST_DIRNAME/../..}
-	background env READERS="$top/contrib/readers" LOCKSTATE="$2" PHONES="${*:3}" NOW="$folder/now" \
-		nsenter -t "$1" -n php -d opcache.enable=0 -S 127.0.0.1:8090 "$top/tests/scenario/generator.php"
+	serve "$1" env READERS="$top/contrib/readers" LOCKSTATE="$2" PHONES="${*:3}" NOW="$folder/now" \
+		php -d opcache.enable=0 -S 127.0.0.1:8090 "$top/tests/scenario/generator.php"
 	until_done within "$1" curl -s -o /dev/null http://127.0.0.1:8090/
 }
 

@@ -144,7 +144,7 @@ hold_connection() {
 			ask();
 		}
 	END
-	background within "$world" sh -c "perl hold.pl $1 192.0.2.1 >held"
+	serve "$world" sh -c "exec perl hold.pl $1 192.0.2.1 >held"
 	until_done grep -q answered held
 }
 
@@ -166,6 +166,31 @@ hold_connection() {
 	asks $elsewhere $mac 403
 	verb unban $scanner
 	asks $scanner $mac 403
+}
+
+@test "over IPv6 a phone is at home in its /64, and a scanner is banned by its own" {
+	join "$web" 2001:db8:0:1::1/64 "$world" 2001:db8:0:1::2/64
+	within "$web" ip route add default via 2001:db8:0:1::2
+	home=2001:db8:10::10 elsewhere=2001:db8:20::20 scanner=2001:db8:66::1
+	lives "$world" $home 2001:db8:10::11 $elsewhere $scanner 2001:db8:66::2
+	configure "firewall: {backend: nftables}
+sources: [{path: $folder/nginx/access.log, format: combined, account: acct1}]"
+	server "$web" nginx "server { listen [2001:db8:0:1::1]:80; $to_generator }"
+	generator "$web" "$folder/publish/lockstate" $mac
+	site=http://[2001:db8:0:1::1]
+	verb sync
+	until_done reaches_generator
+	asks $home $mac 200
+	verb analyze
+	wants $mac "locked - 2001:db8:10::/64 provisioned acct1"
+	asks 2001:db8:10::11 $mac 200
+	asks $elsewhere $mac 403
+	scan 12
+	verb analyze
+	same "$(banned | uniq)" 2001:db8:66::/64
+	asks $scanner $mac 000
+	asks 2001:db8:66::2 $mac 000
+	asks $home $mac 200
 }
 
 @test "nginx honours a map that apply wrote, once it has read it" {
@@ -219,6 +244,9 @@ sources: [{path: $folder/nginx/access.log, format: combined, account: acct1}]"
 			timeout connect 2s
 			timeout client 10s
 			timeout server 10s
+		frontend portal
+			bind 192.0.2.1:8443
+			http-request return status 204
 		frontend world
 			bind 192.0.2.1:80
 			http-request deny deny_status 429 if { src -f $folder/banned.acl }
@@ -227,7 +255,7 @@ sources: [{path: $folder/nginx/access.log, format: combined, account: acct1}]"
 			$( [ "$1" != forwardfor ] || echo "option forwardfor" )
 			server web 10.0.0.2:80 $( [ "$1" != send-proxy ] || echo send-proxy )
 	END
-	background within "$balancer" haproxy -W -f haproxy.cfg -p haproxy.pid
+	serve "$balancer" haproxy -W -f haproxy.cfg -p haproxy.pid
 	site=http://192.0.2.1
 	until_done reaches_generator
 	: >nginx/access.log
@@ -246,11 +274,27 @@ story_behind() {
 	same "$(answer "$world" $elsewhere $site/$mac.cfg -H "X-Real-IP: $home")" 403
 	asks $home $mac 200
 	verb unlock $mac
+	echo $(($(date +%s) + 86400 + 60)) >now
+	asks $elsewhere $mac 403
+	asks $home $mac 200
+	rm now
 	asks $elsewhere $mac 200
 	verb analyze
 	wants $mac "locked - $elsewhere provisioned acct1"
 	asks $home $mac 403
+	verb window open $home --account acct1 --for 1h
+	echo $(($(date +%s) + 3600 + 60)) >now
+	asks $home $mac 403
+	rm now
+	asks $home $mac 200
+	verb analyze
+	wants $mac "locked - $home provisioned acct1"
+	verb window close $home --account acct1
+	asks $elsewhere $mac 403
+	hold_connection $scanner
+	touch again1
 	scan 12
+	until_done grep -qz 'answered.answered' held
 	verb analyze
 	same "$(banned | uniq)" $scanner
 	fails 3 verb ban 10.0.0.1 --for 1h
@@ -258,14 +302,25 @@ story_behind() {
 	sed 's/backend: none/backend: nftables/' provctl.yaml >balancer.yaml
 	within "$balancer" "$bin/provctl" -c balancer.yaml apply publish
 	asks $scanner $mac 000
-	asks $elsewhere $mac 200
+	touch again2
+	until_done grep -q dead held
+	same "$(answer "$world" $scanner $site:8443/)" 204
+	asks $home $mac 200
 	# ... or into an ACL, where it is behind another one.
 	within "$balancer" nft delete table inet provctl
 	asks $scanner $mac 403
 	verb apply publish --haproxy banned.acl
 	kill -USR2 "$(head -n 1 haproxy.pid)"
 	until_done is_denied
-	asks $elsewhere $mac 200
+	asks $home $mac 200
+	verb unban $scanner
+	verb apply publish --haproxy banned.acl
+	kill -USR2 "$(head -n 1 haproxy.pid)"
+	until_done is_refused
+}
+
+is_refused() {
+	[ "$(answer "$world" $scanner "$site/$mac.cfg")" = 403 ]
 }
 
 is_denied() {
