@@ -193,7 +193,7 @@ static void security_split(const struct field_names *names, struct slice message
 	for (int field = FIELDS_FIXED; field < FIELDS_MAX; field++)
 		if (twice[field / 64] >> field % 64 & 1)
 			out->at[field] = (struct slice){0};
-	if (message.n > 0 || !single || !address_split(address, out))
+	if (message.n > 0 || !single || !address.p || !address_split(address, out))
 		return;
 	if (accounts == 1)
 		out->at[FIELD_USER] = account;

@@ -13,6 +13,7 @@ AM_TESTS_ENVIRONMENT = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_bu
 # Scripts and scenarios. Whatever they need beside themselves is in EXTRA_DIST.
 SCRIPT_TESTS =
 SCRIPT_TESTS += tests/floors.sh
+SCRIPT_TESTS += tests/fuzz/seeds.sh
 SCRIPT_TESTS += tests/man.sh
 SCRIPT_TESTS += tests/readers.sh
 SCRIPT_TESTS += tests/scenario/apply.bats
@@ -191,3 +192,27 @@ tests_unit_test_rule_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_time_context
 tests_unit_test_time_context_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
+
+# Fuzz targets: read their seeds as a test; `make fuzz SECONDS=60` looks for more, with clang.
+FUZZ_TARGETS = tests/fuzz/fuzz_line tests/fuzz/fuzz_yaml tests/fuzz/fuzz_event tests/fuzz/fuzz_command \
+	tests/fuzz/fuzz_lockstate tests/fuzz/fuzz_csv
+check_PROGRAMS += $(FUZZ_TARGETS)
+EXTRA_DIST += tests/fuzz/run.bash tests/fuzz/seeds
+FUZZ_COMMON = tests/fuzz/fuzz.c tests/fuzz/fuzz.h
+tests_fuzz_fuzz_line_SOURCES = tests/fuzz/fuzz_line.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_line_LDADD = $(ANALYZER_LIBS)
+tests_fuzz_fuzz_yaml_SOURCES = tests/fuzz/fuzz_yaml.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_yaml_LDADD = $(ANALYZER_LIBS)
+tests_fuzz_fuzz_event_SOURCES = tests/fuzz/fuzz_event.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_event_LDADD = $(COMMON_LIBS)
+tests_fuzz_fuzz_command_SOURCES = tests/fuzz/fuzz_command.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_command_LDADD = $(ENFORCER_LIBS)
+tests_fuzz_fuzz_lockstate_SOURCES = tests/fuzz/fuzz_lockstate.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_lockstate_LDADD = libprovctl-lockstate.a
+tests_fuzz_fuzz_csv_SOURCES = tests/fuzz/fuzz_csv.c $(FUZZ_COMMON) cmd/csv.c
+tests_fuzz_fuzz_csv_LDADD =
+
+SECONDS = 60
+fuzz:
+	bash $(top_srcdir)/tests/fuzz/run.bash $(top_srcdir) $(SECONDS)
+.PHONY: fuzz
