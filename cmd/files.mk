@@ -10,6 +10,7 @@ provctl_SOURCES = \
 	cmd/notify.c cmd/notify.h \
 	cmd/option.c cmd/option.h \
 	cmd/provctl.c \
+	cmd/session.c cmd/session.h \
 	cmd/table.c cmd/table.h \
 	cmd/verb_address.c \
 	cmd/verb_analyze.c \

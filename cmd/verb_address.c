@@ -2,14 +2,24 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/session.h"
 
 static const struct option_row ban_options[] = {
 	{"for", "T", "for so long: 90s, 15m, 24h, 7d", 0},
 	{"comment", "TEXT", "a word for those who read `provctl bans`", 0},
+	{"force", NULL, "even where your own ssh session comes from", 0},
 	{0},
 };
 
-static const struct option_row list_options[] = {
+static const struct option_row block_options[] = {
+	{"for", "T", "for so long, not without end", 0},
+	{"comment", "TEXT", "a word for those who read `provctl bans`", 0},
+	{"remove", NULL, "take it away again", 0},
+	{"force", NULL, "even where your own ssh session comes from", 0},
+	{0},
+};
+
+static const struct option_row allow_options[] = {
 	{"for", "T", "for so long, not without end", 0},
 	{"comment", "TEXT", "a word for those who read `provctl bans`", 0},
 	{"remove", NULL, "take it away again", 0},
@@ -49,6 +59,7 @@ static int show_ban(struct command *c, void *context, const struct json *row, st
 static int run_ban(struct command *c, struct err *err) {
 	bool remove = c->verb != &verb_ban && options_given(&c->options, "remove");
 	const char *comment = options_value(&c->options, "comment");
+	struct addr session;
 	struct buf b;
 	struct prefix at;
 
@@ -66,15 +77,20 @@ static int run_ban(struct command *c, struct err *err) {
 		js_put_string(&b, "comment", comment);
 	if (remove)
 		js_put_bool(&b, "remove", true);
+	if (c->verb != &verb_allow && options_given(&c->options, "force"))
+		js_put_bool(&b, "force", true);
+	if (c->verb != &verb_allow && session_peer(&session))
+		put_prefix(&b, "session", prefix_of(session, 128));
 	return command_ask(c, &b, show_ban, NULL, err);
 }
 
 const struct verb verb_ban = {
 	.name = "ban",
-	.usage = "IP|PREFIX --for T [--comment TEXT]",
+	.usage = "IP|PREFIX --for T [--comment TEXT] [--force]",
 	.summary = "drop an address for a while",
 	.text = "The firewall drops what the address sends to firewall.ports. Some addresses are never banned\n"
-			"(exit 3): this host's own, trusted proxies, firewall.never.",
+			"(exit 3): this host's own, its gateways and resolvers, trusted proxies, firewall.never; and the one\n"
+			"that your ssh session comes from, unless --force.",
 	.options = ban_options,
 	.example = "provctl ban 198.51.100.4 --for 24h --comment 'ticket 4711'",
 	.words_min = 1,
@@ -84,10 +100,10 @@ const struct verb verb_ban = {
 
 const struct verb verb_block = {
 	.name = "block",
-	.usage = "IP|PREFIX [--for T] [--comment TEXT] [--remove]",
+	.usage = "IP|PREFIX [--for T] [--comment TEXT] [--remove] [--force]",
 	.summary = "drop an address until an admin lifts it",
 	.text = "A ban without end, or with the one that --for gives. `provctl unban` or --remove lifts it.",
-	.options = list_options,
+	.options = block_options,
 	.example = "provctl block 198.51.100.0/24 --comment 'nobody of ours'",
 	.words_min = 1,
 	.words_max = 1,
@@ -99,7 +115,7 @@ const struct verb verb_allow = {
 	.usage = "IP|PREFIX [--for T] [--comment TEXT] [--remove]",
 	.summary = "never ban an address, whatever it does",
 	.text = "Without end, or with the one that --for gives. --remove takes it away again.",
-	.options = list_options,
+	.options = allow_options,
 	.example = "provctl allow 203.0.113.9 --comment 'monitoring'",
 	.words_min = 1,
 	.words_max = 1,
@@ -184,8 +200,8 @@ const struct verb verb_bans = {
 };
 
 void show_address_lines(const struct command *c, const struct json *row) {
-	static const struct line_row lines[] = {
-		{"address", "ip"}, {"status", "status"}, {"devices", "devices"}, {"accounts", "accounts"}, {0}};
+	static const struct line_row lines[] = {{"address", "ip"},      {"status", "status"},     {"never banned", "never"},
+	                                        {"devices", "devices"}, {"accounts", "accounts"}, {0}};
 	const struct json *bans = js_get(row, "bans");
 
 	show_lines(row, lines);

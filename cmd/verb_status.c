@@ -21,6 +21,8 @@ static void show_counts(const struct json *row) {
 	buf_clear(&b);
 	buf_printf(&b, "%lld in force, %lld pending; %lld leaks", (long long)js_number(row, "bans", 0),
 	           (long long)js_number(row, "pending", 0), (long long)js_number(row, "leaks", 0));
+	if (js_number(row, "drift", 0) > 0)
+		buf_printf(&b, "; made anew %lld times after others changed it", (long long)js_number(row, "drift", 0));
 	buf_byte(&b, '\0');
 	show_line("bans", b.failed ? "" : b.p);
 	buf_release(&b);

@@ -362,10 +362,16 @@ static const struct prefix always[] = {
 	{{{[0] = 0xfe, [1] = 0x80}}, 10},
 };
 
+const char *conf_never_why(const struct conf *conf, struct prefix p) {
+	if (any_overlaps(always, sizeof(always) / sizeof(always[0]), p))
+		return "loopback or link-local";
+	if (any_overlaps(conf->firewall.never, conf->firewall.nnever, p))
+		return "one of firewall.never";
+	return any_overlaps(conf->trusted_proxies, conf->ntrusted_proxies, p) ? "a trusted proxy" : NULL;
+}
+
 bool conf_never_overlaps(const struct conf *conf, struct prefix p) {
-	return any_overlaps(always, sizeof(always) / sizeof(always[0]), p) ||
-	       any_overlaps(conf->firewall.never, conf->firewall.nnever, p) ||
-	       any_overlaps(conf->trusted_proxies, conf->ntrusted_proxies, p);
+	return conf_never_why(conf, p) != NULL;
 }
 
 bool conf_never_at(const struct conf *conf, uint32_t i, struct prefix *out) {

@@ -30,12 +30,12 @@ struct conf_journal {
 struct conf_source {
 	char *path; /* absolute; may hold a glob. Of a journal its name: "journal:[DIRECTORY] MATCH ..." */
 	struct conf_journal *journal; /* NULL for files */
-	char *format;   /* name of a format, NULL where `pattern` is given */
-	char *pattern;  /* PCRE2 with named groups, or NULL */
-	char *timezone; /* IANA name, or NULL for the system's */
-	char *account;  /* account of devices learned from it, or NULL */
-	bool inventory; /* its device.* events are believed */
-	unsigned line;  /* where it stands in the file, for messages */
+	char *format;                 /* name of a format, NULL where `pattern` is given */
+	char *pattern;                /* PCRE2 with named groups, or NULL */
+	char *timezone;               /* IANA name, or NULL for the system's */
+	char *account;                /* account of devices learned from it, or NULL */
+	bool inventory;               /* its device.* events are believed */
+	unsigned line;                /* where it stands in the file, for messages */
 };
 
 enum trigger_count { COUNT_EVENTS, COUNT_DISTINCT_MAC, COUNT_DISTINCT_USER };
@@ -185,6 +185,8 @@ int conf_rule_files(const struct conf *conf, int (*each)(void *context, const ch
 /* ip is loopback, link-local, in firewall.never, or a trusted proxy. (The enforcer adds the host's own addresses.) */
 bool conf_never(const struct conf *conf, struct addr ip);
 bool conf_never_overlaps(const struct conf *conf, struct prefix p);
+/* The same, in words: "one of firewall.never"; NULL for none. */
+const char *conf_never_why(const struct conf *conf, struct prefix p);
 /* The same as a list: its i-th prefix, from 0; false past the last. */
 bool conf_never_at(const struct conf *conf, uint32_t i, struct prefix *out);
 bool conf_is_proxy(const struct conf *conf, struct addr ip);

@@ -18,8 +18,10 @@
 
 /* ---- who is never banned ---- */
 
-bool ban_is_never(const struct judge *j, struct prefix p) {
-	return conf_never_overlaps(j->conf, p) || (j->never && j->never->has(j->never->context, p));
+const char *judge_never(const struct judge *j, struct prefix p) {
+	const char *why = conf_never_why(j->conf, p);
+
+	return why || !j->never ? why : j->never->why(j->never->context, p);
 }
 
 static bool is_peer(const struct conf *conf, struct prefix p) {
@@ -67,7 +69,7 @@ int ban_is_inhabited(struct judge *j, struct prefix p, int64_t time, bool *inhab
 	    store_windows(j->store, time, false, window_overlaps, &o, err) < 0 ||
 	    store_networks(j->store, NULL, false, network_overlaps, &o, err) < 0)
 		return -1;
-	*inhabited = o.found || registered || residents.devices > 0 || ban_is_never(j, p) || is_peer(j->conf, p);
+	*inhabited = o.found || registered || residents.devices > 0 || judge_never(j, p) || is_peer(j->conf, p);
 	return 0;
 }
 
@@ -102,7 +104,7 @@ static int ban_spared(struct judge *j, struct prefix at, const struct facts *f, 
 	if (allowed < 0 || is_window(j, at, time, &open, err) < 0 || residents_of(j, at, time, &residents, err) < 0)
 		return -1;
 	*why = NULL;
-	if (ban_is_never(j, at))
+	if (judge_never(j, at))
 		*why = "is never banned";
 	else if (is_peer(j->conf, at))
 		*why = "is one of firewall.peers";

@@ -16,9 +16,10 @@ static bool comment_is_sound(struct slice comment) {
 	return comment.n < sizeof((struct ban *)NULL)->comment;
 }
 
-static int ban_check(const struct judge *j, enum ban_kind kind, struct prefix at, int64_t lasts, struct slice comment,
-                     struct err *err) {
+static int ban_check(const struct judge *j, const struct order *o, enum ban_kind kind, struct prefix at, int64_t lasts,
+                     struct slice comment, struct err *err) {
 	char text[PREFIX_TEXT];
+	const char *why;
 
 	prefix_print(at, text);
 	if (kind == BAN_BAN && lasts == TIME_NONE)
@@ -28,11 +29,12 @@ static int ban_check(const struct judge *j, enum ban_kind kind, struct prefix at
 	if (!comment_is_sound(comment))
 		return err_set(err, ERR_INPUT, "%s: a comment has at most %zu bytes and no control characters", text,
 		               sizeof((struct ban *)NULL)->comment - 1);
-	if (kind != BAN_ALLOW && ban_is_never(j, at))
+	why = kind == BAN_ALLOW ? NULL : judge_never(j, at);
+	if (why)
+		return err_set(err, ERR_POLICY, "%s: never banned: %s%s", text, at.bits == 128 ? "it is " : "it holds ", why);
+	if (kind != BAN_ALLOW && !o->force && !addr_is_none(o->session) && prefix_has(at, o->session))
 		return err_set(err, ERR_POLICY,
-		               "%s: never banned: it holds loopback, an address of this host or its gateways and resolvers, a "
-		               "trusted proxy, or one of firewall.never",
-		               text);
+		               "%s: your own session comes from there, and would end: --force bans it all the same", text);
 	return 0;
 }
 
@@ -42,7 +44,7 @@ int judge_ban(struct judge *j, const struct order *o, enum ban_kind kind, struct
 	struct ban ban;
 	int found;
 
-	if (ban_check(j, kind, at, lasts, comment, err) < 0 || judge_advance(j, o->time, err) < 0)
+	if (ban_check(j, o, kind, at, lasts, comment, err) < 0 || judge_advance(j, o->time, err) < 0)
 		return -1;
 	found = store_ban(j->store, kind, at, "", o->time, &ban, err);
 	if (found < 0)
@@ -176,7 +178,7 @@ int judge_ip(struct judge *j, struct addr ip, int64_t time, unsigned *status, st
 	failed = judge_counting(j, ip, MAC_NONE, time, any_counting, NULL, err);
 	if (failed < 0 || address_known(j, ip, time, &known, err) < 0)
 		return -1;
-	if (ban_is_never(j, prefix_of(ip, 128)))
+	if (judge_never(j, prefix_of(ip, 128)))
 		bits |= IP_NEVER;
 	if (allowed)
 		bits |= IP_ALLOWED;

@@ -158,7 +158,14 @@ static struct slice words(const struct json *args, const char *key) {
 }
 
 struct order control_order(const struct request *r) {
+	const char *session = js_text(r->args, "session");
+	struct addr from = {{0}};
+
+	if (session)
+		(void)addr_parse(session, strlen(session), &from); /* a word, which only ever protects more */
 	return (struct order){
+		.session = from,
+		.force = js_true(r->args, "force"),
 		.time = r->now,
 		.uid = r->uid,
 		.actor = words(r->args, "actor"),

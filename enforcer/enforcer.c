@@ -6,6 +6,7 @@
 
 #include "enforcer/enforcer.h"
 #include "enforcer/hook.h"
+#include "enforcer/host.h"
 #include "enforcer/projection.h"
 #include "enforcer/server.h"
 
@@ -49,6 +50,33 @@ static int look_for_early(struct enforcer *e, struct err *err) {
 	return 0;
 }
 
+/* ---- the host ---- */
+
+#define RESOLVERS "/etc/resolv.conf"
+
+static const char *why_never(void *context, struct prefix p) {
+	const struct enforcer *e = context;
+
+	return e->host ? host_why(e->host, p) : NULL;
+}
+
+void enforcer_read_host(struct enforcer *e) {
+	struct err err;
+	int changed = e->host ? host_read(e->host, &err) : host_open(&e->host, RESOLVERS, &err);
+
+	e->never = (struct never){why_never, e};
+	if (changed < 0) {
+		if (!e->host_problem[0])
+			e->host_problem_since = clock_now();
+		(void)slice_copy(slice_of(err.text), e->host_problem, sizeof(e->host_problem));
+		e->options.say(e->options.context, err.text);
+		return;
+	}
+	e->host_problem[0] = '\0';
+	if (changed > 0 && e->projection)
+		projection_host_changed(e);
+}
+
 static int open_state(struct enforcer *e, bool *busy, struct err *err) {
 	enum store_mode mode = e->options.dry_run ? STORE_COPY : STORE_OWN;
 	const struct record_filter all = {0};
@@ -56,7 +84,8 @@ static int open_state(struct enforcer *e, bool *busy, struct err *err) {
 	if (store_open(&e->store, e->conf->state, mode, e->options.once ? 0 : LOCK_WAIT, busy, err) < 0)
 		return -1;
 	store_set_conf(e->store, e->conf);
-	if (judge_new(&e->judge, e->store, e->conf, NULL, err) < 0 || look_for_early(e, err) < 0)
+	enforcer_read_host(e);
+	if (judge_new(&e->judge, e->store, e->conf, &e->never, err) < 0 || look_for_early(e, err) < 0)
 		return -1;
 	return e->options.dry_run ? store_records(e->store, &all, see_record, &e->last_record, err) : 0;
 }
@@ -74,8 +103,7 @@ int enforcer_open(struct enforcer **out, struct conf *conf, const struct enforce
 	e->conf = conf;
 	e->options = *options;
 	e->started = clock_now();
-	if (open_state(e, busy, err) < 0 || projection_new(&e->projection, err) < 0 ||
-	    hook_new(&e->hook, err) < 0) {
+	if (open_state(e, busy, err) < 0 || projection_new(&e->projection, err) < 0 || hook_new(&e->hook, err) < 0) {
 		if (options->control_fd >= 0)
 			(void)close(options->control_fd);
 		if (options->events_fd >= 0)
@@ -102,9 +130,12 @@ void enforcer_close(struct enforcer **e) {
 	/* What a batch left for the next second. */
 	if (old->projection && old->server && projection_follow(old, true, &last) < 0)
 		old->options.say(old->options.context, last.text);
+	if (old->projection && old->server && projection_leave(old, &last) < 0)
+		old->options.say(old->options.context, last.text);
 	server_free(&old->server);
 	projection_free(&old->projection);
 	hook_free(&old->hook);
+	host_close(&old->host);
 	if (old->judge)
 		judge_free(&old->judge);
 	if (old->store)
@@ -200,6 +231,8 @@ void enforcer_problems(const struct enforcer *e,
 	projection_problems(e->projection, &p);
 	if (e->reload_problem[0])
 		each(context, "configuration", e->reload_problem, e->reload_time);
+	if (e->host_problem[0])
+		each(context, "host", e->host_problem, e->host_problem_since);
 	if (p.firewall[0])
 		each(context, "firewall", p.firewall, p.firewall_since);
 	if (p.files[0])
@@ -243,7 +276,7 @@ static int load_again(struct enforcer *e, struct err *err) {
 		(void)err_set(err, ERR_INPUT, "state: %s needs a restart: this enforcer owns %s", conf->state, e->conf->state);
 		goto fail;
 	}
-	if (judge_new(&judge, e->store, conf, NULL, err) < 0)
+	if (judge_new(&judge, e->store, conf, &e->never, err) < 0)
 		goto fail;
 	sums_add(&e->former, judge_sums(e->judge));
 	judge_free(&e->judge);
@@ -274,6 +307,7 @@ static void reload(struct enforcer *e) {
 		e->options.say(e->options.context, err.text);
 		return;
 	}
+	enforcer_read_host(e);
 	if (projection_sync(e, false, &err) < 0)
 		e->options.say(e->options.context, err.text);
 }

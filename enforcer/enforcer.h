@@ -35,6 +35,7 @@ struct enforcer_options {
 };
 
 struct projection; /* projection.h */
+struct host;       /* host.h */
 struct hook;       /* hook.h */
 struct server;     /* enforcer.c */
 
@@ -44,6 +45,10 @@ struct enforcer {
 	struct store *store;
 	struct judge *judge;
 	struct projection *projection;
+	struct host *host; /* NULL where its addresses could not be read: host_problem says why */
+	struct never never;
+	char host_problem[1024];
+	int64_t host_problem_since;
 	struct hook *hook;
 	struct server *server;
 	struct enforcer_options options;
@@ -65,10 +70,13 @@ int enforcer_run(struct enforcer *e, struct err *err);
 /* Writes projections that are still due, too. */
 void enforcer_close(struct enforcer **e);
 
-/* Calls each() for every standing problem of the enforcer's own, for `status`: what is "firewall", "lockstate", "configuration" or
+/* Calls each() for every standing problem of the enforcer's own, for `status`: what is "firewall", "lockstate", "configuration", "host" or
  * "hook". */
 void enforcer_problems(const struct enforcer *e,
                        void (*each)(void *context, const char *what, const char *text, int64_t since), void *context);
+
+/* The host's addresses are read anew. */
+void enforcer_read_host(struct enforcer *e);
 
 /* What all judges since the start did. */
 void enforcer_sums(const struct enforcer *e, struct judge_sums *out);

@@ -14,7 +14,10 @@ libenforcer_a_SOURCES = \
 	enforcer/db.c enforcer/db.h \
 	enforcer/facts.c \
 	enforcer/firewall.c enforcer/firewall.h \
+	enforcer/firewall_frame.c enforcer/firewall_private.h \
+	enforcer/firewall_read.c \
 	enforcer/home.c enforcer/home.h \
+	enforcer/host.c enforcer/host.h \
 	enforcer/hook.c enforcer/hook.h \
 	enforcer/inventory.c \
 	enforcer/judge.c \
@@ -24,7 +27,10 @@ libenforcer_a_SOURCES = \
 	enforcer/lock.c enforcer/lock_private.h \
 	enforcer/lock_change.c \
 	enforcer/lock_late.c \
+	enforcer/netlink.c enforcer/netlink.h \
 	enforcer/nft.c enforcer/nft.h \
+	enforcer/nft_ask.c enforcer/nft_private.h \
+	enforcer/nft_watch.c enforcer/nft_watch.h \
 	enforcer/newfile.c enforcer/newfile.h \
 	enforcer/publish.c enforcer/publish.h \
 	enforcer/publish_private.h \

@@ -18,36 +18,40 @@
 #include <libnftnl/udata.h>
 
 #include "common/buf.h"
-#include "enforcer/nft.h"
+#include "enforcer/nft_private.h"
 
 /* A nested attribute's length is 16 bits, and an element with counter and timeout takes up to 116 bytes. */
 #define ELEMENTS_MAX 500
 #define MESSAGE_MAX  (128U << 10)
 #define BATCH_MAX    (256U << 20)
-#define ANSWER_MAX   (64U << 10)
 
 /* Numbers of nft's own data types (nftables' datatype.h), so that `nft list` shows elements as what they are. */
 enum { DATATYPE_V4 = 7, DATATYPE_V6 = 8, DATATYPE_PORT = 13, DATATYPE_MARK = 19 };
 
-struct nft {
-	struct mnl_socket *socket;
-	uint32_t portid;
-	uint32_t seq;
-	char *table;
-	struct buf batch;
-	uint32_t last_seq; /* of the newest message; it asks for an answer */
-	size_t last_at;
-	bool failed; /* out of memory while the batch was filled */
-	/* Elements being gathered. */
-	struct nftnl_set *gathered;
-	uint32_t ngathered;
-	uint16_t gathered_verb;
-	char gathered_name[32];
-	_Alignas(struct nlmsghdr) char answer[ANSWER_MAX];
-};
+int nft_failed(const char *what, struct err *err) {
+	static const struct {
+		int why;
+		const char *hint;
+	} hints[] = {
+		{EPERM, ": run prov-enforcer as root or with CAP_NET_ADMIN"},
+		{EMSGSIZE, ": raise net.core.wmem_max, or lower firewall.max_bans"},
+		{EOPNOTSUPP, ": is nf_tables in this kernel?"},
+		{EPROTONOSUPPORT, ": is nf_tables in this kernel?"},
+		{ENOENT, ": what it changes is gone"},
+	};
+	int why = errno;
+
+	(void)err_errno(err, "firewall: %s", what);
+	for (size_t i = 0; i < sizeof(hints) / sizeof(hints[0]); i++)
+		if (hints[i].why == why)
+			(void)strncat(err->text, hints[i].hint, sizeof(err->text) - strlen(err->text) - 1);
+	return -1;
+}
 
 int nft_open(struct nft **out, const char *table, struct err *err) {
+	static const struct timeval patience = {.tv_sec = 5};
 	struct nft *nft = calloc(1, sizeof(*nft));
+	int on = 1;
 	int result = -1;
 
 	if (!nft)
@@ -59,10 +63,13 @@ int nft_open(struct nft **out, const char *table, struct err *err) {
 		goto done;
 	}
 	nft->socket = mnl_socket_open2(NETLINK_NETFILTER, SOCK_CLOEXEC);
-	if (!nft->socket || mnl_socket_bind(nft->socket, 0, MNL_SOCKET_AUTOPID) < 0) {
-		err_errno(err, "firewall: cannot speak to the kernel's nftables");
+	if (!nft->socket || mnl_socket_bind(nft->socket, 0, MNL_SOCKET_AUTOPID) < 0 ||
+	    setsockopt(mnl_socket_get_fd(nft->socket), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) < 0) {
+		(void)nft_failed("cannot speak to the kernel's nftables", err);
 		goto done;
 	}
+	/* Answers to a batch that fails throughout are many: without the messages that they are about they take less room. */
+	(void)mnl_socket_setsockopt(nft->socket, NETLINK_CAP_ACK, &on, sizeof(on));
 	nft->portid = mnl_socket_get_portid(nft->socket);
 	*out = nft;
 	nft = NULL;
@@ -83,6 +90,10 @@ void nft_close(struct nft **nft) {
 	free((*nft)->table);
 	free(*nft);
 	*nft = NULL;
+}
+
+uint32_t nft_port(const struct nft *nft) {
+	return nft->portid;
 }
 
 /* ---- batches ---- */
@@ -119,6 +130,7 @@ void nft_begin(struct nft *nft) {
 	buf_clear(&nft->batch);
 	nft->failed = false;
 	nft->last_seq = 0;
+	nft->first_seq = nft->seq + 1;
 	if (nft->gathered)
 		nftnl_set_free(nft->gathered);
 	nft->gathered = NULL;
@@ -130,7 +142,7 @@ static void gathered_send(struct nft *nft) {
 
 	if (!nft->gathered)
 		return;
-	message = message_begin(nft, nft->gathered_verb, nft->gathered_verb == NFT_MSG_NEWSETELEM ? NLM_F_CREATE : 0);
+	message = message_begin(nft, nft->gathered_verb, nft->gathered_flags);
 	if (message) {
 		nftnl_set_elems_nlmsg_build_payload(message, nft->gathered);
 		message_end(nft, message);
@@ -141,40 +153,40 @@ static void gathered_send(struct nft *nft) {
 
 /* Reads what the kernel has put into the socket while it worked on the batch: errors, and the answer to the last message. */
 static int answers(struct nft *nft, int *why, struct err *err) {
-	bool answered = false;
+	bool answered = false, lost = false, more = true;
 	int first = 0;
-	bool more = true;
 
 	while (more) {
 		ssize_t n = recv(mnl_socket_get_fd(nft->socket), nft->answer, sizeof(nft->answer), MSG_DONTWAIT);
 		int left = (int)n;
 
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && (errno == EINTR || errno == ENOBUFS)) {
+			lost = lost || errno == ENOBUFS;
 			continue;
-		if (n < 0 && errno == ENOBUFS && first == 0)
-			first = ENOBUFS;
-		if (n < 0 && errno == ENOBUFS)
-			continue;
+		}
 		more = n > 0;
 		for (const struct nlmsghdr *m = (void *)nft->answer; n > 0 && mnl_nlmsg_ok(m, left);
 		     m = mnl_nlmsg_next(m, &left)) {
 			const struct nlmsgerr *e = mnl_nlmsg_get_payload(m);
 
-			if (m->nlmsg_type != NLMSG_ERROR || mnl_nlmsg_get_payload_len(m) < sizeof(*e))
-				continue;
+			if (m->nlmsg_type != NLMSG_ERROR || mnl_nlmsg_get_payload_len(m) < sizeof(*e) ||
+			    m->nlmsg_seq - nft->first_seq > nft->last_seq + 1 - nft->first_seq)
+				continue; /* of a question before */
 			if (e->error != 0 && first == 0)
 				first = -e->error;
 			if (e->error == 0 && m->nlmsg_seq == nft->last_seq)
 				answered = true;
 		}
 	}
-	*why = first;
-	if (first == 0 && answered)
+	if (first == 0 && answered && !lost)
 		return 0;
-	if (first == 0)
-		return err_set(err, ERR_SYSTEM, "firewall: the kernel did not answer a batch");
-	errno = first;
-	return err_errno(err, "firewall: the kernel refused a batch");
+	/* Without any answer the kernel has broken off: nothing was done. With one that was lost nobody knows. */
+	*why = first ? first : lost ? ENOBUFS : EAGAIN;
+	errno = *why;
+	return nft_failed(first  ? "the kernel refused a batch"
+	                  : lost ? "the kernel's answer to a batch was lost"
+	                         : "the kernel did not answer a batch",
+	                  err);
 }
 
 int nft_commit(struct nft *nft, int *why, struct err *err) {
@@ -199,158 +211,13 @@ int nft_commit(struct nft *nft, int *why, struct err *err) {
 		n = sendto(mnl_socket_get_fd(nft->socket), nft->batch.p, nft->batch.n, 0, (struct sockaddr *)&kernel,
 		           sizeof(kernel));
 	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return err_errno(err, "firewall: cannot send a batch of %zu bytes", nft->batch.n);
+	if (n < 0) {
+		*why = errno;
+		return nft_failed("cannot send a batch", err);
+	}
 	if (nft->batch.room > MESSAGE_MAX * 8)
 		buf_release(&nft->batch);
 	return answers(nft, why, err);
-}
-
-/* ---- asking ---- */
-
-struct asked {
-	int (*each)(const struct nlmsghdr *message, struct asked *a);
-	void *context;
-	const void *callback;
-	int stopped; /* what a callback returned, not 0 */
-	char *comment;
-	size_t comment_size;
-};
-
-static int asked_message(const struct nlmsghdr *message, void *data) {
-	struct asked *a = data;
-
-	a->stopped = a->each(message, a);
-	return a->stopped == 0 ? MNL_CB_OK : MNL_CB_ERROR;
-}
-
-/* Sends one question and hands each answer to a->each. 1; 0 where what was asked for is not there; -1. */
-static int ask(struct nft *nft, struct nlmsghdr *question, struct asked *a, struct err *err) {
-	int fd = mnl_socket_get_fd(nft->socket);
-	int state = MNL_CB_OK;
-
-	if (mnl_socket_sendto(nft->socket, question, question->nlmsg_len) < 0)
-		return err_errno(err, "firewall: cannot ask the kernel");
-	while (state > MNL_CB_STOP) {
-		ssize_t n = recv(fd, nft->answer, sizeof(nft->answer), 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_errno(err, "firewall: the kernel's answer");
-		errno = 0;
-		state = mnl_cb_run(nft->answer, (size_t)n, question->nlmsg_seq, nft->portid, asked_message, a);
-	}
-	if (state < 0 && a->stopped != 0)
-		return err_set(err, ERR_SYSTEM, "firewall: stopped reading the kernel's answer");
-	if (state < 0 && errno == ENOENT)
-		return 0;
-	return state < 0 ? err_errno(err, "firewall: the kernel's answer") : 1;
-}
-
-static int comment_of(const struct nftnl_udata *attribute, void *data) {
-	struct asked *a = data;
-
-	if (nftnl_udata_type(attribute) == NFTNL_UDATA_TABLE_COMMENT)
-		(void)slice_copy(
-			(struct slice){nftnl_udata_get(attribute), strnlen(nftnl_udata_get(attribute), nftnl_udata_len(attribute))},
-			a->comment, a->comment_size);
-	return 0;
-}
-
-static int table_answer(const struct nlmsghdr *message, struct asked *a) {
-	struct nftnl_table *t = nftnl_table_alloc();
-	uint32_t n;
-	const void *data;
-
-	if (!t)
-		return -1;
-	if (nftnl_table_nlmsg_parse(message, t) == 0) {
-		data = nftnl_table_get_data(t, NFTNL_TABLE_USERDATA, &n);
-		if (data)
-			(void)nftnl_udata_parse(data, n, comment_of, a);
-	}
-	nftnl_table_free(t);
-	return 0;
-}
-
-int nft_table(struct nft *nft, char *comment, size_t size, struct err *err) {
-	struct asked a = {.each = table_answer, .comment = comment, .comment_size = size};
-	_Alignas(struct nlmsghdr) char question[512];
-	struct nlmsghdr *message = nftnl_nlmsg_build_hdr(question, NFT_MSG_GETTABLE, NFPROTO_INET, NLM_F_ACK, ++nft->seq);
-
-	comment[0] = '\0';
-	mnl_attr_put_strz(message, NFTA_TABLE_NAME, nft->table);
-	return ask(nft, message, &a, err);
-}
-
-static int set_answer(const struct nlmsghdr *message, struct asked *a) {
-	int (*const *each)(void *, const char *) = a->callback;
-	struct nftnl_set *s = nftnl_set_alloc();
-	int result = -1;
-
-	if (s && nftnl_set_nlmsg_parse(message, s) == 0)
-		result = (*each)(a->context, nftnl_set_get_str(s, NFTNL_SET_NAME));
-	nftnl_set_free(s);
-	return result;
-}
-
-int nft_sets(struct nft *nft, int (*each)(void *context, const char *name), void *context, struct err *err) {
-	struct asked a = {.each = set_answer, .context = context, .callback = &each};
-	_Alignas(struct nlmsghdr) char question[512];
-	struct nlmsghdr *message = nftnl_nlmsg_build_hdr(question, NFT_MSG_GETSET, NFPROTO_INET, NLM_F_DUMP, ++nft->seq);
-
-	mnl_attr_put_strz(message, NFTA_SET_TABLE, nft->table);
-	return ask(nft, message, &a, err);
-}
-
-static int element_counters(struct nftnl_expr *expr, void *data) {
-	struct nft_element *element = data;
-
-	if (strcmp(nftnl_expr_get_str(expr, NFTNL_EXPR_NAME), "counter") == 0) {
-		element->packets = nftnl_expr_get_u64(expr, NFTNL_EXPR_CTR_PACKETS);
-		element->bytes = nftnl_expr_get_u64(expr, NFTNL_EXPR_CTR_BYTES);
-	}
-	return 0;
-}
-
-static int element_answer(struct nftnl_set_elem *e, void *data) {
-	struct asked *a = data;
-	int (*const *each)(void *, const struct nft_element *, size_t) = a->callback;
-	struct nft_element element = {0};
-	uint32_t size = 0;
-
-	element.key = nftnl_set_elem_get(e, NFTNL_SET_ELEM_KEY, &size);
-	if (nftnl_set_elem_is_set(e, NFTNL_SET_ELEM_FLAGS))
-		element.end = nftnl_set_elem_get_u32(e, NFTNL_SET_ELEM_FLAGS) & NFT_SET_ELEM_INTERVAL_END;
-	if (nftnl_set_elem_is_set(e, NFTNL_SET_ELEM_EXPIRATION))
-		element.timeout = nftnl_set_elem_get_u64(e, NFTNL_SET_ELEM_EXPIRATION);
-	(void)nftnl_set_elem_expr_foreach(e, element_counters, &element);
-	a->stopped = element.key ? (*each)(a->context, &element, size) : 0;
-	return a->stopped;
-}
-
-static int elements_answer(const struct nlmsghdr *message, struct asked *a) {
-	struct nftnl_set *s = nftnl_set_alloc();
-	int result = -1;
-
-	if (s && nftnl_set_elems_nlmsg_parse(message, s) == 0)
-		result = nftnl_set_elem_foreach(s, element_answer, a);
-	nftnl_set_free(s);
-	return result;
-}
-
-int nft_elements(struct nft *nft, const char *set,
-                 int (*each)(void *context, const struct nft_element *element, size_t key_size), void *context,
-                 struct err *err) {
-	struct asked a = {.each = elements_answer, .context = context, .callback = &each};
-	_Alignas(struct nlmsghdr) char question[512];
-	struct nlmsghdr *message =
-		nftnl_nlmsg_build_hdr(question, NFT_MSG_GETSETELEM, NFPROTO_INET, NLM_F_DUMP, ++nft->seq);
-
-	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, nft->table);
-	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, set);
-	return ask(nft, message, &a, err);
 }
 
 /* ---- filling a batch ---- */
@@ -418,6 +285,10 @@ static const struct {
 	uint32_t size, type;
 } keys[] = {{4, DATATYPE_V4}, {16, DATATYPE_V6}, {2, DATATYPE_PORT}, {4, DATATYPE_MARK}};
 
+uint32_t nft_key_size(enum nft_key key) {
+	return keys[key].size;
+}
+
 static struct nftnl_expr *counter(uint64_t packets, uint64_t bytes) {
 	struct nftnl_expr *e = nftnl_expr_alloc("counter");
 
@@ -462,12 +333,13 @@ done:
 		nftnl_set_free(s);
 }
 
-static void gather(struct nft *nft, uint16_t verb, const struct nft_set *set, const struct nft_element *element) {
+static void gather(struct nft *nft, uint16_t verb, uint16_t flags, const struct nft_set *set,
+                   const struct nft_element *element) {
 	struct nftnl_set_elem *e = nftnl_set_elem_alloc();
 	struct nftnl_expr *counts;
 
-	if (nft->gathered &&
-	    (nft->ngathered == ELEMENTS_MAX || nft->gathered_verb != verb || strcmp(nft->gathered_name, set->name) != 0))
+	if (nft->gathered && (nft->ngathered == ELEMENTS_MAX || nft->gathered_verb != verb ||
+	                      nft->gathered_flags != flags || strcmp(nft->gathered_name, set->name) != 0))
 		gathered_send(nft);
 	if (!nft->gathered) {
 		nft->gathered = nftnl_set_alloc();
@@ -478,6 +350,7 @@ static void gather(struct nft *nft, uint16_t verb, const struct nft_set *set, co
 		}
 		nft->ngathered = 0;
 		nft->gathered_verb = verb;
+		nft->gathered_flags = flags;
 		(void)slice_copy(slice_of(set->name), nft->gathered_name, sizeof(nft->gathered_name));
 	}
 	if (!e || !nft->gathered) {
@@ -503,11 +376,15 @@ static void gather(struct nft *nft, uint16_t verb, const struct nft_set *set, co
 }
 
 void nft_add_element(struct nft *nft, const struct nft_set *set, const struct nft_element *element) {
-	gather(nft, NFT_MSG_NEWSETELEM, set, element);
+	gather(nft, NFT_MSG_NEWSETELEM, NLM_F_CREATE, set, element);
+}
+
+void nft_add_new_element(struct nft *nft, const struct nft_set *set, const struct nft_element *element) {
+	gather(nft, NFT_MSG_NEWSETELEM, NLM_F_CREATE | NLM_F_EXCL, set, element);
 }
 
 void nft_delete_element(struct nft *nft, const struct nft_set *set, const struct nft_element *element) {
-	gather(nft, NFT_MSG_DELSETELEM, set, element);
+	gather(nft, NFT_MSG_DELSETELEM, 0, set, element);
 }
 
 void nft_flush_set(struct nft *nft, const char *name) {

@@ -17,13 +17,18 @@ struct nft;
 
 int nft_open(struct nft **out, const char *table, struct err *err);
 void nft_close(struct nft **nft);
+uint32_t nft_port(const struct nft *nft); /* the netlink port by which the kernel knows this socket */
 
 void nft_begin(struct nft *nft);
-/* Sends the batch; the kernel answers before the call returns. -1: nothing of it was done, and *why is the errno that the kernel gave
- * (0 where the socket itself failed). */
+/* Sends the batch; the kernel answers before the call returns. -1: nothing of it was done, and *why is the errno; but with ENOBUFS the
+ * answer was lost, and it may have been done. EAGAIN, EBUSY, EINTR: it may be tried again as it is. */
 int nft_commit(struct nft *nft, int *why, struct err *err);
 
-/* Whether the table is there; comment gets its comment ("" for none). 1, 0, -1. */
+/* Questions are answered by 1, by 0 where what is asked about is not there, by -1, or by this: the kernel was busy or changed while it was
+ * read, so that what each() was told is void and must be asked again. */
+#define NFT_AGAIN 2
+
+/* Whether the table is there; comment gets its comment ("" for none). */
 int nft_table(struct nft *nft, char *comment, size_t size, struct err *err);
 void nft_add_table(struct nft *nft, const char *comment);
 void nft_delete_table(struct nft *nft); /* fails where it is not there */
@@ -41,7 +46,7 @@ struct nft_set {
 	bool expires; /* elements may time out, and count packets */
 };
 void nft_add_set(struct nft *nft, const struct nft_set *set);
-/* Calls each() with every set's name; 1 where the table is there, 0 not, -1. */
+/* Calls each() with every set's name. */
 int nft_sets(struct nft *nft, int (*each)(void *context, const char *name), void *context, struct err *err);
 
 struct nft_element {
@@ -50,15 +55,27 @@ struct nft_element {
 	uint64_t timeout; /* milliseconds, 0: none */
 	uint64_t packets, bytes;
 };
-/* Elements are gathered into as few messages as they fit into; a change of set or of verb starts another. */
+/* Elements are gathered into as few messages as they fit into; a change of set or of verb starts another. Adding what is there already does
+ * nothing to it; or, by the second, fails the batch (EEXIST), as to delete what is not there does (ENOENT). */
 void nft_add_element(struct nft *nft, const struct nft_set *set, const struct nft_element *element);
+void nft_add_new_element(struct nft *nft, const struct nft_set *set, const struct nft_element *element);
 void nft_delete_element(struct nft *nft, const struct nft_set *set, const struct nft_element *element);
 /* Deletes all elements of a set that is there. */
 void nft_flush_set(struct nft *nft, const char *name);
-/* Reads the elements of a set: timeout is what is left. 1, 0 where table or set is not there, -1. */
+/* Reads the elements of a set: timeout is what is left. */
 int nft_elements(struct nft *nft, const char *set,
                  int (*each)(void *context, const struct nft_element *element, size_t key_size), void *context,
                  struct err *err);
+
+/* Reads one: each() is told of it where it is there. */
+int nft_element(struct nft *nft, const struct nft_set *set, const struct nft_element *element,
+                int (*each)(void *context, const struct nft_element *element, size_t key_size), void *context,
+                struct err *err);
+
+/* The number of the kernel's rule set: every transaction, of whatever table, makes it grow by one. */
+int nft_number(struct nft *nft, uint32_t *number, struct err *err);
+/* All of the table but its elements, as a digest: equal as long as nobody changed chains, rules or sets. */
+int nft_digest(struct nft *nft, uint64_t *digest, struct err *err);
 
 enum nft_verdict { NFT_DO_RETURN, NFT_DO_DROP, NFT_DO_GOTO };
 

@@ -1,5 +1,7 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/buf.h"
 #include "common/timefmt.h"
@@ -8,9 +10,12 @@
 #include "enforcer/publish.h"
 #include "enforcer/stream.h"
 
-#define RETRY_FIRST 1000 /* milliseconds */
-#define RETRY_LAST  60000
-#define FILES_EVERY 1000 /* milliseconds between two writes of the files for batches */
+#define RETRY_FIRST  1000 /* milliseconds */
+#define RETRY_LAST   60000
+#define FILES_EVERY  1000   /* milliseconds between two writes of the files for batches */
+#define REPAIR_EVERY 500    /* milliseconds: who changes the table all the time does not keep us from all else */
+#define COUNT_EVERY  300000 /* milliseconds between two looks at what the kernel counted, if nobody asks */
+#define COUNT_SHARE  20     /* reading counters takes no more than a 20th of the time, however often somebody asks */
 
 #define SHAPE "lockstate.shape" /* a number of the state */
 
@@ -25,6 +30,10 @@ int projection_new(struct projection **out, struct err *err) {
 }
 
 void projection_release(struct projection *p) {
+	if (p->fw) {
+		p->noted = firewall_note(p->fw);
+		p->has_noted = true;
+	}
 	firewall_close(&p->fw);
 	p->replace = true;
 }
@@ -84,6 +93,34 @@ static int see_mode(struct enforcer *e, bool *locks_off, struct err *err) {
 	return 0;
 }
 
+/* Somebody else is making the table other than the state says. Once, until it is mended. */
+static void note_drift(struct enforcer *e) {
+	struct projection *p = e->projection;
+	int64_t next = p->repaired + REPAIR_EVERY;
+
+	if (!p->replace && !p->firewall.text[0]) {
+		p->drift++;
+		e->options.say(e->options.context, "firewall: somebody else changed the table: it is made anew");
+	}
+	p->replace = p->hurry = p->firewall.due = true;
+	p->firewall.at = p->repaired && next > monotonic_ms() ? next : 0;
+}
+
+/* Not all was heard: the table itself tells. */
+static void look_again(struct enforcer *e) {
+	struct projection *p = e->projection;
+	enum firewall_standing standing = FIREWALL_GONE;
+	bool same = false;
+	struct err ignored;
+	uint64_t mark;
+
+	if (projection_stamp(e, &mark, &ignored) < 0 || firewall_check(p->fw, mark, NULL, &standing, &ignored) < 0)
+		return;
+	if (standing == FIREWALL_ELEMENTS && (projection_count(e, &same, &ignored) < 0 || same))
+		return;
+	note_drift(e);
+}
+
 static int follow_firewall(struct enforcer *e, bool now, struct err *err) {
 	struct projection *p = e->projection;
 	int result;
@@ -96,8 +133,15 @@ static int follow_firewall(struct enforcer *e, bool now, struct err *err) {
 		return 0;
 	if (!p->fw && firewall_open(&p->fw, e->conf, err) < 0)
 		return failed(&p->firewall, err);
+	if (p->drift > 0 && p->replace)
+		p->repaired = monotonic_ms();
 	result = p->replace ? projection_replace(e, err) : projection_change(e, err);
-	return result < 0 ? failed(&p->firewall, err) : done(&p->firewall);
+	if (result < 0)
+		return failed(&p->firewall, err);
+	(void)done(&p->firewall);
+	if (firewall_hear(p->fw) == FIREWALL_UNSURE)
+		look_again(e);
+	return 0;
 }
 
 /* ---- the files follow ---- */
@@ -146,7 +190,134 @@ static int follow_files(struct enforcer *e, bool now, bool locks_off, struct err
 	return done(&p->files);
 }
 
+/* ---- what an enforcer leaves to the next ---- */
+
+/* Numbers of a rule set compare within one life of the machine and one network namespace alone. */
+static int64_t this_place(void) {
+	char boot[64] = "";
+	struct stat space = {.st_ino = 0};
+	FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
+	uint64_t hash;
+
+	if (file) {
+		if (!fgets(boot, sizeof(boot), file))
+			boot[0] = '\0';
+		(void)fclose(file);
+	}
+	(void)stat("/proc/self/ns/net", &space);
+	hash = hash_bytes(0, boot, strlen(boot));
+	return (int64_t)(hash_bytes(hash, &space.st_ino, sizeof(space.st_ino)) >> 1);
+}
+
+/* What the former left, and whether it was here. */
+static int recall(struct enforcer *e, struct firewall_noted *out, bool *here, struct err *err) {
+	struct projection *p = e->projection;
+	int64_t number, digest, place;
+
+	if (store_number(e->store, PROJECTION_NUMBER, &number, err) < 0 ||
+	    store_number(e->store, PROJECTION_DIGEST, &digest, err) < 0 ||
+	    store_number(e->store, PROJECTION_PLACE, &place, err) < 0)
+		return -1;
+	*here = place == this_place();
+	*out = (struct firewall_noted){*here ? (uint32_t)number : 0, *here ? (uint64_t)digest : 0};
+	if (p->has_noted)
+		*out = p->noted;
+	p->has_noted = false;
+	return 0;
+}
+
+static int leave(struct enforcer *e, struct err *err) {
+	int64_t number = firewall_note(e->projection->fw).number, place = this_place(), former, former_place;
+
+	if (store_number(e->store, PROJECTION_NUMBER, &former, err) < 0 ||
+	    store_number(e->store, PROJECTION_PLACE, &former_place, err) < 0)
+		return -1;
+	if (former == number && former_place == place)
+		return 0;
+	if (store_begin(e->store, err) < 0)
+		return -1;
+	if (store_set_number(e->store, PROJECTION_NUMBER, number, err) < 0 ||
+	    store_set_number(e->store, PROJECTION_PLACE, place, err) < 0 || store_commit(e->store, err) < 0) {
+		enforcer_rollback(e);
+		return -1;
+	}
+	return 0;
+}
+
 /* ---- the public calls ---- */
+
+/* Is the kernel's table what the state says? 1, 0, -1. */
+static int see_firewall(struct enforcer *e, struct err *err) {
+	struct projection *p = e->projection;
+	enum firewall_standing standing;
+	struct firewall_noted noted;
+	bool here, same = true;
+	uint64_t mark;
+
+	if ((!p->fw && firewall_open(&p->fw, e->conf, err) < 0) || projection_stamp(e, &mark, err) < 0 ||
+	    recall(e, &noted, &here, err) < 0 || firewall_check(p->fw, mark, &noted, &standing, err) < 0)
+		return -1;
+	if (standing == FIREWALL_ELEMENTS && projection_count(e, &same, err) < 0)
+		return -1;
+	if ((standing == FIREWALL_ALTERED || standing == FIREWALL_GONE) && here && noted.digest != 0)
+		p->drift++;
+	return standing == FIREWALL_CURRENT || (standing == FIREWALL_ELEMENTS && same);
+}
+
+void projection_heard(struct enforcer *e) {
+	struct projection *p = e->projection;
+	enum firewall_heard heard = p->fw ? firewall_hear(p->fw) : FIREWALL_UNTOUCHED;
+
+	if (heard == FIREWALL_TOUCHED && !(p->replace && p->firewall.due && p->firewall.at == 0))
+		note_drift(e);
+	else if (heard == FIREWALL_UNSURE && !p->firewall.due)
+		look_again(e);
+}
+
+int projection_fd(const struct enforcer *e) {
+	return e->projection->fw ? firewall_fd(e->projection->fw) : -1;
+}
+
+void projection_host_changed(struct enforcer *e) {
+	if (has_firewall(e))
+		e->projection->replace = e->projection->firewall.due = true;
+}
+
+static bool may_count(const struct enforcer *e, int64_t every) {
+	const struct projection *p = e->projection;
+	int64_t rest = p->count_cost * COUNT_SHARE;
+
+	return has_firewall(e) && p->fw && !p->replace && !p->firewall.due &&
+	       (p->counted == 0 || monotonic_ms() >= p->counted + (rest > every ? rest : every));
+}
+
+void projection_counts(struct enforcer *e) {
+	struct err ignored; /* then the counts are older */
+
+	if (may_count(e, 0))
+		(void)projection_count(e, NULL, &ignored);
+}
+
+void projection_look(struct enforcer *e, struct ban *ban) {
+	struct firewall_entry had;
+	struct err ignored;
+
+	if (has_firewall(e) && e->projection->fw && !ban->pending && ban->kind != BAN_ALLOW &&
+	    firewall_look(e->projection->fw, ban->kind == BAN_BAN ? FIREWALL_BAN : FIREWALL_BLOCK, ban->at, &had,
+	                  &ignored) == 1 &&
+	    had.packets > ban->packets) {
+		ban->packets = had.packets;
+		ban->bytes = had.bytes;
+	}
+}
+
+int projection_leave(struct enforcer *e, struct err *err) {
+	if (!has_firewall(e) || !e->projection->fw)
+		return 0;
+	if (!e->options.once && may_count(e, 0) && projection_count(e, NULL, err) < 0)
+		return -1;
+	return leave(e, err);
+}
 
 int projection_prepare(struct enforcer *e, struct err *err) {
 	struct projection *p = e->projection;
@@ -192,16 +363,14 @@ int projection_sync(struct enforcer *e, bool everything, struct err *err) {
 	struct projection *p = e->projection;
 	struct unpublished u;
 	bool locks_off;
-	uint64_t mark;
 	int current = 0;
 
 	if (e->options.dry_run)
 		return 0;
-	if (see_mode(e, &locks_off, err) < 0 || store_unpublished(e->store, &u, err) < 0 ||
-	    projection_stamp(e, &mark, err) < 0)
+	if (see_mode(e, &locks_off, err) < 0 || store_unpublished(e->store, &u, err) < 0)
 		return failed(&p->files, err);
-	if (has_firewall(e) && !everything && !u.bans && (p->fw || firewall_open(&p->fw, e->conf, err) == 0))
-		current = firewall_is_current(p->fw, mark, err);
+	if (has_firewall(e) && !everything && !u.bans)
+		current = see_firewall(e, err);
 	p->replace = p->firewall.due = p->asked = has_firewall(e) && current != 1;
 	p->all = everything || !publish_is_current(e->store, e->conf);
 	return projection_follow(e, true, err);
@@ -213,7 +382,9 @@ int projection_wait(const struct enforcer *e) {
 
 	if (e->options.dry_run)
 		return -1;
-	if (p->firewall.due)
+	if (p->counted && has_firewall(e) && !e->options.once)
+		wait = p->counted + COUNT_EVERY;
+	if (p->firewall.due && p->firewall.at < wait)
 		wait = p->firewall.at;
 	if (p->files.due) {
 		int64_t at = p->files.at ? p->files.at : p->files_at + FILES_EVERY;
@@ -232,7 +403,12 @@ int projection_wait(const struct enforcer *e) {
 }
 
 void projection_tick(struct enforcer *e) {
+	struct projection *p = e->projection;
 	struct err ignored; /* kept in the halves */
 
+	if (p->counted && !e->options.once && may_count(e, COUNT_EVERY))
+		(void)projection_count(e, NULL, &ignored);
+	else if (p->counted && monotonic_ms() >= p->counted + COUNT_EVERY)
+		p->counted = monotonic_ms(); /* another time */
 	(void)projection_follow(e, false, &ignored);
 }

@@ -28,6 +28,18 @@ int projection_sync(struct enforcer *e, bool everything, struct err *err);
 /* Milliseconds until projection_tick has something to do; -1 for never. */
 int projection_wait(const struct enforcer *e);
 void projection_tick(struct enforcer *e);
+/* Readable where the kernel tells of a change to nftables, -1 where it is not asked; then, and after whatever else was done, projection_heard:
+ * what others did to the table is undone within half a second. */
+int projection_fd(const struct enforcer *e);
+void projection_heard(struct enforcer *e);
+/* The addresses of the host are others now. */
+void projection_host_changed(struct enforcer *e);
+/* Takes the kernel's counters into the state, where that has not just been done. Not within a transaction. */
+void projection_counts(struct enforcer *e);
+/* Of one ban, as it is told to somebody: what the kernel counted up to now. */
+void projection_look(struct enforcer *e, struct ban *ban);
+/* At the end: notes how the kernel is left, for the next enforcer to know whether others changed it. */
+int projection_leave(struct enforcer *e, struct err *err);
 /* Before the configuration is replaced: lets go of what borrows it. A projection_sync must follow. */
 void projection_release(struct projection *p);
 

@@ -4,26 +4,38 @@
 #include "common/buf.h"
 #include "common/timefmt.h"
 
+#include "enforcer/host.h"
 #include "enforcer/projection_private.h"
+#include "enforcer/stream.h"
 
 #define LEAK_AFTER 5 /* seconds */
 
 /* ---- what the firewall must hold ---- */
+
+struct counted {
+	enum ban_kind kind;
+	struct prefix at;
+	uint64_t packets, bytes;
+};
 
 struct entries {
 	struct firewall_entry *at;
 	size_t n, room, next;
 	struct ban *fresh; /* in force, and not yet noted as installed */
 	size_t nfresh, fresh_room;
+	struct counted *counts; /* what the kernel counted, to be kept */
+	size_t ncounts, counts_room;
 	int64_t now;
 	int64_t installed_min;
 	bool bans_off;
+	bool gap; /* a ban that had been installed was not in the kernel */
 	bool failed;
 };
 
 static void entries_release(struct entries *l) {
 	free(l->at);
 	free(l->fresh);
+	free(l->counts);
 }
 
 static bool more_room(void **at, size_t n, size_t *room, size_t size) {
@@ -56,6 +68,19 @@ static void add_fresh(struct entries *l, const struct ban *b) {
 	l->fresh = at;
 	if (!l->failed)
 		l->fresh[l->nfresh++] = *b;
+}
+
+/* Only bans and blocks are told with counts. */
+static void add_count(struct entries *l, const struct firewall_entry *had) {
+	void *at = l->counts;
+
+	if (had->packets == 0 || (had->list != FIREWALL_BAN && had->list != FIREWALL_BLOCK))
+		return;
+	l->failed = l->failed || !more_room(&at, l->ncounts, &l->counts_room, sizeof(*l->counts));
+	l->counts = at;
+	if (!l->failed)
+		l->counts[l->ncounts++] =
+			(struct counted){had->list == FIREWALL_BAN ? BAN_BAN : BAN_BLOCK, had->at, had->packets, had->bytes};
 }
 
 static int64_t left_of(int64_t until, int64_t now) {
@@ -97,10 +122,16 @@ static int see_window(void *context, const struct window *w) {
 }
 
 /* What no list of the state may drop: the host's own talk, and what the configuration says. */
-static void add_never(struct entries *l, const struct conf *conf) {
+static void add_never(struct entries *l, const struct enforcer *e) {
 	static const char *const own[] = {"127.0.0.0/8", "169.254.0.0/16", "::1", "fe80::/10"};
 	struct firewall_entry entry = {.list = FIREWALL_NEVER};
+	const struct conf *conf = e->conf;
+	struct addr ip;
 
+	for (uint32_t i = 0; e->host && host_at(e->host, i, &ip); i++) {
+		entry.at = prefix_of(ip, 128);
+		add_entry(l, entry);
+	}
 	for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
 		if (prefix_parse(own[i], strlen(own[i]), &entry.at))
 			add_entry(l, entry);
@@ -120,16 +151,9 @@ static bool ends_later(int64_t a, int64_t b) {
 
 static int compare_entries(const void *a, const void *b) {
 	const struct firewall_entry *x = a, *y = b;
-	int order;
+	int order = firewall_compare(x, y);
 
-	if (x->list != y->list)
-		return x->list < y->list ? -1 : 1;
-	order = addr_compare(x->at.base, y->at.base);
-	if (order != 0)
-		return order;
-	if (x->at.bits != y->at.bits)
-		return x->at.bits < y->at.bits ? -1 : 1;
-	return ends_later(x->left, y->left) ? -1 : ends_later(y->left, x->left);
+	return order != 0 ? order : ends_later(x->left, y->left) ? -1 : ends_later(y->left, x->left);
 }
 
 /* The kernel holds a prefix once in a list: the entry that ends last stands for all. */
@@ -139,7 +163,7 @@ static void keep_one_each(struct entries *l) {
 	if (l->n > 0)
 		qsort(l->at, l->n, sizeof(*l->at), compare_entries);
 	for (size_t i = 0; i < l->n; i++)
-		if (kept == 0 || l->at[kept - 1].list != l->at[i].list || !prefix_same(l->at[kept - 1].at, l->at[i].at))
+		if (kept == 0 || firewall_compare(&l->at[kept - 1], &l->at[i]) != 0)
 			l->at[kept++] = l->at[i];
 	l->n = kept;
 }
@@ -155,7 +179,7 @@ static int next_entry(void *context, struct firewall_entry *entry, struct err *e
 }
 
 static int gather(struct enforcer *e, struct entries *l, struct err *err) {
-	add_never(l, e->conf);
+	add_never(l, e);
 	if (store_bans(e->store, l->now, false, see_ban, l, err) != 0)
 		return -1;
 	if (store_windows(e->store, l->now, false, see_window, l, err) != 0 && !l->failed)
@@ -167,6 +191,7 @@ static int gather(struct enforcer *e, struct entries *l, struct err *err) {
 }
 
 int projection_stamp(struct enforcer *e, uint64_t *out, struct err *err) {
+	struct addr ip;
 	int64_t generation;
 	uint64_t hash;
 
@@ -175,29 +200,110 @@ int projection_stamp(struct enforcer *e, uint64_t *out, struct err *err) {
 	hash = hash_bytes(0, &generation, sizeof(generation));
 	hash = hash_bytes(hash, &e->projection->bans_off, sizeof(e->projection->bans_off));
 	hash = firewall_shape(e->conf, hash);
+	for (uint32_t i = 0; e->host && host_at(e->host, i, &ip); i++)
+		hash = hash_bytes(hash, ip.b, sizeof(ip.b));
 	*out = (hash ^ hash >> 32) & UINT32_MAX;
 	return 0;
 }
 
-/* When they were in the kernel first, for leaks; no part of what replays reproduce. */
-static int note_installed(struct enforcer *e, struct entries *l, struct err *err) {
-	if (l->nfresh == 0)
-		return 0;
-	if (store_begin(e->store, err) < 0)
+/* ---- what the firewall holds ---- */
+
+#define SLACK 5 /* seconds by which the ends of one entry may differ, in the state and in the kernel */
+
+/* What came of comparing the kernel's elements with those that must be. */
+struct comparison {
+	bool same;
+	bool foreign; /* some are missing, or there that nobody ordered */
+};
+
+static bool ends_alike(int64_t a, int64_t b) {
+	return (a == 0) == (b == 0) && (a > b ? a - b : b - a) <= SLACK;
+}
+
+/* Both in the order of firewall_compare. What the kernel counted goes on in l, and is to be kept. */
+static struct comparison compare_with(struct entries *l, const struct firewall_entry *had, size_t nhad) {
+	struct comparison c = {true, false};
+	size_t i = 0, j = 0;
+
+	while (i < l->n || j < nhad) {
+		int order = i == l->n ? 1 : j == nhad ? -1 : firewall_compare(&l->at[i], &had[j]);
+
+		if (order < 0) {
+			bool over = l->at[i].left > 0 && l->at[i].left <= SLACK;
+
+			l->gap = l->gap || l->at[i].list == FIREWALL_BAN;
+			c.foreign = c.foreign || !over;
+			c.same = c.same && over;
+			i++;
+			continue;
+		}
+		if (had[j].packets > 0 && (order > 0 || had[j].packets > l->at[i].packets))
+			add_count(l, &had[j]);
+		if (order > 0) {
+			bool over = had[j].left > 0 && had[j].left <= SLACK;
+
+			c.foreign = c.foreign || !over;
+			c.same = c.same && over;
+			j++;
+			continue;
+		}
+		if (had[j].packets > l->at[i].packets) {
+			l->at[i].packets = had[j].packets;
+			l->at[i].bytes = had[j].bytes;
+		}
+		c.same = c.same && ends_alike(l->at[i].left, had[j].left);
+		i++;
+		j++;
+	}
+	return c;
+}
+
+static int put_number(struct enforcer *e, const char *name, int64_t value, struct err *err) {
+	int64_t former;
+
+	if (store_number(e->store, name, &former, err) < 0)
 		return -1;
+	return former == value ? 0 : store_set_number(e->store, name, value, err);
+}
+
+static int put_notes(struct enforcer *e, struct entries *l, struct err *err) {
+	struct projection *p = e->projection;
+
 	for (size_t i = 0; i < l->nfresh; i++) {
 		l->fresh[i].installed = l->now;
 		if (store_ban_put(e->store, &l->fresh[i], err) < 0)
-			goto fail;
+			return -1;
 	}
-	if (store_commit(e->store, err) < 0)
-		goto fail;
-	if (l->now < l->installed_min)
+	for (size_t i = 0; i < l->ncounts; i++)
+		if (store_ban_count(e->store, l->counts[i].kind, l->counts[i].at, l->now, l->counts[i].packets,
+		                    l->counts[i].bytes, err) < 0)
+			return -1;
+	if (p->drift > 0 && store_sum_add(e->store, "drift", p->drift, err) < 0)
+		return -1;
+	if (l->gap && put_number(e, PROJECTION_SINCE, l->now, err) < 0)
+		return -1;
+	return p->made ? put_number(e, PROJECTION_DIGEST, (int64_t)firewall_note(p->fw).digest, err) : 0;
+}
+
+/* When bans were in the kernel first, for leaks, and what it counted; no part of what replays reproduce. */
+static int note(struct enforcer *e, struct entries *l, struct err *err) {
+	struct projection *p = e->projection;
+
+	if (l->nfresh + l->ncounts == 0 && p->drift == 0 && !l->gap && !p->made)
+		return 0;
+	if (store_begin(e->store, err) < 0)
+		return -1;
+	if (put_notes(e, l, err) < 0 || store_commit(e->store, err) < 0) {
+		enforcer_rollback(e);
+		return -1;
+	}
+	p->drift = 0;
+	p->made = false;
+	if (l->gap)
+		p->since = l->now;
+	if (l->nfresh > 0 && l->now < l->installed_min)
 		l->installed_min = l->now;
 	return 0;
-fail:
-	enforcer_rollback(e);
-	return -1;
 }
 
 /* ---- the firewall follows ---- */
@@ -214,22 +320,38 @@ static int drain_changes(struct enforcer *e, struct err *err) {
 	return store_ban_changes(e->store, &all, drain_one, NULL, err);
 }
 
+#define HURRY_MAX 50000 /* elements that are read in less than half a second */
+
 int projection_replace(struct enforcer *e, struct err *err) {
 	struct projection *p = e->projection;
 	struct entries l = {.now = clock_now(), .bans_off = p->bans_off, .installed_min = INT64_MAX};
+	struct firewall_entry *had = NULL;
+	struct err ignored;
 	uint64_t mark;
+	size_t nhad = 0;
 	int result = -1;
 
-	if (projection_stamp(e, &mark, err) < 0 || drain_changes(e, err) < 0 || gather(e, &l, err) < 0 ||
-	    firewall_replace(p->fw, mark, next_entry, &l, err) < 0)
+	if (projection_stamp(e, &mark, err) < 0 || drain_changes(e, err) < 0 || gather(e, &l, err) < 0)
 		goto out;
-	p->replace = false;
-	result = note_installed(e, &l, err);
+	/* Reading what was counted may take longer than making the table: not while what was banned comes through. */
+	if (!p->hurry || l.n <= HURRY_MAX)
+		(void)firewall_read(p->fw, &had, &nhad, &ignored);
+	(void)compare_with(&l, had, nhad);
+	if (l.failed) {
+		(void)err_set(err, ERR_SYSTEM, "firewall: out of memory");
+		goto out;
+	}
+	if (firewall_replace(p->fw, mark, next_entry, &l, err) < 0)
+		goto out;
+	p->replace = p->hurry = false;
+	p->made = true;
+	result = note(e, &l, err);
 	p->installed_min = l.installed_min;
 	p->installed_known = true;
 	if (result == 0)
 		result = drain_changes(e, err);
 out:
+	free(had);
 	entries_release(&l);
 	return result;
 }
@@ -239,50 +361,49 @@ struct changes {
 	struct entries l; /* what is in force of the prefixes that changed */
 	struct firewall_change *at;
 	size_t n, room;
+	struct prefix prefix; /* the one being looked at */
 	struct err *err;
 };
 
 static int see_prefix_window(void *context, const struct window *w) {
 	struct changes *c = context;
 
-	if (prefix_same(c->at[c->n - 1].entry.at, w->at))
-		return see_window(&c->l, w);
-	return 0;
+	return prefix_same(c->prefix, w->at) ? see_window(&c->l, w) : 0;
+}
+
+static int see_prefix_ban(void *context, const struct ban *b) {
+	struct changes *c = context;
+
+	if (in_force(&c->l, b))
+		add_ban(&c->l, b);
+	return c->l.failed ? -1 : 0;
 }
 
 /* Each list is told what it is to hold of that prefix now: an entry, or nothing. */
 static int see_change(void *context, struct prefix at) {
-	static const struct {
-		enum firewall_list list;
-		enum ban_kind kind;
-	} rows[] = {{FIREWALL_ALLOW, BAN_ALLOW}, {FIREWALL_BLOCK, BAN_BLOCK}, {FIREWALL_BAN, BAN_BAN}};
+	static const enum firewall_list told[] = {FIREWALL_ALLOW, FIREWALL_BLOCK, FIREWALL_WINDOW, FIREWALL_BAN};
 	struct changes *c = context;
 	struct store *store = c->e->store;
-	size_t before;
+	size_t before = c->l.n;
 
-	for (size_t i = 0; i <= sizeof(rows) / sizeof(rows[0]); i++) {
-		bool window = i == sizeof(rows) / sizeof(rows[0]);
+	c->prefix = at;
+	if (store_bans_at(store, at, c->l.now, see_prefix_ban, c, c->err) != 0 ||
+	    store_windows(store, c->l.now, false, see_prefix_window, c, c->err) != 0)
+		return c->l.failed ? err_set(c->err, ERR_SYSTEM, "firewall: out of memory") : -1;
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
 		struct firewall_change *change;
 		void *room = c->at;
-		struct ban b;
-		int found = 0;
 
 		if (!more_room(&room, c->n, &c->room, sizeof(*c->at)))
 			return err_set(c->err, ERR_SYSTEM, "firewall: out of memory");
 		c->at = room;
 		change = &c->at[c->n++];
-		*change = (struct firewall_change){.entry = {.list = window ? FIREWALL_WINDOW : rows[i].list, .at = at}};
-		before = c->l.n;
-		if (window)
-			found = store_windows(store, c->l.now, false, see_prefix_window, c, c->err);
-		else if ((found = store_ban(store, rows[i].kind, at, NULL, c->l.now, &b, c->err)) > 0 && in_force(&c->l, &b))
-			add_ban(&c->l, &b);
-		if (found < 0 || c->l.failed)
-			return c->l.failed ? err_set(c->err, ERR_SYSTEM, "firewall: out of memory") : -1;
-		change->gone = c->l.n == before;
-		for (size_t j = before; j < c->l.n; j++)
-			if (j == before || ends_later(c->l.at[j].left, change->entry.left))
+		*change = (struct firewall_change){.entry = {.list = told[i], .at = at}, .gone = true};
+		for (size_t j = before; j < c->l.n; j++) {
+			if (c->l.at[j].list == told[i] && (change->gone || ends_later(c->l.at[j].left, change->entry.left)))
 				change->entry = c->l.at[j];
+			change->gone = change->gone && c->l.at[j].list != told[i];
+		}
 	}
 	return 0;
 }
@@ -311,7 +432,10 @@ int projection_change(struct enforcer *e, struct err *err) {
 		p->replace = p->replace || result < 0;
 		goto out;
 	}
-	result = note_installed(e, &c.l, err);
+	for (size_t i = 0; i < c.n; i++)
+		if (c.at[i].had)
+			add_count(&c.l, &c.at[i].entry);
+	result = note(e, &c.l, err);
 	p->installed_min = c.l.installed_min;
 	if (result == 0)
 		result = drain_changes(e, err);
@@ -321,13 +445,41 @@ out:
 	return result;
 }
 
+int projection_count(struct enforcer *e, bool *same, struct err *err) {
+	struct projection *p = e->projection;
+	struct entries l = {.now = clock_now(), .bans_off = p->bans_off, .installed_min = INT64_MAX};
+	struct firewall_entry *had = NULL;
+	struct comparison c;
+	size_t nhad = 0;
+	int64_t from = monotonic_ms();
+	int result = -1;
+
+	if (gather(e, &l, err) < 0 || firewall_read(p->fw, &had, &nhad, err) < 0)
+		goto out;
+	c = compare_with(&l, had, nhad);
+	l.gap = false;
+	l.nfresh = 0;
+	p->drift += same && c.foreign;
+	result = note(e, &l, err);
+	if (same)
+		*same = c.same;
+	p->counted = monotonic_ms();
+	p->count_cost = p->counted - from;
+out:
+	free(had);
+	entries_release(&l);
+	return result;
+}
+
 /* ---- leaks ---- */
 
 static int look_for_installed(struct enforcer *e, struct err *err) {
 	struct projection *p = e->projection;
 	struct entries l = {.now = clock_now(), .installed_min = INT64_MAX};
-	int result = gather(e, &l, err);
+	int result = store_number(e->store, PROJECTION_SINCE, &p->since, err);
 
+	if (result == 0)
+		result = gather(e, &l, err);
 	if (result == 0) {
 		p->installed_min = l.installed_min;
 		p->installed_known = true;
@@ -347,7 +499,7 @@ int projection_leak(struct enforcer *e, const struct event *event, bool *leak, s
 	if (!p->installed_known && look_for_installed(e, err) < 0)
 		return -1;
 	if (p->bans_off || p->installed_min == INT64_MAX || event->time < p->installed_min + LEAK_AFTER ||
-	    addr_is_none(event->ip))
+	    event->time < p->since + LEAK_AFTER || addr_is_none(event->ip))
 		return 0;
 	found = store_ban_of(e->store, BAN_BAN, event->ip, event->time, &b, err);
 	if (found < 0)

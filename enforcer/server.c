@@ -14,6 +14,7 @@
 
 #include "enforcer/control.h"
 #include "enforcer/hook.h"
+#include "enforcer/host.h"
 #include "enforcer/link.h"
 #include "enforcer/projection.h"
 #include "enforcer/server.h"
@@ -22,6 +23,7 @@
 #define PEERS       (SERVER_CONTROLS + SERVER_LINKS)
 
 enum { LISTEN_CONTROL, LISTEN_EVENTS, LISTENERS };
+enum { NOTICE_FIREWALL, NOTICE_HOST, NOTICES }; /* of the kernel, behind those of the hook */
 
 /* One connection; a free slot has neither. */
 struct peer {
@@ -326,6 +328,8 @@ static int64_t how_long(struct server *s) {
 		s->early_at = monotonic_ms() + EARLY_EVERY;
 	if (s->early_at)
 		sooner(&wait, s->early_at);
+	if (s->e->host && host_wait(s->e->host) >= 0 && (wait < 0 || host_wait(s->e->host) < wait))
+		wait = host_wait(s->e->host);
 	if (hook >= 0 && (wait < 0 || hook < wait))
 		wait = hook;
 	return wait > 3600000 ? 3600000 : wait;
@@ -344,6 +348,8 @@ static bool take_signal(struct server *s, enum server_call *call) {
 static void take_times(struct server *s) {
 	struct err err;
 
+	if (s->e->host && host_wait(s->e->host) == 0)
+		enforcer_read_host(s->e);
 	if (projection_wait(s->e) == 0)
 		projection_tick(s->e);
 	if (s->early_at && monotonic_ms() >= s->early_at) {
@@ -361,7 +367,8 @@ static void take_times(struct server *s) {
 
 int server_run(struct server *s, enum server_call *call, struct err *err) {
 	while (!s->e->options.once || served(s) > 0 || hook_lingers(s->e)) {
-		struct pollfd fds[1 + LISTENERS + PEERS + HOOK_POLLS];
+		struct pollfd fds[1 + LISTENERS + PEERS + HOOK_POLLS + NOTICES];
+		struct pollfd *notices;
 		struct peer *peers[PEERS];
 		nfds_t n = 1 + LISTENERS;
 
@@ -375,7 +382,10 @@ int server_run(struct server *s, enum server_call *call, struct err *err) {
 			fds[n++] = (struct pollfd){.fd = s->peers[i].stream->fd, .events = stream_events(s->peers[i].stream)};
 		}
 		hook_poll(s->e->hook, fds + n);
-		if (poll(fds, n + HOOK_POLLS, (int)how_long(s)) < 0 && errno != EINTR)
+		notices = fds + n + HOOK_POLLS;
+		notices[NOTICE_FIREWALL] = (struct pollfd){.fd = projection_fd(s->e), .events = POLLIN};
+		notices[NOTICE_HOST] = (struct pollfd){.fd = s->e->host ? host_fd(s->e->host) : -1, .events = POLLIN};
+		if (poll(fds, n + HOOK_POLLS + NOTICES, (int)how_long(s)) < 0 && errno != EINTR)
 			return err_errno(err, "poll");
 		s->waiting = false;
 		if ((fds[0].revents & POLLIN) && take_signal(s, call))
@@ -389,6 +399,9 @@ int server_run(struct server *s, enum server_call *call, struct err *err) {
 			if (fds[1 + i].revents & POLLIN)
 				accept_one(s, i);
 		settle(s);
+		if (notices[NOTICE_HOST].revents)
+			host_hear(s->e->host);
+		projection_heard(s->e); /* asked for always: what was done above may have heard it first */
 		take_times(s);
 		hook_step(s->e);
 	}

@@ -333,9 +333,10 @@ int store_sums(struct store *s, int (*each)(void *context, const char *name, int
 
 /* ---- what the hook is still to be told ---- a queue, committed with the change that caused it. It is no part of what replays
  * reproduce. What finds no room is counted, as "lost" and for good in the sum "hook.lost": the oldest are kept. */
-#define HOOK_WAITING_MAX   10000
-#define HOOK_ADDRESSES_MAX 1000 /* of them, others than of devices: whoever has many addresses must not keep devices out */
-#define HOOK_ASIDE_MAX     1000 /* set aside; here the oldest go */
+#define HOOK_WAITING_MAX 10000
+#define HOOK_ADDRESSES_MAX                                                                                             \
+	1000                    /* of them, others than of devices: whoever has many addresses must not keep devices out */
+#define HOOK_ASIDE_MAX 1000 /* set aside; here the oldest go */
 
 struct hook_entry {
 	int64_t id;  /* never used twice */

@@ -236,7 +236,7 @@ int store_ban(struct store *s, enum ban_kind kind, struct prefix at, const char 
               struct err *err) {
 	static const char sql[] =
 		"SELECT " BAN_COLUMNS " FROM ban b WHERE b.kind = ?1 AND b.base = ?2 AND b.bits = ?3 AND b.until > ?4"
-		" AND b.lifted = 0 AND (?5 OR b.cause = ?6) ORDER BY b.until DESC, b.pending, b.id LIMIT 1";
+		" AND b.lifted = 0 AND (?5 OR b.cause = ?6) ORDER BY b.pending, b.until DESC, b.id LIMIT 1";
 	struct query *q = db_query(s->db, sql, err);
 
 	db_bind(q, kind);
@@ -245,6 +245,41 @@ int store_ban(struct store *s, enum ban_kind kind, struct prefix at, const char 
 	db_bind(q, trigger == NULL);
 	db_bind_text(q, slice_of(trigger));
 	return one_ban(q, out, err);
+}
+
+int store_bans_at(struct store *s, struct prefix at, int64_t time, int (*each)(void *context, const struct ban *b),
+                  void *context, struct err *err) {
+	static const char sql[] = "SELECT " BAN_COLUMNS " FROM ban b INDEXED BY ban_order WHERE b.base = ? AND b.bits = ?"
+							  " AND b.until > ? AND b.lifted = 0 ORDER BY b.id";
+	struct query *q = db_query(s->db, sql, err);
+	struct ban b;
+	int step;
+
+	db_bind_prefix(q, at);
+	db_bind(q, time);
+	while ((step = db_step(q, err)) == 1) {
+		read_ban(q, &b);
+		step = each(context, &b);
+		if (step != 0)
+			break;
+	}
+	db_end(q);
+	return step;
+}
+
+int store_ban_count(struct store *s, enum ban_kind kind, struct prefix at, int64_t time, uint64_t packets,
+                    uint64_t bytes, struct err *err) {
+	static const char sql[] =
+		"UPDATE ban SET packets = ?1, bytes = ?2 WHERE packets < ?1 AND id = (SELECT id FROM ban WHERE kind = ?3"
+		" AND base = ?4 AND bits = ?5 AND pending = 0 ORDER BY lifted = 0 AND until > ?6 DESC, until DESC, id LIMIT 1)";
+	struct query *q = db_query(s->db, sql, err);
+
+	db_bind(q, (int64_t)packets);
+	db_bind(q, (int64_t)bytes);
+	db_bind(q, kind);
+	db_bind_prefix(q, at);
+	db_bind(q, time);
+	return db_run(q, err);
 }
 
 int store_ban_of(struct store *s, enum ban_kind kind, struct addr ip, int64_t time, struct ban *out, struct err *err) {

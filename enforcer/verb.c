@@ -2,6 +2,7 @@
 
 #include "common/timefmt.h"
 
+#include "enforcer/projection.h"
 #include "enforcer/verb.h"
 
 int arg_mac(const struct request *r, uint64_t *mac, struct err *err) {
@@ -210,6 +211,7 @@ int address_gather(struct request *r, struct address *a, struct err *err) {
 	static const enum ban_kind kinds[] = {BAN_ALLOW, BAN_BLOCK, BAN_BAN};
 
 	a->nbans = 0;
+	a->never = judge_never(r->judge, prefix_of(a->ip, 128));
 	if (judge_ip(r->judge, a->ip, r->now, &a->status, err) < 0 ||
 	    store_residents(r->store, r->conf, a->ip, r->now, &a->residents, err) < 0)
 		return -1;
@@ -218,7 +220,8 @@ int address_gather(struct request *r, struct address *a, struct err *err) {
 
 		if (found < 0)
 			return -1;
-		a->nbans += found > 0;
+		if (found > 0)
+			projection_look(r->enforcer, &a->bans[a->nbans++]);
 	}
 	return 0;
 }
@@ -226,6 +229,7 @@ int address_gather(struct request *r, struct address *a, struct err *err) {
 void row_address(struct request *r, struct buf *b, const struct address *a) {
 	row_addr(b, "ip", a->ip);
 	row_statuses(b, "status", a->status);
+	js_put_string(b, "never", a->never);
 	js_put_number(b, "devices", a->residents.devices);
 	js_put_number(b, "accounts", a->residents.accounts);
 	js_key(b, "bans");

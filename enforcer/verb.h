@@ -70,6 +70,7 @@ void row_statuses(struct buf *b, const char *key, unsigned status);
 struct address {
 	struct addr ip; /* in */
 	unsigned status, nbans;
+	const char *never; /* why, NULL where it may be banned */
 	struct residents residents;
 	struct ban bans[3]; /* the allow, the block, the ban that holds it */
 };

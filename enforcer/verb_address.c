@@ -2,6 +2,7 @@
 
 #include "common/timefmt.h"
 
+#include "enforcer/projection.h"
 #include "enforcer/verb.h"
 
 static int comment_of(const struct request *r, struct slice *comment, struct err *err) {
@@ -130,6 +131,7 @@ static int ban_each(void *context, const struct ban *ban, struct err *err) {
 
 /* all: those that are over too, newest first. */
 int verb_bans(struct request *r, struct err *err) {
+	projection_counts(r->enforcer);
 	return store_bans(r->store, r->now, js_true(r->args, "all"), ban_each, r, err);
 }
 

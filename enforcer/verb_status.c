@@ -49,7 +49,7 @@ struct status {
 	struct request *r;
 	struct tally tally;
 	struct buf sources, problems, sums;
-	int64_t bans, pending, leaks;
+	int64_t bans, pending, leaks, drift;
 	unsigned nproblems;
 	bool paused, locks;
 	int64_t pause_until, record_bytes;
@@ -120,6 +120,8 @@ static int sum_each(void *context, const char *name, int64_t value) {
 
 	if (strcmp(name, "leaks") == 0)
 		s->leaks = value;
+	if (strcmp(name, "drift") == 0)
+		s->drift = value;
 	js_put_number(&s->sums, name, value);
 	return 0;
 }
@@ -191,6 +193,7 @@ static void status_row(struct status *s) {
 	js_put_number(b, "bans", s->bans);
 	js_put_number(b, "pending", s->pending);
 	js_put_number(b, "leaks", s->leaks);
+	js_put_number(b, "drift", s->drift);
 	js_put_number(b, "record_bytes", s->record_bytes);
 	js_put_number(b, "record_max", r->conf->record.max);
 	js_key(b, "sources");

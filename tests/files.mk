@@ -78,6 +78,7 @@ tests_unit_test_event_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_firewall
 tests_unit_test_firewall_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_firewall_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nft_commit
 
 UNIT_TESTS += tests/unit/test_hook
 tests_unit_test_hook_SOURCES = tests/unit/test_hook.c tests/unit/world.c tests/unit/world.h tests/unit/storing.h

@@ -41,7 +41,8 @@ for library in "${libraries[@]}"; do
 	check "${library%/} has one wrapper, a .c file" "$users"
 done
 for library in libnftnl libmnl; do
-	check "$library is seen by nft.c alone" "$(wrappers "$library/" | grep -vx 'enforcer/nft.c')"
+	check "$library is seen by the phases of nft alone" \
+		"$({ wrappers "$library/"; grep -l 'enforcer/nft_private.h"' -r enforcer cmd; } | grep -vxE 'enforcer/nft(_ask)?\.c')"
 done
 
 # The judge is a pure function: no clock, no file, no socket, no process.

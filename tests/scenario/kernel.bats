@@ -50,7 +50,7 @@ elements() { # SET: its addresses, sorted
 	verb allow 198.51.100.2
 	[ "$(elements block4_32)" = 198.51.100.1 ]
 	[ "$(elements allow4_32)" = 198.51.100.2 ]
-	[ "$(elements never4_32)" = 192.0.2.9 ]
+	[[ " $(elements never4_32) " == *" 192.0.2.9 "* ]]
 }
 
 @test "an attacker in the log is banned for what is left of the time" {
@@ -65,18 +65,65 @@ elements() { # SET: its addresses, sorted
 	[ "$(elements ban4_32)" = "" ]
 }
 
-@test "a table that was flushed is restored at the next command, and one that is as it should be is left alone" {
+handle() {
+	inside nft -a list tables | sed -n 's/^table inet provctl # handle //p'
+}
+
+@test "a table that others changed is restored at the next command, and one that is as it should be is left alone" {
+	local made
 	namespace
 	verb ban 203.0.113.66 --for 1h
+	made=$(handle)
+	verb list
+	inside nft add table inet another
+	verb list
+	[ "$(handle)" = "$made" ]
+	[ "$(verb status --json | jq .drift)" -eq 0 ]
 	inside nft add element inet provctl ban4_32 '{ 192.0.2.77 timeout 1h }'
 	verb list
-	[ "$(elements ban4_32)" = "192.0.2.77 203.0.113.66" ]
+	[ "$(elements ban4_32)" = 203.0.113.66 ]
+	inside nft delete element inet provctl ban4_32 '{ 203.0.113.66 }'
+	verb list
+	[ "$(elements ban4_32)" = 203.0.113.66 ]
+	inside nft flush chain inet provctl address4
+	verb sync
+	inside nft list chain inet provctl address4 | grep -q '@ban4_32 drop'
 	inside nft flush ruleset
 	verb list
 	[ "$(elements ban4_32)" = 203.0.113.66 ]
+	[ "$(verb status --json | jq .drift)" -eq 4 ]
+	verb status | grep -q 'made anew 4 times after others changed it'
 	configure "firewall: {backend: nftables, never: [192.0.2.9]}"
 	verb list
-	[ "$(elements never4_32)" = 192.0.2.9 ]
+	[[ " $(elements never4_32) " == *" 192.0.2.9 "* ]]
+	[ "$(verb status --json | jq .drift)" -eq 4 ]
+}
+
+@test "a foreign table of our name is refused with what to do, and stays as it is" {
+	namespace
+	inside nft add table inet provctl
+	inside nft add chain inet provctl mine
+	run -3 verb ban 203.0.113.66 --for 1h
+	[[ $output == *"table inet provctl exists and is not provctl's: set another firewall.table, or remove it (nft delete table inet provctl)"* ]]
+	run -1 verb status
+	[[ $output == *"table inet provctl exists and is not provctl's"* ]]
+	inside nft list table inet provctl | grep -q 'chain mine'
+	inside nft delete table inet provctl
+	verb sync
+	[ "$(elements ban4_32)" = 203.0.113.66 ]
+	verb status
+}
+
+@test "a pending ban that ends later does not keep the one in force out of the kernel" {
+	namespace
+	configure "firewall: {backend: nftables, bans_per_minute: 1}"
+	for i in {10..25}; do fetch 198.51.100.1 "0015650000$i" 404; done
+	for i in {10..25}; do fetch 198.51.100.66 "0015650000$i" 404; done
+	verb analyze
+	[ "$(elements ban4_32)" = 198.51.100.1 ]
+	[ "$(verb status --json | jq .pending)" -eq 1 ]
+	verb ban 198.51.100.66 --for 30m
+	[ "$(elements ban4_32)" = "198.51.100.1 198.51.100.66" ]
 }
 
 @test "a window goes before a ban, and pause lifts every ban but no block" {

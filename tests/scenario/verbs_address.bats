@@ -104,12 +104,13 @@ ban:          198.51.100.4: banned until 2026-11-22T11:00:00Z (1h)
 exit 0
 END
 	shows ip 198.51.100.4 --json <<'END'
-{"ip":"198.51.100.4","status":["blocked","banned"],"devices":0,"accounts":0,"bans":[{"ip":"198.51.100.0/24","status":"blocked","kind":"block","trigger":null,"start":"2026-11-22T10:00:00Z","until":null,"level":0,"proven":true,"lifted":null,"packets":0,"bytes":0,"comment":""},{"ip":"198.51.100.4","status":"banned","kind":"ban","trigger":null,"start":"2026-11-22T10:00:00Z","until":"2026-11-22T11:00:00Z","level":0,"proven":true,"lifted":null,"packets":0,"bytes":0,"comment":"ticket 4711"}]}
+{"ip":"198.51.100.4","status":["blocked","banned"],"never":null,"devices":0,"accounts":0,"bans":[{"ip":"198.51.100.0/24","status":"blocked","kind":"block","trigger":null,"start":"2026-11-22T10:00:00Z","until":null,"level":0,"proven":true,"lifted":null,"packets":0,"bytes":0,"comment":""},{"ip":"198.51.100.4","status":"banned","kind":"ban","trigger":null,"start":"2026-11-22T10:00:00Z","until":"2026-11-22T11:00:00Z","level":0,"proven":true,"lifted":null,"packets":0,"bytes":0,"comment":"ticket 4711"}]}
 exit 0
 END
 	shows ip 127.0.0.1 <<'END'
 address:      127.0.0.1
 status:       never
+never banned: loopback or link-local
 devices:      0
 accounts:     0
 exit 0
@@ -129,7 +130,7 @@ to change it: provctl unban 198.51.100.0/24
 exit 0
 END
 	shows explain 203.0.113.77 --json <<'END'
-{"ip":"203.0.113.77","status":["allowed"],"devices":0,"accounts":0,"bans":[{"ip":"203.0.113.77","status":"allowed","kind":"allow","trigger":null,"start":"2026-11-22T10:00:00Z","until":"2026-11-29T10:00:00Z","level":0,"proven":true,"lifted":null,"packets":0,"bytes":0,"comment":""}],"left":"7d","because":{"time":"2026-11-22T10:00:00Z","what":"allowed","mac":null,"ip":"203.0.113.77","account":"","rule":"","detail":"until 2026-11-29T10:00:00Z","line":"","uid":N,"actor":"","reason":"","log":"","offset":0,"evidence":""},"counting":[],"command":"provctl allow 203.0.113.77 --remove"}
+{"ip":"203.0.113.77","status":["allowed"],"never":null,"devices":0,"accounts":0,"bans":[{"ip":"203.0.113.77","status":"allowed","kind":"allow","trigger":null,"start":"2026-11-22T10:00:00Z","until":"2026-11-29T10:00:00Z","level":0,"proven":true,"lifted":null,"packets":0,"bytes":0,"comment":""}],"left":"7d","because":{"time":"2026-11-22T10:00:00Z","what":"allowed","mac":null,"ip":"203.0.113.77","account":"","rule":"","detail":"until 2026-11-29T10:00:00Z","line":"","uid":N,"actor":"","reason":"","log":"","offset":0,"evidence":""},"counting":[],"command":"provctl allow 203.0.113.77 --remove"}
 exit 0
 END
 	shows unban 198.51.100.9 <<'END'
@@ -160,7 +161,7 @@ ADDRESS               STATUS   UNTIL                 BY                      STA
 exit 0
 END
 	shows ban 127.0.0.1 --for 1h <<'END'
-provctl: 127.0.0.1: never banned: it holds loopback, an address of this host or its gateways and resolvers, a trusted proxy, or one of firewall.never
+provctl: 127.0.0.1: never banned: it is loopback or link-local
 exit 3
 END
 	shows ban 198.51.100.5 <<'END'

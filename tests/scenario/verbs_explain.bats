@@ -174,7 +174,7 @@ counting:     provisioning-hammer, 3 of 20, since 2026-11-22T10:10:00Z
 exit 0
 END
 	shows explain 198.51.100.9 --json <<'END'
-{"ip":"198.51.100.9","status":["failed"],"devices":0,"accounts":0,"bans":[],"left":null,"because":null,"counting":[{"trigger":"provisioning-scan","count":3,"limit":10,"first":"2026-11-22T10:10:00Z","last":"2026-11-22T10:10:00Z","proven":true},{"trigger":"distributed-scan","count":3,"limit":10,"first":"2026-11-22T10:10:00Z","last":"2026-11-22T10:10:00Z","proven":true},{"trigger":"provisioning-hammer","count":3,"limit":20,"first":"2026-11-22T10:10:00Z","last":"2026-11-22T10:10:00Z","proven":true}],"command":null}
+{"ip":"198.51.100.9","status":["failed"],"never":null,"devices":0,"accounts":0,"bans":[],"left":null,"because":null,"counting":[{"trigger":"provisioning-scan","count":3,"limit":10,"first":"2026-11-22T10:10:00Z","last":"2026-11-22T10:10:00Z","proven":true},{"trigger":"distributed-scan","count":3,"limit":10,"first":"2026-11-22T10:10:00Z","last":"2026-11-22T10:10:00Z","proven":true},{"trigger":"provisioning-hammer","count":3,"limit":20,"first":"2026-11-22T10:10:00Z","last":"2026-11-22T10:10:00Z","proven":true}],"command":null}
 exit 0
 END
 }
@@ -283,7 +283,7 @@ provctl: explain: no format reads this line; --format names one
 exit 1
 END
 	shows explain --line x --format own <<'END'
-provctl: --format: unknown format own; there are combined, asterisk, freeswitch, syslog, json, haproxy, nginx_error, apache_error
+provctl: --format: unknown format own; there are combined, asterisk, freeswitch, syslog, json, haproxy, tftp, nginx_error, apache_error
 exit 2
 END
 	sed -i 's/provision.served/provision.refused/' rules/own.yaml
@@ -304,7 +304,7 @@ END
 	configure 'sources: [{path: log/web.log, pattern: "(?<ip>x"}, {path: log/sip.log, format: asterix}]'
 	shows check <<'END'
 provctl: FOLDER/provctl.yaml:5:1: sources: pattern: missing closing parenthesis at byte 8
-provctl: FOLDER/provctl.yaml:5:1: sources: unknown format asterix; there are combined, asterisk, freeswitch, syslog, json, haproxy, nginx_error, apache_error
+provctl: FOLDER/provctl.yaml:5:1: sources: unknown format asterix; there are combined, asterisk, freeswitch, syslog, json, haproxy, tftp, nginx_error, apache_error
 exit 2
 END
 	configure "geoip: {country: none.mmdb}"

@@ -290,14 +290,16 @@ Example:
   provctl bans --json | jq -r 'select(.status == "banned").ip'
 END
 	helps ban <<'END'
-Usage: provctl ban IP|PREFIX --for T [--comment TEXT]
+Usage: provctl ban IP|PREFIX --for T [--comment TEXT] [--force]
 
 The firewall drops what the address sends to firewall.ports. Some addresses are never banned
-(exit 3): this host's own, trusted proxies, firewall.never.
+(exit 3): this host's own, its gateways and resolvers, trusted proxies, firewall.never; and the one
+that your ssh session comes from, unless --force.
 
 Options:
       --for T                for so long: 90s, 15m, 24h, 7d
       --comment TEXT         a word for those who read `provctl bans`
+      --force                even where your own ssh session comes from
 
 Example:
   provctl ban 198.51.100.4 --for 24h --comment 'ticket 4711'
@@ -314,7 +316,7 @@ Example:
   provctl unban 203.0.113.9 --reason 'wrong password in a new phone'
 END
 	helps block <<'END'
-Usage: provctl block IP|PREFIX [--for T] [--comment TEXT] [--remove]
+Usage: provctl block IP|PREFIX [--for T] [--comment TEXT] [--remove] [--force]
 
 A ban without end, or with the one that --for gives. `provctl unban` or --remove lifts it.
 
@@ -322,6 +324,7 @@ Options:
       --for T                for so long, not without end
       --comment TEXT         a word for those who read `provctl bans`
       --remove               take it away again
+      --force                even where your own ssh session comes from
 
 Example:
   provctl block 198.51.100.0/24 --comment 'nobody of ours'

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,6 +10,30 @@
 #include <cmocka.h>
 
 #include "enforcer/firewall.h"
+#include "enforcer/nft.h"
+
+/* nft_commit as the kernel does it, after something has happened in between (`meanwhile`, a command of the shell), or instead of it. */
+static const char *meanwhile;
+static int refusals; /* of so many commits to come */
+static int refused_with;
+static bool done_though; /* it is done, and the answer lost */
+
+int __real_nft_commit(struct nft *nft, int *why, struct err *err);
+int __wrap_nft_commit(struct nft *nft, int *why, struct err *err);
+int __wrap_nft_commit(struct nft *nft, int *why, struct err *err) {
+	int result;
+
+	if (meanwhile)
+		assert_int_equal(system(meanwhile), 0);
+	meanwhile = NULL;
+	if (refusals == 0)
+		return __real_nft_commit(nft, why, err);
+	refusals--;
+	result = done_though ? __real_nft_commit(nft, why, err) : 0;
+	assert_int_equal(result, 0);
+	*why = refused_with;
+	return err_set(err, ERR_SYSTEM, "refused");
+}
 
 /* Each test has a network namespace of its own: the first thing that main does. */
 
@@ -52,29 +77,28 @@ static char seen[4096];
 static char *lines[64];
 static int nlines;
 
-static int see(void *context, const struct firewall_entry *e, struct err *err) {
-	static const char *const names[] = {"never", "allow", "block", "window", "ban"};
-	char at[PREFIX_TEXT];
-
-	(void)context;
-	(void)err;
-	prefix_print(e->at, at);
-	assert_true(asprintf(&lines[nlines++], "%s %s %lld %llu;", names[e->list], at, (long long)e->left,
-	                     (unsigned long long)e->packets) > 0);
-	return 0;
-}
-
 static int compare(const void *a, const void *b) {
 	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 static const char *kernel(void) {
+	static const char *const names[] = {"never", "allow", "block", "window", "ban"};
+	struct firewall_entry *entries = NULL;
+	size_t n = 0;
 	struct err err;
 
 	nlines = 0;
 	seen[0] = '\0';
-	if (firewall_each(fw, see, NULL, &err) < 0)
+	if (firewall_read(fw, &entries, &n, &err) < 0)
 		fail_msg("%s", err.text);
+	for (size_t i = 0; i < n; i++) {
+		char at[PREFIX_TEXT];
+
+		prefix_print(entries[i].at, at);
+		assert_true(asprintf(&lines[nlines++], "%s %s %lld %llu;", names[entries[i].list], at,
+		                     (long long)entries[i].left, (unsigned long long)entries[i].packets) > 0);
+	}
+	free(entries);
 	qsort(lines, (size_t)nlines, sizeof(lines[0]), compare);
 	for (int i = 0; i < nlines; i++) {
 		strcat(seen, lines[i]);
@@ -108,10 +132,12 @@ static void a_change_adds_lengthens_shortens_and_removes_at_once(void **state) {
 	struct firewall_entry entries[] = {entry(FIREWALL_BAN, "203.0.113.7", 100), entry(FIREWALL_BAN, "203.0.113.8", 100),
 	                                   entry(FIREWALL_BAN, "203.0.113.9", 100)};
 	struct firewall_change changes[] = {
-		{entry(FIREWALL_BAN, "203.0.113.7", 5000), false}, {entry(FIREWALL_BAN, "203.0.113.8", 20), false},
-		{entry(FIREWALL_BAN, "203.0.113.9", 0), true},     {entry(FIREWALL_BAN, "203.0.113.10", 60), false},
-		{entry(FIREWALL_BAN, "203.0.113.250", 0), true},   /* was never there */
-		{entry(FIREWALL_ALLOW, "203.0.113.251", 0), true}, /* nor its set */
+		{.entry = entry(FIREWALL_BAN, "203.0.113.7", 5000), .gone = false},
+		{.entry = entry(FIREWALL_BAN, "203.0.113.8", 20), .gone = false},
+		{.entry = entry(FIREWALL_BAN, "203.0.113.9", 0), .gone = true},
+		{.entry = entry(FIREWALL_BAN, "203.0.113.10", 60), .gone = false},
+		{.entry = entry(FIREWALL_BAN, "203.0.113.250", 0), .gone = true},   /* was never there */
+		{.entry = entry(FIREWALL_ALLOW, "203.0.113.251", 0), .gone = true}, /* nor its set */
 	};
 	struct err err;
 	bool due;
@@ -126,8 +152,8 @@ static void a_change_adds_lengthens_shortens_and_removes_at_once(void **state) {
 
 static void a_change_that_lacks_its_table_or_set_asks_for_a_replacement(void **state) {
 	struct firewall_entry entries[] = {entry(FIREWALL_BAN, "203.0.113.7", 100)};
-	struct firewall_change changes[] = {{entry(FIREWALL_BAN, "203.0.113.8", 100), false},
-	                                    {entry(FIREWALL_BAN, "203.0.113.0/24", 100), false}};
+	struct firewall_change changes[] = {{.entry = entry(FIREWALL_BAN, "203.0.113.8", 100), .gone = false},
+	                                    {.entry = entry(FIREWALL_BAN, "203.0.113.0/24", 100), .gone = false}};
 	struct err err;
 	bool due;
 
@@ -202,6 +228,185 @@ static void the_rule_set_reads_as_the_manual_says(void **state) {
 	assert_int_equal(firewall_remove(fw, &err), 0);
 }
 
+static struct firewall_change change(const char *at, int64_t left, bool gone) {
+	return (struct firewall_change){.entry = entry(FIREWALL_BAN, at, left), .gone = gone};
+}
+
+static void counters_go_on_when_a_ban_is_extended_and_are_told_when_it_is_lifted(void **state) {
+	struct firewall_entry entries[] = {entry(FIREWALL_BAN, "203.0.113.7", 100), entry(FIREWALL_BAN, "203.0.113.8", 100),
+	                                   entry(FIREWALL_BAN, "203.0.113.9", 100)};
+	struct firewall_change changes[] = {change("203.0.113.7", 200, false), change("203.0.113.8", 0, true),
+	                                    change("203.0.113.9", 300, false), change("203.0.113.250", 50, false)};
+	struct err err;
+	bool due;
+
+	(void)state;
+	entries[0].packets = 17;
+	entries[0].bytes = 1700;
+	entries[1].packets = 4;
+	entries[2].packets = 3;
+	changes[2].entry.packets = 9; /* the state knows of more */
+	replace(1, entries, 3);
+	if (firewall_change(fw, 2, changes, 4, &due, &err) < 0)
+		fail_msg("%s", err.text);
+	assert_string_equal(kernel(), "ban 203.0.113.250 50 0;ban 203.0.113.7 200 17;ban 203.0.113.9 300 9;");
+	assert_true(changes[0].had && changes[1].had && !changes[3].had);
+	assert_int_equal(changes[0].entry.packets, 17);
+	assert_int_equal(changes[0].entry.bytes, 1700);
+	assert_int_equal(changes[1].entry.packets, 4);
+}
+
+/* Between the look at what the kernel has and the transaction an element ends, or somebody adds one. On kernels before 6.12 adding what is there
+ * would keep the old end; here it is refused on all kernels. */
+static void a_change_that_meets_another_kernel_than_it_looked_at_looks_again(void **state) {
+	static const struct {
+		const char *meanwhile;
+		const char *extends;
+	} rows[] = {
+		{"nft delete element inet provctl ban4_32 '{ 203.0.113.7 }'", "203.0.113.7"},
+		{"nft add element inet provctl ban4_32 '{ 203.0.113.8 timeout 1h }'", "203.0.113.8"},
+		{"nft flush set inet provctl ban4_32", "203.0.113.7"},
+	};
+	struct firewall_entry entries[] = {entry(FIREWALL_BAN, "203.0.113.7", 100)};
+	struct err err;
+	bool due;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct firewall_change changes[] = {change(rows[i].extends, 500, false), change("203.0.113.20", 60, false)};
+		char wanted[64];
+
+		replace(1, entries, 1);
+		meanwhile = rows[i].meanwhile;
+		if (firewall_change(fw, 2, changes, 2, &due, &err) < 0)
+			fail_msg("%s", err.text);
+		assert_null(meanwhile);
+		(void)snprintf(wanted, sizeof(wanted), "ban %s 500 0;", rows[i].extends);
+		assert_non_null(strstr(kernel(), wanted));
+		assert_non_null(strstr(seen, "ban 203.0.113.20 60 0;"));
+	}
+}
+
+/* An element that ends in the moment when it is extended. */
+static void a_ban_that_has_just_ended_is_made_again(void **state) {
+	struct firewall_entry entries[] = {entry(FIREWALL_BAN, "203.0.113.7", 1)};
+	struct err err;
+	bool due;
+
+	(void)state;
+	for (int i = 0; i < 12; i++) {
+		struct firewall_change changes[] = {change("203.0.113.7", 500, false)};
+		char wait[32];
+
+		replace(1, entries, 1);
+		(void)snprintf(wait, sizeof(wait), "sleep %d.%03d", i == 11, i == 11 ? 100 : 960 + i * 8);
+		meanwhile = i == 11 ? NULL : wait;
+		if (i == 11)
+			assert_int_equal(system(wait), 0);
+		if (firewall_change(fw, 2, changes, 1, &due, &err) < 0)
+			fail_msg("%d: %s", i, err.text);
+		assert_string_equal(kernel(), "ban 203.0.113.7 500 0;");
+	}
+}
+
+static void a_kernel_that_is_busy_is_tried_again_and_what_it_forbids_is_not(void **state) {
+	static const struct {
+		int why, times, result;
+		bool done_though;
+	} rows[] = {
+		{EBUSY, 1, 0, false},  {EINTR, 2, 0, false},  {EAGAIN, 3, 0, false}, {ENOBUFS, 1, 0, false},
+		{ENOBUFS, 1, 0, true}, {EBUSY, 9, -1, false}, {EPERM, 1, -1, false}, {EMSGSIZE, 1, -1, false},
+	};
+	struct firewall_entry entries[] = {entry(FIREWALL_BAN, "203.0.113.7", 100)};
+	struct err err;
+	bool due;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct firewall_change changes[] = {change("203.0.113.7", 500, false)};
+
+		replace(1, entries, 1);
+		refusals = rows[i].times;
+		refused_with = rows[i].why;
+		done_though = rows[i].done_though;
+		assert_int_equal(firewall_change(fw, 2, changes, 1, &due, &err), rows[i].result);
+		refusals = 0;
+		assert_false(due);
+		assert_string_equal(kernel(), rows[i].result == 0 ? "ban 203.0.113.7 500 0;" : "ban 203.0.113.7 100 0;");
+	}
+}
+
+/* A batch of which every message is refused, and a socket that keeps few of the refusals. */
+static void answers_that_are_lost_are_no_success(void **state) {
+	enum { MANY = 4000 };
+	struct nft_set set = {.name = "nowhere", .id = 9, .key = NFT_KEY_V4, .expires = true};
+	struct nft_set other = {.name = "elsewhere", .id = 8, .key = NFT_KEY_V4, .expires = true};
+	struct nft *nft = NULL;
+	struct err err;
+	int why = 0;
+
+	(void)state;
+	assert_int_equal(nft_open(&nft, "provctl", &err), 0);
+	nft_begin(nft);
+	for (int i = 0; i < MANY; i++)
+		nft_add_element(nft, i % 2 ? &set : &other, &(struct nft_element){.key = &i});
+	assert_int_equal(nft_commit(nft, &why, &err), -1);
+	assert_true(why == ENOENT || why == ENOBUFS);
+	/* The socket is as good as new. */
+	nft_begin(nft);
+	nft_add_table(nft, "provctl");
+	if (nft_commit(nft, &why, &err) < 0)
+		fail_msg("%s", err.text);
+	nft_close(&nft);
+}
+
+static void what_others_change_is_heard_and_what_we_change_is_not(void **state) {
+	static const struct {
+		const char *command;
+		enum firewall_heard heard;
+		enum firewall_standing standing;
+	} rows[] = {
+		{"nft add table inet another; nft delete table inet another", FIREWALL_UNTOUCHED, FIREWALL_ELEMENTS},
+		{"nft add table ip provctl; nft delete table ip provctl", FIREWALL_UNTOUCHED, FIREWALL_ELEMENTS},
+		{"nft delete element inet provctl ban4_32 '{ 203.0.113.7 }'", FIREWALL_TOUCHED, FIREWALL_ELEMENTS},
+		{"nft add element inet provctl ban4_32 '{ 203.0.113.77 }'", FIREWALL_TOUCHED, FIREWALL_ELEMENTS},
+		{"nft flush chain inet provctl address4", FIREWALL_TOUCHED, FIREWALL_ALTERED},
+		{"nft insert rule inet provctl prerouting accept", FIREWALL_TOUCHED, FIREWALL_ALTERED},
+		{"nft add set inet provctl mine '{ type mark; }'", FIREWALL_TOUCHED, FIREWALL_ALTERED},
+		{"nft 'add table inet provctl { flags dormant; }'", FIREWALL_TOUCHED, FIREWALL_ALTERED},
+		{"nft flush chain inet provctl prerouting; nft delete chain inet provctl prerouting", FIREWALL_TOUCHED,
+	     FIREWALL_ALTERED},
+		{"nft flush set inet provctl generation", FIREWALL_TOUCHED, FIREWALL_STALE},
+		{"nft delete table inet provctl", FIREWALL_TOUCHED, FIREWALL_GONE},
+		{"nft flush ruleset", FIREWALL_TOUCHED, FIREWALL_GONE},
+	};
+	struct firewall_entry entries[] = {entry(FIREWALL_BAN, "203.0.113.7", 100)};
+	enum firewall_standing standing;
+	struct firewall_noted noted;
+	struct err err;
+	bool due;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct firewall_change changes[] = {change("203.0.113.8", 500, false)};
+
+		replace(1, entries, 1);
+		assert_int_equal(firewall_change(fw, 2, changes, 1, &due, &err), 0);
+		assert_int_equal(firewall_hear(fw), FIREWALL_UNTOUCHED);
+		noted = firewall_note(fw);
+		assert_int_equal(firewall_check(fw, 2, &noted, &standing, &err), 0);
+		assert_int_equal(standing, FIREWALL_CURRENT);
+		assert_int_equal(system(rows[i].command), 0);
+		if (firewall_hear(fw) != rows[i].heard)
+			fail_msg("not heard: %s", rows[i].command);
+		assert_int_equal(firewall_check(fw, 2, &noted, &standing, &err), 0);
+		if (standing != rows[i].standing)
+			fail_msg("%s: standing %d", rows[i].command, (int)standing);
+		/* Said until it was looked at. */
+		assert_int_equal(firewall_hear(fw), FIREWALL_UNTOUCHED);
+	}
+}
+
 static int open_firewall(void **state) {
 	struct err err;
 
@@ -224,6 +429,16 @@ int main(void) {
 	                                    close_firewall),
 		cmocka_unit_test_setup_teardown(a_foreign_table_of_our_name_is_left_alone, open_firewall, close_firewall),
 		cmocka_unit_test_setup_teardown(a_hundred_thousand_bans_go_in_one_transaction, open_firewall, close_firewall),
+		cmocka_unit_test_setup_teardown(counters_go_on_when_a_ban_is_extended_and_are_told_when_it_is_lifted,
+	                                    open_firewall, close_firewall),
+		cmocka_unit_test_setup_teardown(a_change_that_meets_another_kernel_than_it_looked_at_looks_again, open_firewall,
+	                                    close_firewall),
+		cmocka_unit_test_setup_teardown(a_ban_that_has_just_ended_is_made_again, open_firewall, close_firewall),
+		cmocka_unit_test_setup_teardown(a_kernel_that_is_busy_is_tried_again_and_what_it_forbids_is_not, open_firewall,
+	                                    close_firewall),
+		cmocka_unit_test_setup_teardown(answers_that_are_lost_are_no_success, open_firewall, close_firewall),
+		cmocka_unit_test_setup_teardown(what_others_change_is_heard_and_what_we_change_is_not, open_firewall,
+	                                    close_firewall),
 		cmocka_unit_test_setup_teardown(the_rule_set_reads_as_the_manual_says, open_firewall, close_firewall),
 	};
 
