@@ -192,6 +192,7 @@ static const struct format formats[] = {
 	{.name = "syslog", .head = true, .split = syslog_split},
 	{.name = "json", .split = json_split},
 	{.name = "haproxy", .like = "combined", .head = true, .split = haproxy_split},
+	{.name = "tftp", .like = "combined", .head = true, .unproven = true, .split = tftp_split},
 	{.name = "nginx_error", .like = "combined", .head = true, .unproven = true, .split = nginx_error_split},
 	{.name = "apache_error", .like = "combined", .head = true, .split = apache_error_split},
 };
@@ -222,8 +223,8 @@ int format_named(const struct format **out, struct slice name, struct err *err) 
 }
 
 const char *const *format_names(void) {
-	static const char *const names[] = {"combined", "asterisk",    "freeswitch",   "syslog", "json",
-	                                    "haproxy",  "nginx_error", "apache_error", NULL};
+	static const char *const names[] = {"combined", "asterisk", "freeswitch",  "syslog",       "json",
+	                                    "haproxy",  "tftp",     "nginx_error", "apache_error", NULL};
 
 	_Static_assert(sizeof(names) / sizeof(names[0]) == FORMATS + 1, "every format is named");
 	return names;

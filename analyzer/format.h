@@ -1,5 +1,5 @@
 /* format: from a line to named fields. Hand-written splitters, one file each (format_combined.c, format_asterisk.c, format_freeswitch.c,
- * format_syslog.c, format_json.c, format_haproxy.c, format_error.c, format_own.c); format.c holds the table of formats and of field names, and what they share: times.
+ * format_syslog.c, format_json.c, format_haproxy.c, format_error.c, format_tftp.c, format_own.c); format.c holds the table of formats and of field names, and what they share: times.
  *
  * Fields borrow the line, or the scratch memory of the struct line_fields where they had to be unescaped; both die with the next
  * line. Nothing is allocated per line. A line that a format cannot read is told so, never guessed at.
@@ -94,7 +94,7 @@ const char *const *format_names(void);
 const char *format_name(const struct format *f);
 /* The format whose rules are for this one too, or NULL. */
 const struct format *format_like(const struct format *f);
-/* Whether a client can write whole lines of such a log: then nothing in it proves an address. */
+/* Whether nothing in such a log proves an address. */
 bool format_is_unproven(const struct format *f);
 /* Whether it reads the head of a syslog line; others read what a program wrote by itself. */
 bool format_reads_head(const struct format *f);

@@ -11,7 +11,7 @@ struct format {
 	const char *name;
 	const char *like;    /* rules for that format are for this one too, or NULL */
 	bool head;           /* reads the head of a syslog line */
-	bool unproven;       /* a client can write whole lines of such a log */
+	bool unproven;       /* a client can write whole lines of such a log, or stands behind no connection */
 	const char *program; /* the syslog program whose messages are of this format, or NULL for any */
 	bool (*split)(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
 	              struct line_fields *out);
@@ -30,6 +30,8 @@ bool syslog_split(const struct format *f, const struct field_names *names, struc
                   struct line_fields *out);
 bool haproxy_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
                    struct line_fields *out);
+bool tftp_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
+                struct line_fields *out);
 bool nginx_error_split(const struct format *f, const struct field_names *names, struct time_context *tc,
                        struct slice line, struct line_fields *out);
 bool apache_error_split(const struct format *f, const struct field_names *names, struct time_context *tc,

@@ -1,4 +1,4 @@
-/* Balancers' access logs, error logs, and the access logs of other projects' tests: the peer's address, the time, the status and what was asked for. */
+/* Balancers' access logs, TFTP servers, error logs, and the access logs of other projects' tests: the peer's address, the time, the status and what was asked for. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,6 +15,7 @@
 
 #define CORPUS "/../shared/corpora/"
 #define HEAD   "Nov 22 10:00:00 lb haproxy[14389]: "
+#define TFTP   "Nov 22 10:00:00 pbx dnsmasq-tftp[7]: "
 #define NGINX  "2026/11/22 10:00:00 [error] 31#32: *17 "
 #define AT     "203.0.113.7, server: prov.example.net, request: "
 #define HTTPD  "[Sun Nov 22 10:00:00.123456 2026] "
@@ -65,6 +66,23 @@ static const struct row {
 	/* option tcplog: no request. */
 	{"haproxy", NULL, NULL, NULL, NULL, NULL, NULL,
      HEAD "203.0.113.7:33313 [22/Nov/2026:10:00:00.655] fnt bck/srv1 0/0/5007 212 -- 0/0/0/0/3 0/0"},
+
+	/* TFTP */
+	{"tftp", "203.0.113.7", "200", "SEP000C29ED3D88.cnf.xml", "-", "-", "-",
+     TFTP "sent /srv/tftp/SEP000C29ED3D88.cnf.xml to 203.0.113.7"},
+	{"tftp", "2001:db8::7", "404", "a%2fb?c", "-", "-", "-",
+     "<30>1 2026-11-22T10:00:00Z pbx dnsmasq-tftp 7 - - file /srv/x/a%2fb?c not found for 2001:db8::7"},
+	{"tftp", "203.0.113.7", "404", "a.cfg not found for 198.51.100.1", "-", "-", "-",
+     TFTP "file /srv/a.cfg not found for 198.51.100.1 not found for 203.0.113.7"},
+	{"tftp", "203.0.113.7", "200", "a.cfg to 198.51.100.1", "-", "-", "-",
+     TFTP "sent /srv/a.cfg to 198.51.100.1 to 203.0.113.7"},
+	{"tftp", "-", "-", "-", "-", "-", "-", TFTP "failed sending /srv/a.cfg to 203.0.113.7"},
+	{"tftp", "-", "-", "-", "-", "-", "-", TFTP "sent /srv/a.cfg to "},
+	{"tftp", "-", "-", "-", "-", "-", "-", TFTP "error 0 sent /srv/a.cfg to 198.51.100.1 received from 203.0.113.7"},
+	{"tftp", "-", "-", "-", "-", "-", "-", "Nov 22 10:00:00 pbx in.tftpd[7]: RRQ from 203.0.113.7 filename a.cfg"},
+	{"tftp", "-", "-", "-", "-", "-", "-", "Nov 22 10:00:00 pbx in.tftpd[7]: sent a.cfg to 203.0.113.7"},
+	{"tftp", "-", "-", "-", "-", "-", "-", "Nov 22 10:00:00 pbx atftpd[7]: Serving a.cfg to 203.0.113.7:4711"},
+	{"tftp", NULL, NULL, NULL, NULL, NULL, NULL, "Nov 22 10:00:00 pbx sshd[7]: sent /srv/a.cfg to 203.0.113.7"},
 
 	/* Traefik's common format: a quote in a query stands as it came, the router's name is no forwarded address. */
 	{"combined", "203.0.113.7", "200", "001565abcdef.cfg", "-", "ua", "-",
