@@ -1,14 +1,10 @@
 # Real phones' traffic on a real SIP server: sipp as honest phones, SIPVicious as the attackers, Kamailio between them, and the kernel that drops.
-# Everything lives in network namespaces of the test's own.
 
 load setup
+load servers
 
 setup_file() {
-	[ "$(id -u)" = 0 ] && unshare -n true 2>/dev/null || skip "needs root and network namespaces"
-	local tool
-	for tool in nft ip jq perl kamailio sipp svwar svcrack; do
-		command -v "$tool" >/dev/null || skip "needs $tool"
-	done
+	needs_network jq perl kamailio sipp svwar svcrack
 }
 
 setup() {
@@ -18,90 +14,31 @@ setup() {
 	: >log/kamailio.log
 	here=$BATS_TEST_DIRNAME/kamailio
 	unset PROVCTL_CLOCK
-	started=()
-	declare -gA space=()
 	configure "sources: [{path: $folder/log/kamailio.log, format: syslog}]
 firewall: {backend: nftables}"
-	place server
-	inside server ip link add lan type bridge
-	inside server ip address add 203.0.113.1/24 dev lan
-	inside server ip link set lan up
-	joined office 203.0.113.10
-	joined home 203.0.113.20
-	joined scanner 203.0.113.66
-	joined cracker 203.0.113.67
+	space registrar
+	space office
+	space home
+	space scanner
+	space cracker
+	join "$registrar" 203.0.113.9/30 "$office" 203.0.113.10/30
+	join "$registrar" 203.0.113.21/30 "$home" 203.0.113.22/30
+	join "$registrar" 198.51.100.65/30 "$scanner" 198.51.100.66/30
+	join "$registrar" 198.51.100.69/30 "$cracker" 198.51.100.70/30
 }
 
-teardown() {
-	local pid
-	touch stop
-	for pid in "${started[@]}"; do kill "$pid" 2>/dev/null || true; done
-	for pid in "${started[@]}"; do wait "$pid" 2>/dev/null || true; done
-	[ -z "${passing:-}" ] || wait "$passing" || true
-	cd /
-	rm -rf "$folder"
-}
-
-# begin COMMAND...: a program in the background, ended with the test at the latest.
-begin() {
-	"$@" 3>&- &
-	started+=($!)
-}
-
-# place NAME: a network namespace.
-place() {
-	begin unshare -n sleep 120
-	space[$1]=$!
-	for _ in {1..100}; do
-		[ "$(readlink "/proc/$!/ns/net")" = "$(readlink /proc/$$/ns/net)" ] || break
-		sleep 0.02
-	done
-	inside "$1" ip link set lo up
-}
-
-# joined NAME ADDRESS: a namespace with that address on the server's network.
-joined() {
-	place "$1"
-	inside server ip link add "to-$1" type veth peer name eth0 netns "${space[$1]}"
-	inside server ip link set "to-$1" master lan up
-	inside "$1" ip address add "$2/24" dev eth0
-	inside "$1" ip link set eth0 up
-}
-
-inside() { # NAME COMMAND...
-	nsenter -t "${space[$1]}" -n "${@:2}"
-}
-
-# All of its verbs in the server's namespace.
+# Every verb is given on the registrar.
 provctl() {
-	inside server "$bin/provctl" -c provctl.yaml "$@"
+	within "$registrar" "$bin/provctl" -c provctl.yaml "$@"
 }
 
-# One pass behind the other, until the folder has a file "stop".
-passes() {
-	until [ -e stop ]; do
-		provctl analyze >run/pass.out 2>>run/pass.err || echo "exit $?" >>run/pass.err
-	done
-}
-
-registrar() {
-	begin nsenter -t "${space[server]}" -n kamailio -f "$here/kamailio.cfg" -DD -E -m 16 -M 4 -Y "$folder/run" \
-		>run/kamailio.out 2> >(exec perl "$here/stamp.pl" >>log/kamailio.log)
-	for _ in {1..100}; do
-		! inside server ss -lun | grep -q 203.0.113.1:5060 || return 0
-		sleep 0.05
-	done
-	cat run/kamailio.out log/kamailio.log
-	return 1
-}
-
-# phones NAME SCENARIO FIRST-LAST PASSWORD RATE CALLS PORT: those users register in turn, so many a second; $! is theirs.
+# phones SPACE NAME SERVER SCENARIO FIRST-LAST PASSWORD RATE CALLS PORT: those users register in turn, so many a second; $! is theirs.
 phones() {
-	local n file=run/$1-$2
+	local n file=run/$2
 	echo SEQUENTIAL >"$file.csv"
-	for ((n = ${3%-*}; n <= ${3#*-}; n++)); do echo "$n;[authentication username=$n password=$4$n]" >>"$file.csv"; done
-	begin nsenter -t "${space[$1]}" -n sipp 203.0.113.1:5060 -sf "$here/$2.xml" -inf "$file.csv" -r "$5" -m "$6" -p "$7" \
-		-timeout 50 -nostdin -trace_stat -stf "$file.stat" -fd 1 >"$file.out" 2>&1
+	for ((n = ${5%-*}; n <= ${5#*-}; n++)); do echo "$n;[authentication username=$n password=$6$n]" >>"$file.csv"; done
+	serve "$1" sipp "$3:5060" -sf "$here/$4.xml" -inf "$file.csv" -r "$7" -m "$8" -p "$9" -timeout 50 -nostdin \
+		-trace_stat -stf "$file.stat" -fd 1
 }
 
 # counted FILE COLUMN: of sipp's last statistics.
@@ -109,15 +46,14 @@ counted() {
 	awk -F ';' -v name="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) column = i } END { print $column }' "$1"
 }
 
-# answered PID FILE CALLS: sipp ended well; each of its calls went as its scenario says, and none needed a second try.
+# answered PID NAME CALLS: sipp ended well; each of its calls went as its scenario says, and none needed a second try.
 answered() {
-	wait "$1" || {
-		tail -n 50 "$2.out"
-		return 1
-	}
-	same "$(counted "$2.stat" 'SuccessfulCall(C)')" "$3"
-	same "$(counted "$2.stat" 'FailedCall(C)')" 0
-	same "$(counted "$2.stat" 'Retransmissions(C)')" 0
+	local status=0
+	wait "$1" || status=$?
+	same "$2 exit $status" "$2 exit 0"
+	same "$(counted "run/$2.stat" 'SuccessfulCall(C)')" "$3"
+	same "$(counted "run/$2.stat" 'FailedCall(C)')" 0
+	same "$(counted "run/$2.stat" 'Retransmissions(C)')" 0
 }
 
 # Microseconds from the line by which an address crossed its limit, the Nth of that kind, to the last that the server saw of it.
@@ -130,40 +66,41 @@ seen_for() { # ADDRESS KIND N
 }
 
 dropped() { # ADDRESS: packets
-	inside server nft -j list set inet provctl ban4_32 |
+	within "$registrar" nft -j list set inet provctl ban4_32 |
 		jq --arg ip "$1" '.nftables[].set // empty | .elem[].elem | select(.val == $ip) | .counter.packets'
 }
 
 @test "of fifty phones behind one address, one with an old password, none is turned away; who guesses names or passwords is banned within a second" {
-	registrar
-	passes 3>&- &
-	passing=$!
-	phones office register 101-149 secret- 16 256 5060
-	office=$!
-	phones home register 150-150 secret- 1 16 5060
-	home=$!
-	phones office stale 100-100 old- 2 32 5070
-	stale=$!
+	mkfifo run/lines
+	background perl "$here/stamp.pl" run/lines log/kamailio.log
+	serve "$registrar" bash -c 'exec kamailio -f "$1" -DD -E -m 16 -M 4 -Y run 2>run/lines' - "$here/kamailio.cfg"
+	until_done eval 'within "$registrar" ss -lun | grep -q :5060'
+	serve "$registrar" "$bin/provctl" -c provctl.yaml analyze --follow
+	follower=$!
+	phones "$office" office 203.0.113.9 register 101-149 secret- 16 256 5060
+	office_ends=$!
+	phones "$home" home 203.0.113.21 register 150-150 secret- 1 16 5060
+	home_ends=$!
+	phones "$office" stale 203.0.113.9 stale 100-100 old- 2 32 5070
+	stale_ends=$!
 	sleep 3
-	begin nsenter -t "${space[scanner]}" -n svwar -e 1000-9999 -m REGISTER 203.0.113.1 >run/svwar.out 2>&1
-	begin nsenter -t "${space[cracker]}" -n svcrack -u 101 -r 1-99999 203.0.113.1 >run/svcrack.out 2>&1
-	answered "$stale" run/office-stale 32
-	answered "$home" run/home-register 16
-	answered "$office" run/office-register 256
-	touch stop
-	wait "$passing"
-	passing=
-	same "$(cat run/pass.err)" ""
+	serve "$scanner" svwar -e 1000-9999 -m REGISTER 198.51.100.65
+	serve "$cracker" svcrack -u 101 -r 1-99999 198.51.100.69
+	answered "$stale_ends" stale 32
+	answered "$home_ends" home 16
+	answered "$office_ends" office 256
+	kill "$follower"
+	wait "$follower"
 
-	same "$(json '.ip + " " + .trigger' bans | sort)" "203.0.113.66 sip-enumeration
-203.0.113.67 sip-brute-force"
+	same "$(json '.ip + " " + .trigger' bans | sort)" "198.51.100.66 sip-enumeration
+198.51.100.70 sip-brute-force"
 	same "$(json 'select(.what == "reported") | .ip + " " + .rule' log)" "203.0.113.10 sip-brute-force-known"
-	for seen in "$(seen_for 203.0.113.66 unknown_user 5)" "$(seen_for 203.0.113.67 auth_failed 20)"; do
+	same "$(grep -c 'provctl: auth_failed src=203.0.113.10 ' log/kamailio.log)" 32
+	for seen in "$(seen_for 198.51.100.66 unknown_user 5)" "$(seen_for 198.51.100.70 auth_failed 20)"; do
 		echo "seen for $seen us after the limit"
 		[ "$seen" -lt 1000000 ]
 	done
 	# They went on, and the kernel dropped it.
-	[ "$(dropped 203.0.113.66)" -gt 100 ]
-	[ "$(dropped 203.0.113.67)" -gt 100 ]
-	[ "$(grep -c 'provctl: auth_failed src=203.0.113.10 ' log/kamailio.log)" = 32 ]
+	[ "$(dropped 198.51.100.66)" -gt 100 ]
+	[ "$(dropped 198.51.100.70)" -gt 100 ]
 }
