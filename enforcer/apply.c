@@ -9,6 +9,7 @@
 
 #include "enforcer/apply.h"
 #include "enforcer/firewall.h"
+#include "enforcer/host.h"
 #include "enforcer/newfile.h"
 
 #define MAP_MAX (256U << 20) /* bytes */
@@ -22,19 +23,26 @@ static bool in_force(const struct conf *conf, const struct banlist_entry *e, int
 
 struct given {
 	const struct conf *conf;
+	const struct host *host;
 	const struct banlist *list;
 	int64_t now;
-	uint32_t never, i; /* the next of each */
+	uint32_t never, own, i; /* the next of each */
 	uint32_t bans;
 };
 
 static int next(void *context, struct firewall_entry *entry, struct err *err) {
 	struct given *g = context;
+	struct addr own;
 
 	(void)err;
 	*entry = (struct firewall_entry){.list = FIREWALL_NEVER};
 	if (conf_never_at(g->conf, g->never, &entry->at)) {
 		g->never++;
+		return 1;
+	}
+	if (host_at(g->host, g->own, &own)) {
+		g->own++;
+		entry->at = prefix_of(own, 128);
 		return 1;
 	}
 	while (g->i < g->list->n) {
@@ -51,9 +59,12 @@ static int next(void *context, struct firewall_entry *entry, struct err *err) {
 	return 0;
 }
 
-static uint64_t stamp_of(const struct conf *conf, const struct banlist *list) {
+static uint64_t stamp_of(const struct conf *conf, const struct host *host, const struct banlist *list) {
 	uint64_t hash = hash_bytes(list->mark, &conf->mode, sizeof(conf->mode));
+	struct addr own;
 
+	for (uint32_t i = 0; host_at(host, i, &own); i++)
+		hash = hash_bytes(hash, &own, sizeof(own));
 	hash = firewall_shape(conf, hash);
 	return (hash ^ hash >> 32) & UINT32_MAX;
 }
@@ -61,17 +72,20 @@ static uint64_t stamp_of(const struct conf *conf, const struct banlist *list) {
 int apply_firewall(struct applied *out, const struct conf *conf, const struct banlist *list, int64_t now,
                    struct err *err) {
 	struct given given = {.conf = conf, .list = list, .now = now};
-	uint64_t stamp = stamp_of(conf, list);
 	struct firewall_entry entry;
 	struct firewall *fw = NULL;
+	struct host *host = NULL;
+	uint64_t stamp;
 	int current, result = -1;
 
 	if (conf->firewall.backend == BACKEND_NONE)
 		return err_set(
 			err, ERR_POLICY,
 			"firewall.backend is none: nothing is installed; set nftables, or write a map (--nginx, --haproxy)");
-	if (firewall_open(&fw, conf, err) < 0)
-		return -1;
+	if (host_open(&host, HOST_RESOLVERS, err) < 0 || firewall_open(&fw, conf, err) < 0)
+		goto out;
+	given.host = host;
+	stamp = stamp_of(conf, host, list);
 	firewall_set_keeper(fw, FIREWALL_APPLY);
 	current = firewall_is_current(fw, stamp, err);
 	if (current < 0)
@@ -84,6 +98,7 @@ int apply_firewall(struct applied *out, const struct conf *conf, const struct ba
 	result = 0;
 out:
 	firewall_close(&fw);
+	host_close(&host);
 	return result;
 }
 

@@ -17,7 +17,8 @@ struct applied {
 	bool changed;
 };
 
-/* Into `table inet NAME` of the configuration, whose bans end in the kernel, at their times. The table that an enforcer of this machine keeps
+/* Into `table inet NAME` of the configuration, whose bans end in the kernel, at their times; this machine's own addresses, gateways and
+ * resolvers go before them. The table that an enforcer of this machine keeps
  * is refused (ERR_POLICY), and so is `firewall.backend: none`. */
 int apply_firewall(struct applied *out, const struct conf *conf, const struct banlist *list, int64_t now,
                    struct err *err);

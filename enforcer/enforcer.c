@@ -52,8 +52,6 @@ static int look_for_early(struct enforcer *e, struct err *err) {
 
 /* ---- the host ---- */
 
-#define RESOLVERS "/etc/resolv.conf"
-
 static const char *why_never(void *context, struct prefix p) {
 	const struct enforcer *e = context;
 
@@ -62,7 +60,7 @@ static const char *why_never(void *context, struct prefix p) {
 
 void enforcer_read_host(struct enforcer *e) {
 	struct err err;
-	int changed = e->host ? host_read(e->host, &err) : host_open(&e->host, RESOLVERS, &err);
+	int changed = e->host ? host_read(e->host, &err) : host_open(&e->host, HOST_RESOLVERS, &err);
 
 	e->never = (struct never){why_never, e};
 	if (changed < 0) {

@@ -13,6 +13,8 @@
 
 #define HOST_MAX 1024 /* addresses; of a machine with more, gateways are left out */
 
+#define HOST_RESOLVERS "/etc/resolv.conf"
+
 struct host;
 
 int host_open(struct host **out, const char *resolvers, struct err *err); /* resolvers: a file as resolv.conf(5) */
