@@ -149,7 +149,7 @@ static int complaint(struct slice text, int status, struct err *err) {
 }
 
 static int run_apply(struct command *c, struct err *err) {
-	struct child child;
+	struct child child = {.out = -1, .errors = -1};
 	struct buf out, errors;
 	int status = -1, result;
 

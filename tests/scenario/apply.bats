@@ -249,8 +249,8 @@ banned.acl: 5 bans, as of 2026-11-22T10:00:00Z"
 @test "the units that run apply are sound, and may do little else" {
 	command -v systemd-analyze >/dev/null || skip "needs systemd-analyze"
 	units=${top_srcdir:-$BATS_TEST_DIRNAME/../..}/contrib/systemd
-	cp "$units"/provctl-apply.* .
-	sed -i "s#/usr/bin/provctl#$bin/provctl#" provctl-apply.service
+	cp "$units"/provctl-apply.{path,timer} .
+	sed "s#@bindir@#$bin#; s#@sysconfdir@#/etc#" "$units/provctl-apply.service.in" >provctl-apply.service
 	same "$(systemd-analyze verify --man=no ./provctl-apply.{service,path,timer} 2>&1)" ""
 	systemd-analyze security --offline=true --threshold=20 ./provctl-apply.service >security.out || {
 		tail -n 1 security.out
