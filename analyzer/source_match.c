@@ -24,7 +24,8 @@ int match_init(struct match *m, struct source_set *set, const struct cursor *cur
                struct err *err) {
 	*m = (struct match){.set = set, .cursors = cursors, .ncursors = ncursors};
 	m->owner = malloc((ncursors + 1) * sizeof(*m->owner));
-	if (!m->owner)
+	m->sure_cursor = calloc(ncursors + 1, sizeof(*m->sure_cursor));
+	if (!m->owner || !m->sure_cursor)
 		return err_set(err, ERR_SYSTEM, "source: out of memory");
 	for (uint32_t i = 0; i < ncursors; i++)
 		m->owner[i] = CURSOR_NONE;
@@ -33,6 +34,8 @@ int match_init(struct match *m, struct source_set *set, const struct cursor *cur
 
 void match_release(struct match *m) {
 	free(m->owner);
+	free(m->sure);
+	free(m->sure_cursor);
 	free(m->pairs);
 }
 
@@ -53,6 +56,10 @@ static enum relation relation_of(struct source *s, const struct cursor *c, char 
 	return hash_bytes(0, tail, c->tail_len) == c->tail_hash ? RELATION_SAME : RELATION_DIVERGED;
 }
 
+static bool is_its_file(const struct source *s, const struct cursor *c) {
+	return s->dev == c->dev && s->ino == c->ino;
+}
+
 static int pair_add(struct match *m, const struct match_pair *pair, struct err *err) {
 	if (m->npairs == m->room) {
 		uint32_t room = m->room ? 2 * m->room : 64;
@@ -67,23 +74,39 @@ static int pair_add(struct match *m, const struct match_pair *pair, struct err *
 	return 0;
 }
 
+/* Compares log i with cursor k. */
+static int relate(struct match *m, uint32_t i, uint32_t k, struct err *err) {
+	struct source *s = m->set->at[i];
+	const struct cursor *c = &m->cursors[k];
+	struct match_pair pair = {.log = i, .cursor = k, .offset = c->offset};
+
+	pair.relation = relation_of(s, c, pair.tail);
+	if (pair.relation == RELATION_NONE)
+		return 0;
+	pair.hints = (is_its_file(s, c) ? (unsigned)HINT_INODE : 0) |
+	             (slice_is(c->file, s->path) ? (unsigned)HINT_FILE : 0) | (s->gz ? 0 : (unsigned)HINT_PLAIN);
+	if (pair.relation == RELATION_SAME && is_its_file(s, c))
+		m->sure[i] = m->sure_cursor[k] = true;
+	return pair_add(m, &pair, err);
+}
+
 int match_relate(struct match *m, uint32_t from, struct err *err) {
-	for (uint32_t i = from; i < m->set->n; i++) {
-		struct source *s = m->set->at[i];
+	bool *sure = reallocarray(m->sure, m->set->n + 1, sizeof(*sure));
 
-		for (uint32_t k = 0; k < m->ncursors; k++) {
-			const struct cursor *c = &m->cursors[k];
-			struct match_pair pair = {.log = i, .cursor = k, .offset = c->offset};
-
-			pair.relation = relation_of(s, c, pair.tail);
-			if (pair.relation == RELATION_NONE)
-				continue;
-			pair.hints = (s->dev == c->dev && s->ino == c->ino ? (unsigned)HINT_INODE : 0) |
-			             (slice_is(c->file, s->path) ? (unsigned)HINT_FILE : 0) | (s->gz ? 0 : (unsigned)HINT_PLAIN);
-			if (pair_add(m, &pair, err) < 0)
+	if (!sure)
+		return err_set(err, ERR_SYSTEM, "source: out of memory");
+	m->sure = sure;
+	memset(sure + from, 0, (m->set->n - from) * sizeof(*sure));
+	for (uint32_t i = from; i < m->set->n; i++)
+		for (uint32_t k = 0; k < m->ncursors; k++)
+			if (is_its_file(m->set->at[i], &m->cursors[k]) && relate(m, i, k, err) < 0)
 				return -1;
-		}
-	}
+	/* Where both have found each other there is nothing to look for: a thousand logs may begin alike. */
+	for (uint32_t i = from; i < m->set->n; i++)
+		for (uint32_t k = 0; k < m->ncursors; k++)
+			if (!is_its_file(m->set->at[i], &m->cursors[k]) && !(sure[i] && m->sure_cursor[k]) &&
+			    relate(m, i, k, err) < 0)
+				return -1;
 	return 0;
 }
 

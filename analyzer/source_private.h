@@ -127,6 +127,8 @@ struct match {
 	const struct cursor *cursors;
 	uint32_t ncursors;
 	uint32_t *owner; /* index of the log that has the cursor, or CURSOR_NONE */
+	bool *sure;      /* by log: it is, by its inode and its content, what a cursor knows */
+	bool *sure_cursor;
 	struct match_pair *pairs;
 	uint32_t npairs, room;
 };
