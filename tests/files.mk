@@ -17,6 +17,7 @@ SCRIPT_TESTS += tests/fuzz/seeds.sh
 SCRIPT_TESTS += tests/man.sh
 SCRIPT_TESTS += tests/readers.sh
 SCRIPT_TESTS += tests/scenario/apply.bats
+SCRIPT_TESTS += tests/scenario/follow.bats
 SCRIPT_TESTS += tests/scenario/input.bats
 SCRIPT_TESTS += tests/scenario/kamailio.bats
 SCRIPT_TESTS += tests/scenario/kernel.bats

@@ -85,14 +85,16 @@ END
 
 @test "each verb has its help" {
 	helps analyze <<'END'
-Usage: provctl analyze [--dry-run] [--format F] [--year-at T] [--timezone Z] [FILE...]
+Usage: provctl analyze [--follow | --dry-run] [--format F] [--year-at T] [--timezone Z] [FILE...]
 
 One pass over the configured sources, from where the last one stopped: for cron.
 FILEs are read instead of them; - is standard input. Each log is counted once,
 however often it is named or read, but for standard input.
+With --follow it goes on as the logs grow, until SIGTERM or ^C.
 With --dry-run nothing is changed, and what would be is shown.
 
 Options:
+      --follow               go on with what the logs get; SIGHUP reads the rules again
       --dry-run              change nothing: show what would be locked and banned
       --format F             the format of the FILEs
       --year-at T            a time near the end of the FILEs, for stamps without a year
