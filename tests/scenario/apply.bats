@@ -250,7 +250,7 @@ banned.acl: 5 bans, as of 2026-11-22T10:00:00Z"
 	command -v systemd-analyze >/dev/null || skip "needs systemd-analyze"
 	units=${top_srcdir:-$BATS_TEST_DIRNAME/../..}/contrib/systemd
 	cp "$units"/provctl-apply.{path,timer} .
-	sed "s#@bindir@#$bin#; s#@sysconfdir@#/etc#" "$units/provctl-apply.service.in" >provctl-apply.service
+	sed "s#@bindir@#$bin#" "$units/provctl-apply.service.in" >provctl-apply.service
 	same "$(systemd-analyze verify --man=no ./provctl-apply.{service,path,timer} 2>&1)" ""
 	systemd-analyze security --offline=true --threshold=20 ./provctl-apply.service >security.out || {
 		tail -n 1 security.out
