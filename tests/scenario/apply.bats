@@ -242,7 +242,7 @@ banned.acl: 5 bans, as of 2026-11-22T10:00:00Z"
 	same "$(grep -c '^[0-9.]*\(/[0-9]*\)\?$' banned.acl)" 2
 	grep -qx 192.0.2.0 banned.acl
 	grep -qx 192.0.2.2/31 banned.acl
-	! grep -qx '2001:db8::1' banned.acl
+	[ "$(grep -cx '2001:db8::1' banned.acl)" = 0 ]
 	grep -qx '2001:db8::' banned.acl
 }
 
