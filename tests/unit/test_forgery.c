@@ -419,6 +419,28 @@ static void no_forged_header_moves_an_address_behind_a_proxy(void **state) {
 	buf_release(&words);
 }
 
+/* In the samples of shipped rules an address of 198.51.100.0/24 is a forger's. */
+static void every_shipped_rule_has_a_sample_of_forged_words(void **state) {
+	static struct shop shop;
+	const struct rule *rule = NULL;
+	bool forged = true;
+
+	(void)state;
+	shop_open(&shop, shipped(""));
+	for (size_t i = 0; i <= shop.n; i++) {
+		if (i == shop.n || shop.samples[i].rule != rule) {
+			if (!forged)
+				fail_msg("rule %s has no sample with an address of 198.51.100.0/24 in a client's words", rule->id.p);
+			forged = false;
+		}
+		if (i == shop.n)
+			break;
+		rule = shop.samples[i].rule;
+		forged = forged || strstr(shop.samples[i].line.p, "198.51.100.");
+	}
+	shop_close(&shop);
+}
+
 /* That the generator finds what there is to find. */
 static void a_rule_that_is_not_anchored_is_found_out(void **state) {
 	static const char *const patterns[] = {
@@ -462,6 +484,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_forged_line_moves_an_address_or_a_mac),
 		cmocka_unit_test(no_forged_header_moves_an_address_behind_a_proxy),
+		cmocka_unit_test(every_shipped_rule_has_a_sample_of_forged_words),
 		cmocka_unit_test(a_rule_that_is_not_anchored_is_found_out),
 	};
 
