@@ -325,7 +325,7 @@ banned"
 
 @test "analyze --follow tells while it follows" {
 	hook "$tells"
-	provctl analyze --follow >follow.out 2>follow.err 3>&- &
+	"$bin/provctl" -c provctl.yaml analyze --follow >follow.out 2>follow.err 3>&- &
 	daemon=$!
 	scan 198.51.100.66
 	wait_for count_told 1
