@@ -139,6 +139,7 @@ static const struct phone *phone_by_oui(const struct rules *rules, uint64_t mac)
 }
 
 static bool is_imposter(const struct rules *rules, struct slice agent) {
+	agent.n = agent.n > PHONE_TEXT_MAX ? PHONE_TEXT_MAX : agent.n;
 	for (uint32_t i = 0; i < rules->nimposters; i++)
 		if (pattern_match(rules->imposters[i].pattern, agent, NULL) == PATTERN_YES)
 			return true;
@@ -146,7 +147,8 @@ static bool is_imposter(const struct rules *rules, struct slice agent) {
 }
 
 void phone_tell(struct rules *rules, struct slice agent, struct slice file, uint64_t path_mac, struct asker *out) {
-	const struct phone_clue *clue = agent.n > 0 ? clue_find(rules->agents_by, agent) : NULL;
+	const struct phone_clue *clue =
+		agent.n > 0 && agent.n <= PHONE_TEXT_MAX ? clue_find(rules->agents_by, agent) : NULL;
 	const struct phone *by_agent = clue ? clue->phone : NULL;
 	const struct phone *by_path;
 	const struct phone *by_oui;
@@ -155,7 +157,7 @@ void phone_tell(struct rules *rules, struct slice agent, struct slice file, uint
 	if (clue)
 		take_groups(rules, clue->with, agent, out, &out->agent_mac);
 	clue = NULL;
-	if (file.n > 0)
+	if (file.n > 0 && file.n <= PHONE_TEXT_MAX)
 		clue = clue_of_maker(rules->paths_by, file, by_agent ? by_agent : phone_by_oui(rules, path_mac));
 	by_path = clue ? clue->phone : NULL;
 	if (clue)

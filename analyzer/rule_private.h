@@ -20,7 +20,8 @@
 #define SETS_MAX       16
 #define PROOFS_MAX     16
 #define PIECES_MAX     6
-#define FORMAT_KINDS   12 /* slots: the formats of format_names(), then "own" */
+#define PHONE_TEXT_MAX 512 /* of an agent or file name that may be a phone's; longer ones are none's and cost nothing */
+#define FORMAT_KINDS   12  /* slots: the formats of format_names(), then "own" */
 
 struct condition {
 	int field;

@@ -30,6 +30,7 @@ SCRIPT_TESTS += tests/scenario/server.bats
 SCRIPT_TESTS += tests/scenario/trigger.bats
 SCRIPT_TESTS += tests/scenario/two_servers.bats
 SCRIPT_TESTS += tests/scenario/valgrind.bats
+SCRIPT_TESTS += tests/scenario/vendors.bats
 SCRIPT_TESTS += tests/scenario/verbs_address.bats
 SCRIPT_TESTS += tests/scenario/verbs_check.bats
 SCRIPT_TESTS += tests/scenario/verbs_device.bats

@@ -387,6 +387,140 @@ static void every_pattern_that_takes_a_sample_is_tried_for_it(void **state) {
 	assert_true(most <= 16);
 }
 
+/* ---- patterns of one's own, and hostile agents ---- */
+
+/* The fault of rules that hold this pattern, or "" with what an agent tells by them. */
+static void phone_loaded(const char *pattern, const char *agent, char fault[256], struct told *told) {
+	char folder[] = "/tmp/test_phones.XXXXXX";
+	char names[2][64];
+	struct conf *own_conf = NULL;
+	struct rules *own = NULL;
+	struct asker asker;
+	struct err err = {0};
+	FILE *file;
+
+	assert_non_null(mkdtemp(folder));
+	(void)snprintf(names[0], sizeof(names[0]), "%s/a.yaml", folder);
+	(void)snprintf(names[1], sizeof(names[1]), "%s/c.conf", folder);
+	assert_non_null(file = fopen(names[0], "w"));
+	(void)fprintf(file, "phones:\n  - vendor: X\n    agent: %s\n    samples: [{agent: x, expect: none}]\n", pattern);
+	assert_int_equal(fclose(file), 0);
+	assert_non_null(file = fopen(names[1], "w"));
+	(void)fprintf(file, "rules: [%s]\n", folder);
+	assert_int_equal(fclose(file), 0);
+	assert_int_equal(conf_load(&own_conf, names[1], NULL, &err), 0);
+	fault[0] = '\0';
+	if (rules_load(&own, own_conf, NULL, &err) < 0)
+		(void)slice_copy(slice_of(err.text), fault, 256);
+	else {
+		phone_tell(own, slice_of(agent), (struct slice){0}, MAC_NONE, &asker);
+		(void)slice_copy(asker.model, told->model, sizeof(told->model));
+		(void)slice_copy(asker.version, told->version, sizeof(told->version));
+	}
+	rules_free(&own);
+	conf_free(&own_conf);
+	(void)unlink(names[0]);
+	(void)unlink(names[1]);
+	assert_int_equal(rmdir(folder), 0);
+}
+
+static void a_model_is_put_together_from_groups(void **state) {
+	static const struct {
+		const char *pattern, *agent, *model;
+	} rows[] = {
+		{"{match: '^x(?<a>[a-z]+)-(?<b>[0-9]+)', model: '<a><b>'}", "xspa-504", "spa504"},
+		{"{match: '^x(?<a>[a-z]+)-(?<b>[0-9]+)', model: '<A> <b>!'}", "xspa-504", "SPA 504!"},
+		{"{match: '^x(?<a>[a-z]+)?', model: 'Z<a>'}", "x", "Z"},
+		{"{match: '^x', model: fixed}", "x1", "fixed"},
+		{"['^y', {match: '^x(?<model>.)', model: '<MODEL>'}]", "xa", "A"},
+		/* More than a word is cut. */
+		{"{match: '^x(?<a>.*)', model: '<a><A><a>'}", "x234567890123456789012345678901",
+	     "234567890123456789012345678901234567890123456789012345678901234"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct told told;
+		char fault[256];
+
+		phone_loaded(rows[i].pattern, rows[i].agent, fault, &told);
+		assert_string_equal(fault, "");
+		assert_string_equal(told.model, rows[i].model);
+	}
+}
+
+static void a_model_that_cannot_be_put_together_is_a_fault(void **state) {
+	static const struct {
+		const char *pattern, *fault;
+	} rows[] = {
+		{"{match: '^x'}", "needs `match` and `model`"},
+		{"{model: x}", "needs `match` and `model`"},
+		{"{match: '^x', model: '<b>'}", "no group `b`"},
+		{"{match: '^(?<b>x)', model: '<b'}", "takes text and up to"},
+		{"{match: '^(?<b>x)', model: '<b>1<b>2<b>3<b>'}", "takes text and up to"},
+		{"{match: '^(?<b>x)', model: [x]}", "must be text"},
+		{"{match: '^(', model: x}", "pattern"},
+		{"{match: '^x', modle: x}", "did you mean model"},
+		{"[]", "takes a pattern"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct told told;
+		char fault[256];
+
+		phone_loaded(rows[i].pattern, "x", fault, &told);
+		if (!strstr(fault, rows[i].fault))
+			fail_msg("%s: wanted \"%s\", came \"%s\"", rows[i].pattern, rows[i].fault, fault);
+	}
+}
+
+static void an_agent_that_is_too_long_is_no_phones(void **state) {
+	static const char begin[] = "Yealink SIP-T46S 66.86.0.15 ";
+	char agent[PHONE_TEXT_MAX + 1];
+	struct asker asker;
+
+	(void)state;
+	memset(agent, 'x', sizeof(agent));
+	memcpy(agent, begin, sizeof(begin) - 1);
+	phone_tell(rules, (struct slice){agent, sizeof(agent) - 1}, (struct slice){0}, MAC_NONE, &asker);
+	assert_true(asker.known);
+	phone_tell(rules, (struct slice){agent, sizeof(agent)}, (struct slice){0}, MAC_NONE, &asker);
+	assert_false(asker.known);
+	assert_int_equal(asker.imposter, TRI_UNKNOWN);
+}
+
+static void no_agent_or_name_however_long_takes_more_than_its_share(void **state) {
+	static const char *const tails[] = {"a ", "0", "0.", "-", " (", "aA0", "00:", ";", " 1.1"};
+	static char text[PHONE_TEXT_MAX];
+
+	(void)state;
+	for (uint32_t i = 0; i < rules->nphones; i++)
+		for (const struct yamldoc_node *s = rules->phones[i].samples->first; s; s = s->next) {
+			const struct yamldoc_node *from = yamldoc_get(s, "agent");
+			const struct phone *phone = &rules->phones[i];
+			bool path = from == NULL;
+
+			if (path)
+				from = yamldoc_get(s, "path");
+			/* Of each sample some beginnings, and then what fits the classes of its pattern. */
+			for (size_t n = path ? 1 : 0; n <= from->text.n && n < 256; n += 3)
+				for (size_t t = 0; t < sizeof(tails) / sizeof(tails[0]); t++) {
+					size_t length = n - path;
+
+					memcpy(text, from->text.p + path, length);
+					while (length + strlen(tails[t]) < sizeof(text)) {
+						memcpy(text + length, tails[t], strlen(tails[t]));
+						length += strlen(tails[t]);
+					}
+					for (uint32_t p = 0; p < (path ? phone->npaths : phone->nagents); p++)
+						if (pattern_match((path ? phone->paths : phone->agents)[p].pattern,
+						                  (struct slice){text, length}, NULL) == PATTERN_LIMIT)
+							fail_msg("%s, %zu bytes, then \"%s\"", from->text.p, n, tails[t]);
+				}
+		}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_request_of_a_real_phone_tells_what_its_row_says),
@@ -395,6 +529,10 @@ int main(void) {
 		cmocka_unit_test(the_list_of_vendors_holds_none_that_the_rules_do_not),
 		cmocka_unit_test(a_pattern_tells_with_which_bytes_its_matches_start),
 		cmocka_unit_test(every_pattern_that_takes_a_sample_is_tried_for_it),
+		cmocka_unit_test(a_model_is_put_together_from_groups),
+		cmocka_unit_test(a_model_that_cannot_be_put_together_is_a_fault),
+		cmocka_unit_test(an_agent_that_is_too_long_is_no_phones),
+		cmocka_unit_test(no_agent_or_name_however_long_takes_more_than_its_share),
 	};
 
 	return cmocka_run_group_tests(tests, rules_set, rules_release);
