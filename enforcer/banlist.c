@@ -6,7 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/buf.h"
 #include "common/timefmt.h"
 
 #include "enforcer/banlist.h"
@@ -16,7 +15,7 @@
 #define WORDS    3
 
 struct reading {
-	const char *folder;
+	const char *path;
 	struct slice rest;
 	unsigned line;
 	struct banlist *list;
@@ -24,7 +23,7 @@ struct reading {
 };
 
 static int fault(const struct reading *r, struct err *err, const char *why) {
-	return err_set(err, ERR_INPUT, "%s/" NAME ":%u: %s; nothing was changed", r->folder, r->line, why);
+	return err_set(err, ERR_INPUT, "%s:%u: %s; nothing was changed", r->path, r->line, why);
 }
 
 /* The next line, which must end in LF; false at the end. */
@@ -75,7 +74,7 @@ static int add(struct reading *r, struct slice at, struct slice until, struct er
 		void *more = reallocarray(l->entries, room, sizeof(*l->entries));
 
 		if (!more)
-			return err_set(err, ERR_SYSTEM, "%s/" NAME ": out of memory", r->folder);
+			return err_set(err, ERR_SYSTEM, "%s: out of memory", r->path);
 		l->entries = more;
 		r->room = room;
 	}
@@ -87,7 +86,7 @@ static int parse_head(struct reading *r, struct err *err) {
 	struct slice line, word[WORDS];
 
 	if (!next_line(r, &line) || split(line, word) != WORDS || !slice_is(word[0], "provctl-bans"))
-		return err_set(err, ERR_INPUT, "%s/" NAME ": not a list of bans; nothing was changed", r->folder);
+		return err_set(err, ERR_INPUT, "%s: not a list of bans; nothing was changed", r->path);
 	if (!slice_is(word[1], "1"))
 		return fault(r, err, "of a version that this provctl does not know");
 	return time_parse(word[2], &r->list->time) ? 0 : fault(r, err, "not a time");
@@ -112,7 +111,7 @@ static int parse(struct reading *r, struct err *err) {
 			return fault(r, err, slice_is(word[0], "end") ? "not whole" : "not understood");
 		}
 	}
-	return err_set(err, ERR_INPUT, "%s/" NAME ": not whole: its last line is missing; nothing was changed", r->folder);
+	return err_set(err, ERR_INPUT, "%s: not whole: its last line is missing; nothing was changed", r->path);
 }
 
 static int compare(const void *a, const void *b) {
@@ -139,15 +138,31 @@ static void keep_one_each(struct banlist *l) {
 	l->n = kept;
 }
 
-static int read_all(int fd, const char *folder, struct buf *out, struct err *err) {
+int banlist_parse(struct banlist *out, struct slice text, const char *path, struct err *err) {
+	struct banlist list = {0};
+	struct reading r = {.path = path, .rest = text, .list = &list};
+
+	if (parse(&r, err) < 0) {
+		banlist_release(&list);
+		return -1;
+	}
+	keep_one_each(&list);
+	list.mark = hash_bytes(0, text.p, text.n);
+	*out = list;
+	return 0;
+}
+
+/* ---- the file ---- */
+
+static int read_all(int fd, const char *path, struct buf *out, struct err *err) {
 	for (;;) {
 		char *to = buf_reserve(out, 65536);
 		ssize_t got = to ? read(fd, to, 65536) : -1;
 
 		if (!to)
-			return err_set(err, ERR_INPUT, "%s/" NAME ": too long, or out of memory; nothing was changed", folder);
+			return err_set(err, ERR_INPUT, "%s: too long, or out of memory; nothing was changed", path);
 		if (got < 0 && errno != EINTR)
-			return err_errno(err, "%s/" NAME, folder);
+			return err_errno(err, "%s", path);
 		if (got == 0)
 			return 0;
 		out->n += got > 0 ? (size_t)got : 0;
@@ -155,18 +170,14 @@ static int read_all(int fd, const char *folder, struct buf *out, struct err *err
 }
 
 int banlist_read(struct banlist *out, const char *folder, struct err *err) {
-	struct banlist list = {0};
-	struct reading r = {.folder = folder, .list = &list};
 	char path[4096];
 	struct stat st;
 	struct buf text;
 	int fd = -1, result = -1;
 
+	if ((size_t)snprintf(path, sizeof(path), "%s/" NAME, folder) >= sizeof(path))
+		return err_set(err, ERR_INPUT, "%.64s...: the name is too long", folder);
 	buf_init(&text, FILE_MAX);
-	if ((size_t)snprintf(path, sizeof(path), "%s/" NAME, folder) >= sizeof(path)) {
-		(void)err_set(err, ERR_INPUT, "%.64s...: the name is too long", folder);
-		goto out;
-	}
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		(void)err_errno(err, "%s", path);
@@ -177,20 +188,12 @@ int banlist_read(struct banlist *out, const char *folder, struct err *err) {
 		(void)err_set(err, ERR_INPUT, "%s: not a file", path);
 		goto out;
 	}
-	if (read_all(fd, folder, &text, err) < 0)
+	if (read_all(fd, path, &text, err) < 0 || banlist_parse(out, (struct slice){text.p, text.n}, path, err) < 0)
 		goto out;
-	r.rest = (struct slice){text.p, text.n};
-	if (parse(&r, err) < 0)
-		goto out;
-	keep_one_each(&list);
 	/* The moment at which it was written is nothing that those who get themselves banned can choose. */
-	list.mark = hash_bytes(0, text.p, text.n);
-	list.mark = hash_bytes(list.mark, &st.st_mtim, sizeof(st.st_mtim));
-	*out = list;
-	list.entries = NULL;
+	out->mark = hash_bytes(out->mark, &st.st_mtim, sizeof(st.st_mtim));
 	result = 0;
 out:
-	free(list.entries);
 	buf_release(&text);
 	if (fd >= 0)
 		(void)close(fd);

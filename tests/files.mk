@@ -201,7 +201,7 @@ tests_unit_test_time_context_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 
 # Fuzz targets: read their seeds as a test; `make fuzz SECONDS=60` looks for more, with clang.
 FUZZ_TARGETS = tests/fuzz/fuzz_line tests/fuzz/fuzz_yaml tests/fuzz/fuzz_event tests/fuzz/fuzz_command \
-	tests/fuzz/fuzz_lockstate tests/fuzz/fuzz_csv
+	tests/fuzz/fuzz_lockstate tests/fuzz/fuzz_csv tests/fuzz/fuzz_bans
 check_PROGRAMS += $(FUZZ_TARGETS)
 EXTRA_DIST += tests/fuzz/run.bash tests/fuzz/seeds
 FUZZ_COMMON = tests/fuzz/fuzz.c tests/fuzz/fuzz.h
@@ -217,6 +217,8 @@ tests_fuzz_fuzz_lockstate_SOURCES = tests/fuzz/fuzz_lockstate.c $(FUZZ_COMMON)
 tests_fuzz_fuzz_lockstate_LDADD = libprovctl-lockstate.a
 tests_fuzz_fuzz_csv_SOURCES = tests/fuzz/fuzz_csv.c $(FUZZ_COMMON) cmd/csv.c
 tests_fuzz_fuzz_csv_LDADD =
+tests_fuzz_fuzz_bans_SOURCES = tests/fuzz/fuzz_bans.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_bans_LDADD = $(ENFORCER_LIBS)
 
 SECONDS = 60
 fuzz:
