@@ -269,6 +269,24 @@ static int lint_steps(struct lint *l, const struct rule *rule, struct err *err) 
 	return 0;
 }
 
+/* The patterns that a sample's text is matched by; each is tried with the first such text. */
+static void lint_phone_patterns(struct lint *l, const struct phone *phone, const struct phone_pattern *patterns,
+                                uint32_t n, const char *key) {
+	for (uint32_t i = 0; i < n; i++)
+		for (const struct yamldoc_node *s = phone->samples->first; s; s = s->next) {
+			const struct yamldoc_node *node = s->kind == YAMLDOC_MAPPING ? yamldoc_get(s, key) : NULL;
+			struct slice text = node && node->kind == YAMLDOC_SCALAR ? node->text : (struct slice){0};
+
+			/* Of a path the last part is looked at. */
+			while (key[0] == 'p' && text.n > 0 && memchr(text.p, '/', text.n))
+				(void)slice_take(&text, 1);
+			if (text.n == 0 || pattern_match(patterns[i].pattern, text, NULL) != PATTERN_YES)
+				continue;
+			(void)lint_pattern(l, phone->node, phone->vendor, patterns[i].pattern, text, AGENT_MAX);
+			break;
+		}
+}
+
 int rules_lint(struct rules *rules, const struct conf *conf, struct conf_faults *warnings, struct err *err) {
 	struct lint l = {.rules = rules, .conf = conf, .warnings = warnings};
 	int result = 0;
@@ -282,6 +300,12 @@ int rules_lint(struct rules *rules, const struct conf *conf, struct conf_faults 
 
 		if (lint_order(&l, rule, err) || lint_anchors(&l, rule, err) || lint_steps(&l, rule, err))
 			result = -1;
+	}
+	for (uint32_t i = 0; i < rules->nphones; i++) {
+		const struct phone *phone = &rules->phones[i];
+
+		lint_phone_patterns(&l, phone, phone->agents, phone->nagents, "agent");
+		lint_phone_patterns(&l, phone, phone->paths, phone->npaths, "path");
 	}
 	for (uint32_t i = 0; i < rules->nimposters; i++)
 		for (const struct yamldoc_node *s = rules->imposters[i].samples->first; s; s = s->next)

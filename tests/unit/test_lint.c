@@ -113,6 +113,14 @@ static void each_warning_is_given_where_it_is_due(void **state) {
 		{SYSLOG("a", "^Wrong (?:[a-z]+ ?)+: (?<ip>[0-9.]+)$", "Wrong pass: 203.0.113.7"), "a: backtracks: more than"},
 		{SYSLOG("a", "^Wrong (?<user>.*).*pass: (?<ip>[0-9.]+)$", "Wrong x pass: 203.0.113.7"),
 	     "a: backtracks: more than"},
+		{"phones:\n  - vendor: X\n    agent: '^X (?:[a-z]+ ?)+$'\n    samples: [{agent: X box, expect: {vendor: X}}]\n",
+	     "X: backtracks: more than"},
+		{"phones:\n  - vendor: X\n    path: '^x[a-z]*[a-z]*[a-z]*[.]cfg$'\n    samples: [{path: /p/xbox.cfg, expect: "
+	     "{vendor: X}}]\n",
+	     "X: backtracks: more than"},
+		{"phones:\n  - vendor: X\n    agent: '^X [a-z ]+$'\n    samples: [{agent: X box, expect: {vendor: X}}]\n",
+	     NULL},
+		{"imposters:\n  - agent: '^x(?:[a-z]+ ?)+/'\n    samples: [xbox/1]\n", "agent: backtracks: more than"},
 	};
 
 	(void)state;
