@@ -40,7 +40,7 @@ static bool transfer_split(struct slice message, const char *begin, const char *
 
 bool tftp_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
                 struct line_fields *out) {
-	static const char *const programs[] = {"dnsmasq-tftp", "in.tftpd", "tftpd", "atftpd"};
+	static const char *const programs[] = {"dnsmasq-tftp", "dnsmasq", "dnsmasq-dhcp", "in.tftpd", "tftpd", "atftpd"};
 	struct slice s = line;
 	struct syslog_head head;
 	size_t i = 0;
