@@ -194,17 +194,23 @@ static bool is_letter(char c) {
 	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z');
 }
 
-/* The steps for the subject up to `at`, then its n bytes there again and again, then its end or none, and a byte that fits nowhere. */
-static uint32_t steps_of(struct lint *l, const struct pattern *p, struct slice subject, size_t at, size_t n, bool whole,
-                         size_t max) {
-	struct slice end = {subject.p + at + n, whole ? subject.n - at - n : 0};
+enum tail { TAIL_NONE, TAIL_WHOLE, TAIL_BROKEN, TAILS };
+
+/* The steps for the subject up to `at`, then its n bytes there again and again, and then nothing more, or its end with a byte that fits nowhere
+ * behind or before it. */
+static uint32_t steps_of(struct lint *l, const struct pattern *p, struct slice subject, size_t at, size_t n,
+                         enum tail tail, size_t max) {
+	struct slice end = {subject.p + at + n, tail == TAIL_NONE ? 0 : subject.n - at - n};
 
 	buf_clear(&l->line);
 	buf_add(&l->line, subject.p, at);
 	while (l->line.n + n + end.n < max)
 		buf_add(&l->line, subject.p + at, n);
+	if (tail == TAIL_BROKEN)
+		buf_byte(&l->line, '\x01');
 	buf_add(&l->line, end.p, end.n);
-	buf_byte(&l->line, '\x01');
+	if (tail != TAIL_BROKEN)
+		buf_byte(&l->line, '\x01');
 	return pattern_steps(p, (struct slice){l->line.p, l->line.n}, STEPS_MAX);
 }
 
@@ -222,10 +228,10 @@ static bool lint_pattern(struct lint *l, const struct yamldoc_node *at, struct s
 
 		if (!ends)
 			continue;
-		for (int way = 0; way < 4 && steps <= STEPS_WORRY; way++) {
+		for (int way = 0; way < 2 * TAILS && steps <= STEPS_WORRY; way++) {
 			/* The word, or all from it to the end. */
-			n = way / 2 == 0 ? i - word : subject.n - word;
-			steps = steps_of(l, p, subject, word, n, way % 2 != 0, max);
+			n = way < TAILS ? i - word : subject.n - word;
+			steps = steps_of(l, p, subject, word, n, (enum tail)(way % TAILS), max);
 		}
 		if (steps > STEPS_WORRY) {
 			char what[160];
