@@ -14,6 +14,11 @@
 #define ASTERISK "[2026-11-22 10:00:00] NOTICE[1234] chan_sip.c: Registration from '<sip:1@example.net>' failed\n"
 #define JSON     "{\"time\":\"2026-11-22T10:00:00Z\",\"ip\":\"203.0.113.7\"}\n"
 
+#define JSON_OF_ASTERISK                                                                                               \
+	"{\"hostname\":\"p\",\"timestamp\":\"2026-11-22 "                                                                  \
+	"10:00:00\",\"identifiers\":{\"lwp\":1,\"callid\":\"\"},\"logmsg\":{"                                              \
+	"\"location\":{\"filename\":\"x.c\",\"function\":\"f\",\"line\":1},\"level\":\"NOTICE\",\"message\":\"x\"}}\n"
+
 static void test_guess(void **state) {
 	static const struct {
 		const char *label, *start, *format, *reason;
@@ -31,6 +36,7 @@ static void test_guess(void **state) {
 		{"another kind from line 11 on",
 	     COMBINED COMBINED COMBINED COMBINED COMBINED COMBINED COMBINED COMBINED COMBINED COMBINED "what\n", "combined",
 	     NULL},
+		{"Asterisk's, which is JSON as well", JSON_OF_ASTERISK, NULL, "asterisk, json"},
 		{"nothing at all", "", "combined", NULL},
 		{"no format's", "what is that\n", NULL, "no format reads its first lines"},
 		{"two kinds", COMBINED "what is that\n", NULL, "combined, asterisk"},
