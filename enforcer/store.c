@@ -68,13 +68,36 @@ static void lock_holder(int fd, char *out, size_t size) {
 		(void)snprintf(out, size, "another process");
 }
 
+/* Opens or creates a file of the state; SQLite would create it by the umask. What a command of root's creates in the folder of another user's
+ * is given to that user, whose daemon could not open it else; only what is new, as an old one may be a link to anything. */
+static int file_open(const char *folder, const char *path) {
+	const int flags = O_RDWR | O_NOFOLLOW | O_CLOEXEC;
+	struct stat owner;
+	int fd = open(path, flags | O_CREAT | O_EXCL, FILE_MODE);
+
+	if (fd < 0)
+		return errno == EEXIST ? open(path, flags) : -1;
+	if (geteuid() == 0 && stat(folder, &owner) == 0 && owner.st_uid != 0)
+		(void)!fchown(fd, owner.st_uid, owner.st_gid); /* it is root's then, and told so to whoever cannot open it */
+	return fd;
+}
+
+static int file_make(const char *folder, const char *path, struct err *err) {
+	int fd = file_open(folder, path);
+
+	if (fd < 0)
+		return err_errno(err, "%s: cannot be written; run as its owner, on a writable file system", path);
+	(void)close(fd);
+	return 0;
+}
+
 static int lock_take(struct store *s, int wait, bool *busy, struct err *err) {
 	static const struct timespec pause = {.tv_nsec = LOCK_POLL_MS * 1000000L};
 	char path[PATH_SIZE], holder[64], pid[32];
 	int n;
 
 	(void)snprintf(path, sizeof(path), "%s/lock", s->folder);
-	s->lock = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+	s->lock = file_open(s->folder, path);
 	if (s->lock < 0)
 		return err_errno(err, "%s: cannot be written; run as the folder's owner, on a writable file system", path);
 	for (int waited = 0; flock(s->lock, LOCK_EX | LOCK_NB) != 0; waited += LOCK_POLL_MS) {
@@ -107,16 +130,6 @@ static int folder_make(const char *folder, struct err *err) {
 		return err_errno(err, "%s", folder);
 	if (!S_ISDIR(st.st_mode))
 		return err_set(err, ERR_SYSTEM, "%s: is no folder; set `state` to one", folder);
-	return 0;
-}
-
-/* SQLite would create it by the umask. */
-static int file_make(const char *path, struct err *err) {
-	int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
-
-	if (fd < 0)
-		return err_errno(err, "%s: cannot be written; run as its owner, on a writable file system", path);
-	(void)close(fd);
 	return 0;
 }
 
@@ -170,7 +183,8 @@ static int copy_aside(struct db *db, const char *folder, int64_t schema, struct 
 	(void)snprintf(beside, sizeof(beside), "%s.tmp", path);
 	if (unlink(beside) != 0 && errno != ENOENT)
 		return err_errno(err, "%s: cannot be removed", beside);
-	if (file_make(beside, err) != 0 || db_open(&copy, beside, DB_WRITE, err) != 0 || db_copy(db, copy, err) != 0)
+	if (file_make(folder, beside, err) != 0 || db_open(&copy, beside, DB_WRITE, err) != 0 ||
+	    db_copy(db, copy, err) != 0)
 		goto end;
 	db_close(&copy);
 	if (sync_path(beside, O_RDONLY, err) != 0)
@@ -283,7 +297,7 @@ static int open_own(struct store *s, const char *path, struct err *err) {
 	struct query *q;
 	int step;
 
-	if (path && file_make(path, err) != 0)
+	if (path && file_make(s->folder, path, err) != 0)
 		return -1;
 	if (db_open(&s->db, path, DB_WRITE, err) != 0 || identify(s->db, path ? path : "memory", &schema, err) != 0)
 		return -1;

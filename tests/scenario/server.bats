@@ -59,6 +59,17 @@ wait_for() {
 	[ ! -e state/events.sock ]
 }
 
+@test "what a command of root's makes in the folder of another user's is that user's" {
+	[ "$(id -u)" = 0 ] || skip "only root can give files away"
+	chmod 755 "$folder"
+	mkdir state publish
+	chown nobody state publish
+	provctl add 001565abcdef
+	same "$(stat -c %U state/lock state/state.db | sort -u)" nobody
+	setpriv --reuid nobody --clear-groups "$bin/provctl" -c provctl.yaml add 001565abcd00
+	provctl list --json | wc -l | grep -qx 2
+}
+
 @test "an enforcer that was killed leaves nothing that stops the next one" {
 	start_daemon
 	kill -KILL "$daemon"

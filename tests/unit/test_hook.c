@@ -8,6 +8,7 @@
 #include <cmocka.h>
 
 #include "common/js.h"
+#include "enforcer/hook.h"
 #include "tests/unit/world.h"
 
 #include "tests/unit/storing.h"
@@ -225,6 +226,62 @@ static void the_hook_is_told_what_needs_a_person(void **state) {
 	}
 }
 
+/* ---- the program ---- */
+
+static void say_nothing(void *context, const char *text) {
+	(void)context;
+	(void)text;
+}
+
+static void what_was_lost_is_told_of_when_there_is_room(void **state) {
+	static char program[] = "/bin/true";
+	struct world w;
+	struct enforcer e = {.options = {.say = say_nothing, .control_fd = -1, .events_fd = -1}};
+	static const char overflow[] = "\"what\":\"overflow\",\"lost\":7";
+	struct hook_counts counts;
+	struct hook_entry entry;
+	struct pollfd fds[HOOK_POLLS];
+	struct buf text;
+
+	(void)state;
+	buf_init(&text, 4096);
+	world_open(&w);
+	w.conf.hook = program;
+	e.conf = &w.conf;
+	e.store = w.store;
+	e.judge = w.judge;
+	OK(hook_new(&e.hook, &err));
+	OK(store_begin(w.store, &err));
+	for (int i = 0; i < HOOK_ADDRESSES_MAX + 7; i++)
+		OK(store_hook_add(w.store, false, slice_of("{\"what\":\"banned\"}"), &err));
+	/* Half of them are gone but one. */
+	for (int i = 0; i < HOOK_ADDRESSES_MAX / 2; i++) {
+		assert_int_equal(store_hook_first(w.store, &entry, &text, &err), 1);
+		OK(store_hook_done(w.store, &entry, &err));
+	}
+	OK(store_commit(w.store, &err));
+	for (int i = 0; i < 100; i++) {
+		OK(store_hook_counts(w.store, &counts, &err));
+		if (counts.lost == 0)
+			break;
+		hook_poll(e.hook, fds);
+		(void)poll(fds, HOOK_POLLS, (int)hook_wait(&e));
+		hook_step(&e);
+	}
+	assert_int_equal(counts.lost, 0);
+	assert_int_equal(counts.waiting, HOOK_ADDRESSES_MAX / 2);
+	hook_free(&e.hook);
+	assert_null(e.hook);
+	OK(store_begin(w.store, &err));
+	while (store_hook_first(w.store, &entry, &text, &err) == 1 && counts.waiting-- > 1)
+		OK(store_hook_done(w.store, &entry, &err));
+	assert_non_null(memmem(entry.document.p, entry.document.n, overflow, sizeof(overflow) - 1));
+	OK(store_commit(w.store, &err));
+	w.conf.hook = NULL;
+	world_close(&w);
+	buf_release(&text);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		CASE(documents_leave_in_the_order_in_which_they_came),
@@ -234,6 +291,7 @@ int main(void) {
 		CASE(a_rollback_takes_back_what_was_queued),
 		CASE(the_queue_is_added_to_a_state_of_the_second_schema),
 		cmocka_unit_test(the_hook_is_told_what_needs_a_person),
+		cmocka_unit_test(what_was_lost_is_told_of_when_there_is_room),
 	};
 
 	return cmocka_run_group_tests_name("hook", tests, NULL, NULL);
