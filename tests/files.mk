@@ -153,6 +153,10 @@ tests_unit_test_client_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_guess
 tests_unit_test_guess_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test_notify
+tests_unit_test_notify_SOURCES = tests/unit/test_notify.c cmd/notify.c
+tests_unit_test_notify_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test_pass
 tests_unit_test_pass_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS) -lpthread
 

@@ -13,9 +13,10 @@ setup() {
 }
 
 teardown() {
-	[ -z "${follower:-}" ] || kill -KILL "$follower" 2>/dev/null || true
-	[ -z "${daemon:-}" ] || kill -KILL "$daemon" 2>/dev/null || true
-	[ -z "${listener:-}" ] || kill "$listener" 2>/dev/null || true
+	for process in ${follower:-} ${daemon:-} ${listener:-}; do
+		kill -TERM "$process" 2>/dev/null || continue
+		wait "$process" || true
+	done
 	cd /
 	rm -rf "$folder"
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -85,6 +86,7 @@ struct enforcer {
 };
 
 static struct enforcer it;
+static pthread_mutex_t committing = PTHREAD_MUTEX_INITIALIZER;
 
 static void fault(const char *what) {
 	if (!it.fault[0])
@@ -257,6 +259,7 @@ static void *serve(void *unused) {
 		int taken;
 
 		while (!it.dead && (taken = frame_take(&rest, &type, &body, &err)) > 0) {
+			(void)pthread_mutex_lock(&committing);
 			if (type == LINK_HELLO && !it.stale)
 				tell_cursors();
 			else if (type == LINK_HELLO)
@@ -269,6 +272,7 @@ static void *serve(void *unused) {
 				it.done++;
 				tell_seq(LINK_ACK, 0);
 			}
+			(void)pthread_mutex_unlock(&committing);
 		}
 		buf_consume(&in, in.n - rest.n);
 		if (it.dead)
@@ -687,6 +691,160 @@ static void test_stop(void **state) {
 	assert_true(it.events.n > 0);
 }
 
+/* ---- following ---- */
+
+static struct {
+	pthread_t thread;
+	struct err err;
+	int result;
+	volatile unsigned alive;
+} following;
+
+static void be_alive(void *context) {
+	(void)context;
+	following.alive++;
+}
+
+static void *follow(void *unused) {
+	(void)unused;
+	following.result = pass_of(0, &following.err);
+	return NULL;
+}
+
+static void follow_begin(void) {
+	const struct timespec moment = {.tv_nsec = 200000000};
+
+	w.pass.follow = true;
+	w.pass.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	w.pass.beat = 50;
+	w.pass.alive = be_alive;
+	following.alive = 0;
+	assert_int_equal(pthread_create(&following.thread, NULL, follow, NULL), 0);
+	(void)nanosleep(&moment, NULL);
+}
+
+static void follow_end(void) {
+	uint64_t one = 1;
+
+	w.stop = 1;
+	assert_int_equal(write(w.pass.wake, &one, sizeof(one)), sizeof(one));
+	assert_int_equal(pthread_join(following.thread, NULL), 0);
+	(void)close(w.pass.wake);
+	if (following.result < 0)
+		fail_msg("%s", following.err.text);
+	assert_int_equal(it.done > 0, 1);
+}
+
+static bool commits(const char *expected) {
+	bool same;
+
+	(void)pthread_mutex_lock(&committing);
+	same = it.events.n == strlen(expected) && memcmp(it.events.p, expected, it.events.n) == 0;
+	(void)pthread_mutex_unlock(&committing);
+	return same;
+}
+
+/* Within 5 s. */
+static void soon_committed(const char *expected) {
+	const struct timespec moment = {.tv_nsec = 5000000};
+
+	for (int i = 0; i < 1000 && !commits(expected); i++)
+		(void)nanosleep(&moment, NULL);
+	if (!commits(expected))
+		fail_msg("wanted \"%s\", got \"%.*s\"", expected, (int)it.events.n, it.events.n ? it.events.p : "");
+}
+
+static void test_follow_order(void **state) {
+	(void)state;
+	source("a");
+	source("b");
+	put("a", "w", "10 e a1\n14 e a2\n");
+	put("b", "w", "12 e b1\n");
+	follow_begin();
+	/* What is there is merged by its time ... */
+	soon_committed(" a1 b1 a2");
+	put("b", "a", "30 e b2\n");
+	soon_committed(" a1 b1 a2 b2");
+	/* ... and what comes, by when it comes. */
+	put("a", "a", "20 e a3\n");
+	soon_committed(" a1 b1 a2 b2 a3");
+	follow_end();
+	assert_true(following.alive > 0);
+	assert_int_equal(w.pass.sums.lines, 5);
+	w.stop = 0;
+	w.pass.follow = false;
+	passes(0);
+	is_committed(" a1 b1 a2 b2 a3");
+}
+
+static void test_follow_rotation(void **state) {
+	char from[128], to[128];
+
+	(void)state;
+	source("a");
+	put("a", "w", "10 e a1\n");
+	follow_begin();
+	soon_committed(" a1");
+	(void)snprintf(from, sizeof(from), "%s/a", w.folder);
+	(void)snprintf(to, sizeof(to), "%s/a.1", w.folder);
+	assert_int_equal(rename(from, to), 0);
+	put("a", "w", "12 e b1\n");
+	soon_committed(" a1 b1");
+	put("a.1", "a", "11 e a2\n");
+	soon_committed(" a1 b1 a2");
+	put("a", "a", "13 e b2\n");
+	soon_committed(" a1 b1 a2 b2");
+	follow_end();
+}
+
+static void test_follow_cursors(void **state) {
+	(void)state;
+	source("a");
+	put("a", "w", "10 e a1\n");
+	follow_begin();
+	soon_committed(" a1");
+	put("a", "a", "11 n x\n?\n");
+	(void)sleep(2);
+	(void)pthread_mutex_lock(&committing);
+	assert_int_equal(it.kept[0].lines, 3);
+	assert_int_equal(it.kept[0].size, it.kept[0].offset);
+	assert_int_equal(it.empty, 1);
+	(void)pthread_mutex_unlock(&committing);
+	follow_end();
+}
+
+static void test_follow_stale(void **state) {
+	(void)state;
+	source("a");
+	put("a", "w", "10 e a1\n");
+	it.stale_at = 2;
+	follow_begin();
+	soon_committed(" a1");
+	put("a", "a", "11 e a2\n");
+	soon_committed(" a1 a2");
+	put("a", "a", "12 e a3\n");
+	soon_committed(" a1 a2 a3");
+	follow_end();
+	assert_int_equal(w.pass.sums.stale, 1);
+}
+
+static void test_follow_dies(void **state) {
+	(void)state;
+	source("a");
+	put("a", "w", "10 e a1\n");
+	it.die_at = 2;
+	follow_begin();
+	soon_committed(" a1");
+	put("a", "a", "11 e a2\n");
+	assert_int_equal(pthread_join(following.thread, NULL), 0);
+	(void)close(w.pass.wake);
+	assert_int_equal(following.result, -1);
+	it.die_at = 0;
+	w.pass.follow = false;
+	passes(0);
+	is_committed(" a1 a2");
+}
+
 static void test_a_thousand(void **state) {
 	struct buf expected;
 
@@ -734,6 +892,11 @@ int main(void) {
 		TEST("a refusal ends the pass with the enforcer's reason", test_refused),
 		TEST("a source that cannot be read is told before the pass", test_check),
 		TEST("a pass that is stopped goes on in the next", test_stop),
+		TEST("followed logs are committed as their lines come", test_follow_order),
+		TEST("a log that is rotated while it is followed loses no line", test_follow_rotation),
+		TEST("lines without an event move the cursor in their time", test_follow_cursors),
+		TEST("a pass that follows goes on after another was quicker", test_follow_stale),
+		TEST("a pass that follows ends with its enforcer, and the next goes on", test_follow_dies),
 		TEST("a thousand logs are merged", test_a_thousand),
 	};
 
