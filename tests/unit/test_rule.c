@@ -329,8 +329,23 @@ static void a_long_name_hides_nobody(void **state) {
 		{"asterisk", "[2026-11-22 10:00:00] NOTICE[1] res_pjsip/pjsip_distributor.c: Request 'REGISTER' from '\"",
 	     "\" <sip:1@h>' failed for '203.0.113.7:5066' (callid: a) - No matching endpoint found",
 	     "sip.unknown_user 203.0.113.7"},
+		{"syslog",
+	     "Nov 22 10:00:00 sbc kamailio[1]: ALERT: {1 1 INVITE x} <script>: ALERT: pike blocking INVITE from sip:",
+	     "@h (IP:203.0.113.7:5060)", "sip.flood 203.0.113.7"},
+		{"syslog", "Nov 22 10:00:00 sbc kamailio[1]: NOTICE: {1 1 REGISTER ",
+	     "} <script>: provctl: auth_failed src=203.0.113.7 proto=udp user=1 realm=x callid=x",
+	     "sip.auth_failed 203.0.113.7"},
+		{"syslog",
+	     "Nov 22 10:00:00 sbc kamailio[1]: NOTICE: {1 1 REGISTER x} <script>: provctl: auth_failed src=203.0.113.7 "
+	     "proto=udp "
+	     "user=",
+	     " realm=x callid=x", "sip.auth_failed 203.0.113.7"},
+		{"syslog",
+	     "Nov 22 10:00:00 sbc kamailio[1]: WARNING: {1 1 REGISTER x} <script>: x|end|3 errounous authorization "
+	     "response for ",
+	     "@x 203.0.113.7:5060", "sip.auth_failed 203.0.113.7"},
 	};
-	static const char fills[] = "a'<@(]";
+	static const char fills[] = "a'<@(]}";
 	static char line[65536];
 
 	(void)state;
