@@ -21,10 +21,12 @@ firewall: {backend: nftables}"
 	space home
 	space scanner
 	space cracker
+	space flooder
 	join "$registrar" 203.0.113.9/30 "$office" 203.0.113.10/30
 	join "$registrar" 203.0.113.21/30 "$home" 203.0.113.22/30
 	join "$registrar" 198.51.100.65/30 "$scanner" 198.51.100.66/30
 	join "$registrar" 198.51.100.69/30 "$cracker" 198.51.100.70/30
+	join "$registrar" 198.51.100.73/30 "$flooder" 198.51.100.74/30
 }
 
 # Every verb is given on the registrar.
@@ -56,10 +58,10 @@ answered() {
 	same "$(counted "run/$2.stat" 'Retransmissions(C)')" 0
 }
 
-# Microseconds from the line by which an address crossed its limit, the Nth of that kind, to the last that the server saw of it.
-seen_for() { # ADDRESS KIND N
+# Microseconds from the line by which an address crossed its limit, the Nth that holds those words, to the last that the server saw of it.
+seen_for() { # ADDRESS WORDS N
 	local first last
-	first=$(grep -F "provctl: $2 src=$1 " log/kamailio.log | sed -n "$3p" | cut -d' ' -f1)
+	first=$(grep -F "$1" log/kamailio.log | grep -F "$2" | sed -n "$3p" | cut -d' ' -f1)
 	last=$(grep -F "$1" log/kamailio.log | tail -n 1 | cut -d' ' -f1)
 	[ -n "$first" ] && [ -n "$last" ] || return
 	echo $(($(date -d "$last" +%s%6N) - $(date -d "$first" +%s%6N)))
@@ -70,7 +72,7 @@ dropped() { # ADDRESS: packets
 		jq --arg ip "$1" '.nftables[].set // empty | .elem[].elem | select(.val == $ip) | .counter.packets'
 }
 
-@test "of fifty phones behind one address, one with an old password, none is turned away; who guesses names or passwords is banned within a second" {
+@test "of fifty phones behind one address, one with an old password, none is turned away; who guesses names or passwords, or floods, is banned within a second" {
 	mkfifo run/lines
 	background perl "$here/stamp.pl" run/lines log/kamailio.log
 	serve "$registrar" bash -c 'exec kamailio -f "$1" -DD -E -m 16 -M 4 -Y run 2>run/lines' - "$here/kamailio.cfg"
@@ -86,6 +88,7 @@ dropped() { # ADDRESS: packets
 	sleep 3
 	serve "$scanner" svwar -e 1000-9999 -m REGISTER 198.51.100.65
 	serve "$cracker" svcrack -u 101 -r 1-99999 198.51.100.69
+	serve "$flooder" sipp 198.51.100.73:5060 -sf "$here/options.xml" -r 300 -m 1500 -timeout 12 -nostdin
 	answered "$stale_ends" stale 32
 	answered "$home_ends" home 16
 	answered "$office_ends" office 256
@@ -93,14 +96,17 @@ dropped() { # ADDRESS: packets
 	wait "$follower"
 
 	same "$(json '.ip + " " + .trigger' bans | sort)" "198.51.100.66 sip-enumeration
-198.51.100.70 sip-brute-force"
+198.51.100.70 sip-brute-force
+198.51.100.74 sip-flood"
 	same "$(json 'select(.what == "reported") | .ip + " " + .rule' log)" "203.0.113.10 sip-brute-force-known"
 	same "$(grep -c 'provctl: auth_failed src=203.0.113.10 ' log/kamailio.log)" 32
-	for seen in "$(seen_for 198.51.100.66 unknown_user 5)" "$(seen_for 198.51.100.70 auth_failed 20)"; do
+	for seen in "$(seen_for 198.51.100.66 'provctl: unknown_user' 5)" "$(seen_for 198.51.100.70 'provctl: auth_failed' 20)" \
+		"$(seen_for 198.51.100.74 'pike' 3)"; do
 		echo "seen for $seen us after the limit"
 		[ "$seen" -lt 1000000 ]
 	done
 	# They went on, and the kernel dropped it.
 	[ "$(dropped 198.51.100.66)" -gt 100 ]
 	[ "$(dropped 198.51.100.70)" -gt 100 ]
+	[ "$(dropped 198.51.100.74)" -gt 100 ]
 }
