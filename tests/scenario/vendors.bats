@@ -486,3 +486,29 @@ triggered() {
 	same "$(json '.ip + " " + .trigger' bans | sort)" "192.0.2.66 sip-enumeration
 192.0.2.99 sip-brute-force"
 }
+
+@test "a scanner that reads names off a list from a TFTP server is a provisioning scan, though its address is not proven" {
+	configure "sources: [{path: $folder/log/tftp.log, format: tftp}]"
+	for file in 000000000000.cfg SIPDefault.cnf ../../etc/passwd; do
+		printf '%(%b %d %H:%M:%S)T pbx dnsmasq-tftp[7]: file /srv/tftp/%s not found for %s\n' "$now" "$file" $scanner >>log/tftp.log
+	done
+	for n in $(seq 10); do
+		printf '%(%b %d %H:%M:%S)T pbx dnsmasq-tftp[7]: file /srv/tftp/0004f2%06x.cfg not found for %s\n' "$now" "$n" $scanner >>log/tftp.log
+	done
+	touch -d "@$now" log/tftp.log
+	triggered provisioning-scan
+	same "$(json .proven bans)" false
+}
+
+@test "a SIP scanner that gives its name is a SIP scan" {
+	configure "sources: [{path: $folder/log/kamailio.log, format: syslog}]"
+	printf '%(%b %d %H:%M:%S)T sbc kamailio[7]: ALERT: <script>: INVITE from %s blocked because UserAgent %sfriendly-scanner%s is blacklisted\n' \
+		"$now" $scanner "'" "'" >>log/kamailio.log
+	touch -d "@$now" log/kamailio.log
+	triggered sip-scan
+}
+
+@test "the samples of all shipped rules pass, and provctl test ends with how many" {
+	provctl test >out
+	grep -Eq '[^0-9][0-9]{3,} passed, 0 failed$' out
+}
