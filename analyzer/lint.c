@@ -331,8 +331,8 @@ struct slice rules_unproven(const struct rules *rules, const struct format *f) {
 	for (uint32_t i = 0; i < rules->nby[slot]; i++) {
 		const struct rule *rule = rules->by[slot][i];
 
-		if (rule->act == RULE_PROVISION && rule->proof.given && rule->proof.field < 0 &&
-		    rule->proof.always == PROOF_NONE)
+		if (rule->act == RULE_PROVISION &&
+		    (format_is_unproven(f) || (rule->proof.given && rule->proof.field < 0 && rule->proof.always == PROOF_NONE)))
 			return rule->id;
 	}
 	return (struct slice){0};

@@ -29,8 +29,13 @@ static void warn_weak(const struct conf *conf) {
 		command_warn("warning: no sources: only what `provctl analyze FILE` is given is read");
 	for (uint32_t i = 0; i < conf->nsources; i++) {
 		const struct conf_source *source = &conf->sources[i];
+		struct journal *journal = NULL;
 		struct stat st;
+		struct err err;
 
+		if (source->journal && journal_open(&journal, source->journal, false, &err) < 0)
+			command_warn("warning: %s: its source on line %u gives nothing: %s", source->path, source->line, err.text);
+		journal_close(&journal);
 		if (!source->journal && !strpbrk(source->path, "*?[") && stat(source->path, &st) < 0)
 			command_warn("warning: %s: cannot be seen (yet?): its source on line %u gives nothing", source->path,
 			             source->line);

@@ -33,7 +33,12 @@ static void read_matches(struct conf_reader *r, const struct yamldoc_node *n, st
 		return;
 	}
 	journal->match = calloc(n->count + 1, sizeof(char *));
-	for (const struct yamldoc_node *i = n->first; i && journal->match; i = i->next) {
+	if (!journal->match) {
+		err_set(&why, ERR_SYSTEM, "%s: out of memory", n->file);
+		conf_complain(r, &why);
+		return;
+	}
+	for (const struct yamldoc_node *i = n->first; i; i = i->next) {
 		char *text = conf_read_text(i, CONF_PATH_MAX, &why);
 
 		if (text && match_is_sound(text)) {

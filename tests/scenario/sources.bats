@@ -110,9 +110,13 @@ dump() {
 
 @test "check knows journals, and prints them as they were" {
 	follow_journal
+	rmdir journal
 	if ldd "$bin/prov-analyzer" | grep -q libsystemd; then
 		provctl check --print >printed
 		grep -qF "  - journal: {match: [\"SYSLOG_IDENTIFIER=dnsmasq-tftp\"], directory: \"$folder/journal\"}" printed
+		provctl check >warned 2>&1
+		grep -q "journal:$folder/journal .*: its source on line [0-9]* gives nothing: .*No such file" warned
+		grep -q "prove no address: they lock no device" warned
 		cp printed provctl.yaml
 		provctl check --print | sed 's/  # .*//' >again
 		cmp again <(sed 's/  # .*//' printed)
