@@ -401,9 +401,9 @@ int server_run(struct server *s, enum server_call *call, struct err *err) {
 		settle(s);
 		if (notices[NOTICE_HOST].revents)
 			host_hear(s->e->host);
-		projection_heard(s->e); /* asked for always: what was done above may have heard it first */
 		take_times(s);
 		hook_step(s->e);
+		projection_heard(s->e); /* always, and last: what was done above may have heard it already */
 	}
 	*call = SERVER_END;
 	return 0;

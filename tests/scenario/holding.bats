@@ -1,0 +1,162 @@
+# The bans stay in the kernel, whatever becomes of the kernel's table and of the enforcer, and lose none of what was counted.
+
+load setup
+load network
+
+traffic() { # the program, for nsenter
+	echo "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/tests/scenario/traffic.pl"
+}
+
+# Two spaces: the host to protect, and all others.
+network() {
+	unset PROVCTL_CLOCK
+	space host
+	space outside
+	join "$host" 192.0.2.1/24 "$outside" 192.0.2.7/24
+	within "$outside" ip address add 192.0.2.66/24 dev wire1
+}
+
+verb() {
+	within "$host" "$bin/provctl" -c "$folder/provctl.yaml" "$@"
+}
+
+begin() {
+	serve "$host" "$bin/prov-enforcer" -c "$folder/provctl.yaml"
+	enforcer=$!
+	until_done test -S state/events.sock
+}
+
+end() { # SIGNAL
+	kill "-$1" "$enforcer"
+	wait "$enforcer" 2>/dev/null || true
+	rm -f state/*.sock # of a killed one
+}
+
+holds() {
+	within "$host" nft get element inet provctl ban4_32 '{ 192.0.2.66 }'
+}
+
+elements() { # SET
+	within "$host" nft -j list set inet provctl "$1" | jq -r '.nftables[].set.elem? // empty | .[] | .elem.val' | sort | xargs
+}
+
+# State, published file and kernel say the same.
+agrees() {
+	same "$(verb bans --json | jq -r .ip | sort | xargs)" "$1" && same "$(banned | xargs)" "$1" && same "$(elements ban4_32)" "$1"
+}
+
+# hear, then send from both addresses all the time
+start_traffic() {
+	nsenter -t "$host" -n perl "$(traffic)" hear 5060 >>heard 3>&- &
+	pids=($! "${pids[@]}")
+	serve "$outside" perl "$(traffic)" send 5060 192.0.2.1 192.0.2.66 192.0.2.7
+}
+
+# Nothing banned came for more than a second on end, and the honest were always heard.
+never_long() {
+	same "$(perl "$(traffic)" worst 192.0.2.66 <heard | awk '{ print ($1 > 1000 ? $1 " ms" : "short") }')" short
+	[ "$(grep -c ' 192.0.2.7$' heard)" -gt 200 ]
+}
+
+@test "ninety times flushed, deleted, altered, restarted or killed: nothing banned comes through for a second" {
+	needs_network perl
+	network
+	configure "firewall: {backend: nftables}"
+	begin
+	verb ban 192.0.2.66 --for 1h
+	start_traffic
+	for i in {1..90}; do
+		case $((i % 10)) in
+		0 | 1 | 2) within "$host" nft flush ruleset ;;
+		3 | 4) within "$host" nft delete table inet provctl ;;
+		5) within "$host" nft delete element inet provctl ban4_32 '{ 192.0.2.66 }' ;;
+		6) within "$host" nft flush chain inet provctl prerouting ;;
+		7) end TERM && within "$host" nft flush ruleset && begin ;;
+		8) end KILL && begin ;;
+		9) end KILL && within "$host" nft flush ruleset && begin ;;
+		esac
+		until_done holds || { echo "round $i"; verb status; within "$host" nft list ruleset; false; }
+		sleep 0.15 # for a pause between what comes through now and what does the next time
+	done
+	never_long
+	agrees 192.0.2.66
+	[ "$(verb status --json | jq .drift)" -ge 60 ]
+	end TERM
+}
+
+@test "a machine that starts anew bans what was banned, ten times" {
+	needs_network perl
+	network
+	configure "firewall: {backend: nftables}"
+	verb ban 192.0.2.66 --for 1h
+	for i in {1..10}; do
+		space host
+		space outside
+		join "$host" 192.0.2.1/24 "$outside" 192.0.2.7/24
+		within "$outside" ip address add 192.0.2.66/24 dev "wire$wires"
+		begin
+		until_done holds
+		start_traffic
+		until_done grep -q ' 192.0.2.7$' heard
+		[ "$(grep -c ' 192.0.2.66$' heard)" -eq 0 ]
+		agrees 192.0.2.66
+		end TERM
+		rm heard
+	done
+	[ "$(verb status --json | jq .drift)" -eq 0 ]
+}
+
+packets() {
+	verb bans --all --json | jq -s 'map(.packets) | max'
+}
+
+@test "what the firewall counted goes on when a ban is extended, made anew or lifted" {
+	local before
+	needs_network perl
+	network
+	configure "firewall: {backend: nftables}"
+	begin
+	verb ban 192.0.2.66 --for 1h
+	start_traffic
+	until_done test "$(sleep 0.3; packets)" -ge 10
+	before=$(packets)
+	verb ban 192.0.2.66 --for 2h
+	[ "$(packets)" -ge "$before" ]
+	[ "$(verb ip 192.0.2.66 --json | jq '.bans[0].packets')" -ge "$before" ]
+	within "$host" nft list set inet provctl ban4_32 | grep -Eq 'expires 1h59m5'
+	before=$(packets)
+	within "$host" nft flush chain inet provctl address4
+	until_done test "$(verb status --json | jq .drift)" -eq 1
+	[ "$(packets)" -ge "$before" ]
+	before=$(packets)
+	verb block 198.51.100.1 # makes a set, and with it the whole table
+	[ "$(packets)" -ge "$before" ]
+	verb pause
+	until_done test -z "$(elements ban4_32)"
+	before=$(packets)
+	verb resume
+	[ "$(packets)" -ge "$before" ]
+	verb unban 192.0.2.66
+	before=$(packets)
+	[ "$before" -ge 10 ]
+	end TERM
+	[ "$(packets)" -eq "$before" ]
+}
+
+@test "what comes while the bans are paused is no leak, and what comes 5 s after is one" {
+	needs_network
+	space host
+	configure "firewall: {backend: nftables}"
+	verb ban 203.0.113.66 --for 1h
+	at 10m
+	verb pause
+	at 20m
+	fetch 203.0.113.66 001565abcdef 404
+	verb resume
+	verb analyze
+	[ "$(verb status --json | jq .leaks)" -eq 0 ]
+	at "20m 6s"
+	fetch 203.0.113.66 001565abcdef 404
+	verb analyze
+	[ "$(verb status --json | jq .leaks)" -eq 1 ]
+}
