@@ -46,7 +46,7 @@ EXTRA_DIST += tests/scenario/kamailio/kamailio.cfg tests/scenario/kamailio/optio
 	tests/scenario/kamailio/stale.xml tests/scenario/kamailio/stamp.pl
 EXTRA_DIST += tests/bench/bench.sh tests/bench/latency.pl tests/bench/logs.pl
 EXTRA_DIST += tests/tap.sh $(SCRIPT_TESTS) tests/story.pl tests/scenario/setup.bash tests/scenario/golden.bash
-EXTRA_DIST += tests/scenario/network.bash tests/scenario/servers.bash tests/scenario/generator.php
+EXTRA_DIST += tests/scenario/network.bash tests/scenario/generator.php
 
 check_PROGRAMS += tests/unit/try_lockstate
 tests_unit_try_lockstate_LDADD = libprovctl-lockstate.a

@@ -1,7 +1,7 @@
 # apply: the bans that an enforcer elsewhere publishes, in this machine's firewall and in the files of its web server or balancer.
 
 load setup
-load servers
+load network
 
 setup_file() {
 	needs_network jq

@@ -1,7 +1,7 @@
 # Real phones' traffic on a real SIP server: sipp as honest phones, SIPVicious as the attackers, Kamailio between them, and the kernel that drops.
 
 load setup
-load servers
+load network
 
 setup_file() {
 	needs_network jq perl kamailio sipp svwar svcrack

@@ -2,7 +2,7 @@
 # really pass or die. What HAProxy changes is at the end.
 
 load setup
-load servers
+load network
 
 mac=001565abcdef other=001565abcdf0
 home=203.0.113.10 elsewhere=198.51.100.20 scanner=198.51.100.66

@@ -2,7 +2,7 @@
 # goes to the servers, and what it decided holds on both.
 
 load setup
-load servers
+load network
 
 mac=001565abcdef
 home=203.0.113.10 elsewhere=198.51.100.20 scanner=198.51.100.66
