@@ -82,3 +82,11 @@ END
 	same "$(provctl check --json 2>check.err | jq -r .ok)" true
 	same "$(grep -c warning check.err)" 4
 }
+
+@test "test runs every sample that ships, and all pass" {
+	local last
+	last=$(provctl test "$BATS_TEST_DIRNAME/../../rules" | tail -n 1)
+	[[ $last =~ ^[0-9]+\ rules:\ ([0-9]+)\ passed,\ 0\ failed$ ]]
+	# As many as there are lines of samples, at least.
+	[ "${BASH_REMATCH[1]}" -ge "$(grep -hcE '^ +- line: ' "$BATS_TEST_DIRNAME"/../../rules/*.yaml | awk '{ n += $1 } END { print n }')" ]
+}
