@@ -94,6 +94,23 @@ dump() {
 	[ $kills -gt 5 ]
 }
 
+@test "two analyze at once count every entry of a journal once" {
+	needs_journal
+	follow_journal
+	at 2d
+	collect journal/a.journal 0 3000
+	for _ in 1 2 3; do
+		rm -rf state publish
+		provctl analyze >first.out 2>&1 &
+		local first=$!
+		provctl analyze >second.out 2>&1 &
+		local second=$!
+		wait $first
+		wait $second
+		same "$(events)" 3000,3000,0,0,0
+	done
+}
+
 @test "a journal that is not there is a problem of its source, told once and gone when it is there" {
 	needs_journal
 	follow_journal
