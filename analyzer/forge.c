@@ -4,7 +4,8 @@
 
 #include "analyzer/format_private.h"
 
-#define PROBE 'z' /* no digit of an address or a MAC */
+#define PROBE           'z' /* no digit of an address or a MAC */
+#define LINE_MAX_FORGED 4096
 
 static bool is_within(struct slice part, struct slice whole) {
 	return part.p && part.p >= whole.p && part.p + part.n <= whole.p + whole.n;
@@ -89,7 +90,7 @@ static bool is_peer(struct slice line, struct slice ip, size_t i) {
 static size_t message_spans(struct line_context *ctx, const struct rule *rule, struct slice line, struct slice message,
                             struct slice ip, struct slice device, struct forge_span *spans) {
 	size_t begin = (size_t)(message.p - line.p);
-	char longer[EVENT_LINE_MAX * 4];
+	char longer[LINE_MAX_FORGED];
 	size_t n = 0;
 	bool open = false;
 
@@ -123,36 +124,59 @@ static size_t message_spans(struct line_context *ctx, const struct rule *rule, s
 	return n;
 }
 
+/* Where the line holds a message that JSON writers have escaped; empty where it does not. */
+static struct slice json_message(struct slice line, struct slice message) {
+	char raw[LINE_MAX_FORGED];
+	size_t n = 0;
+	const char *at;
+
+	for (size_t i = 0; i < message.n && n + 2 <= sizeof(raw); i++) {
+		if (message.p[i] == '"' || message.p[i] == '\\')
+			raw[n++] = '\\';
+		raw[n++] = message.p[i];
+	}
+	at = n > 0 ? memmem(line.p, line.n, raw, n) : NULL;
+	return at ? (struct slice){at, n} : (struct slice){0};
+}
+
 size_t forge_spans(struct line_context *ctx, const struct rule *rule, struct slice line,
                    struct forge_span spans[FORGE_SPANS_MAX], struct slice *ip) {
-	struct line_fields *fields;
 	struct slice message, device;
+	struct line_fields *fields;
 	struct line_fields taken;
+	const char *at;
+	bool json;
 	size_t n;
 
 	if (!forge_takes(ctx, rule, line, &fields))
 		return 0;
 	*ip = fields->at[FIELD_IP];
-	if (!is_within(*ip, line))
-		return 0;
-	if (is_within(fields->at[FIELD_PATH], line))
-		return web_spans(rule, fields, line, spans);
 	message = fields->at[FIELD_MESSAGE];
 	device = fields->at[FIELD_MAC];
-	if (!is_within(message, line))
+	if (is_within(*ip, line) && is_within(fields->at[FIELD_PATH], line))
+		return web_spans(rule, fields, line, spans);
+	json = message.n > 0 && !is_within(message, line);
+	if (json) {
+		message = json_message(line, message);
+		at = message.n && ip->n ? memmem(message.p, message.n, ip->p, ip->n) : NULL;
+		*ip = (struct slice){at, at ? ip->n : 0};
+	}
+	if (!is_within(message, line) || !is_within(*ip, line))
 		return 0;
 	/* Looking for spans reads other lines. */
 	memcpy(&taken, fields, sizeof(taken));
 	n = message_spans(ctx, rule, line, message, *ip, device, spans);
 	name_spans(rule, &taken, line, spans, n);
+	for (size_t i = 0; i < n; i++)
+		spans[i].json = json;
 	return n;
 }
 
-bool forge_writes(const struct line_context *ctx, enum forge_writer writer) {
+bool forge_writes(const struct line_context *ctx, const struct forge_span *span, enum forge_writer writer) {
 	const char *format = format_name(ctx->format);
 	bool web = strcmp(format, "combined") == 0 || strcmp(format, "own") == 0;
 
-	if (strcmp(format, "json") == 0)
+	if (span->json || strcmp(format, "json") == 0)
 		return writer == FORGE_JSON;
 	if (strcmp(format, "haproxy") == 0)
 		return writer == FORGE_HASH;

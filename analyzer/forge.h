@@ -33,6 +33,7 @@ struct forge_span {
 	size_t at, n; /* of the line */
 	enum forge_place place;
 	bool device; /* a device named here is the one that was asked for */
+	bool json;   /* a part of a text in JSON */
 	bool named;  /* the rule takes what stands here as a field: certainly a client's */
 };
 
@@ -42,8 +43,8 @@ bool forge_takes(struct line_context *ctx, const struct rule *rule, struct slice
  * not take it. */
 size_t forge_spans(struct line_context *ctx, const struct rule *rule, struct slice line,
                    struct forge_span spans[FORGE_SPANS_MAX], struct slice *ip);
-/* Whether lines of the context's format are written that way. */
-bool forge_writes(const struct line_context *ctx, enum forge_writer writer);
+/* Whether what stands in the span is written that way in the context's format. */
+bool forge_writes(const struct line_context *ctx, const struct forge_span *span, enum forge_writer writer);
 /* The line with words in the place of the span, or behind what stands there. */
 void forge_line(struct buf *out, struct slice line, const struct forge_span *span, bool behind, struct slice words,
                 enum forge_writer writer);

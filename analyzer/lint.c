@@ -157,7 +157,7 @@ static bool lint_forged(struct lint *l, struct sample *sample, const struct rule
 		for (unsigned way = 0;
 		     forgery(&l->words, way, line, &spans[s], message_of(line, spans[s].at, message), ip, other); way++)
 			for (int writer = 0; writer < FORGE_WRITERS; writer++) {
-				if (!forge_writes(&sample->ctx, (enum forge_writer)writer))
+				if (!forge_writes(&sample->ctx, &spans[s], (enum forge_writer)writer))
 					continue;
 				buf_clear(&l->forged);
 				forge_address(&l->forged, (struct slice){l->words.p, l->words.n}, device, FORGED_MAC);

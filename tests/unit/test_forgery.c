@@ -307,7 +307,7 @@ static void span_try(const struct shop *shop, struct line_context *ctx, struct s
                      struct tally *t) {
 	enum forge_writer writer = (enum forge_writer)dice(FORGE_WRITERS);
 
-	while (!forge_writes(ctx, writer))
+	while (!forge_writes(ctx, span, writer))
 		writer = (enum forge_writer)dice(FORGE_WRITERS);
 	words_make(words, shop, line, span);
 	buf_clear(out);
