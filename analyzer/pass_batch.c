@@ -105,7 +105,8 @@ static void batch_sums(struct batch *b, const struct cursor *from, const struct 
 	b->sums.events += to->events - from->events;
 	b->sums.unreadable += to->unreadable - from->unreadable;
 	b->sums.skipped += to->skipped - from->skipped;
-	b->sums.lost += to->lost - from->lost;
+	/* A journal counts entries, and its notice tells of them. */
+	b->sums.lost += to->mark.n > 0 ? 0 : to->lost - from->lost;
 }
 
 /* Takes the cursors of the batch into the frame. */
