@@ -46,7 +46,7 @@ struct server {
 	struct peer peers[PEERS];
 	int64_t early_at;
 	int64_t alive_at; /* when ENFORCER_ALIVE is told next */
-	bool waiting; /* a whole frame of somebody has not been looked at yet */
+	bool waiting;     /* a whole frame of somebody has not been looked at yet */
 };
 
 static const struct {
