@@ -1,4 +1,3 @@
-#include <stdio.h>
 #include <string.h>
 
 #include "common/timefmt.h"
@@ -55,13 +54,12 @@ int lock_cascade(struct judge *j, const struct facts *f, const struct device *or
 	struct cascade c = {.conf = j->conf, .time = f->e->time, .origin = origin->mac};
 	int64_t bucket, hour = f->e->time / HOUR;
 	bool bans, locks;
-	char name[EVENT_ACCOUNT_MAX + 16];
 	uint32_t used, n;
 
 	if (!j->conf->devices.cascade || strcmp(origin->account, ACCOUNT_NONE) == 0)
 		return 0;
-	(void)snprintf(name, sizeof(name), "cascade.%s", origin->account);
-	if (judge_paused(j, f->e->time, &bans, &locks, err) < 0 || store_number(j->store, name, &bucket, err) < 0)
+	if (judge_paused(j, f->e->time, &bans, &locks, err) < 0 ||
+	    store_cascade(j->store, origin->account, &bucket, err) < 0)
 		return -1;
 	if (locks)
 		return 0;
@@ -75,7 +73,7 @@ int lock_cascade(struct judge *j, const struct facts *f, const struct device *or
 			return -1;
 	if (bucket / 32 > hour)
 		hour = bucket / 32;
-	if (n > 0 && store_set_number(j->store, name, hour * 32 + used + n, err) < 0)
+	if (n > 0 && store_set_cascade(j->store, origin->account, hour * 32 + used + n, err) < 0)
 		return -1;
 	if (c.n <= c.max)
 		return 0;

@@ -24,7 +24,7 @@
 
 struct store;
 
-#define STORE_SCHEMA 3 /* PRAGMA user_version; application_id is "pvct" */
+#define STORE_SCHEMA 4 /* PRAGMA user_version; application_id is "pvct" */
 
 enum store_mode {
 	STORE_OWN, /* takes the lock; creates what is missing; migrates an older schema after copying it aside */
@@ -49,6 +49,9 @@ int64_t store_time(const struct store *s);
 /* Small named numbers (state time, rate buckets, ...). 0 where the name is not there. */
 int store_number(struct store *s, const char *name, int64_t *value, struct err *err);
 int store_set_number(struct store *s, const char *name, int64_t value, struct err *err);
+/* A number of each account: what rule 12 closed there. They are rows and not named numbers, of which there are few. 0 where there is none. */
+int store_cascade(struct store *s, const char *account, int64_t *value, struct err *err);
+int store_set_cascade(struct store *s, const char *account, int64_t value, struct err *err);
 /* The secret of this state, made at its creation: 16 bytes for the digests of secret folders. */
 const uint8_t *store_key(const struct store *s);
 

@@ -73,4 +73,9 @@ const char *const store_steps[STORE_SCHEMA] = {
 	"CREATE TABLE hook (id INTEGER PRIMARY KEY AUTOINCREMENT, device INTEGER NOT NULL, tries INTEGER NOT NULL,"
 	" aside INTEGER NOT NULL, problem TEXT NOT NULL, document TEXT NOT NULL);"
 	"CREATE INDEX hook_order ON hook (aside, id);",
+
+	/* What was a named number of each account: there may be more accounts than numbers. */
+	"CREATE TABLE cascade (account TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
+	"INSERT INTO cascade SELECT substr(name, 9), value FROM number WHERE substr(name, 1, 8) = 'cascade.';"
+	"DELETE FROM number WHERE substr(name, 1, 8) = 'cascade.';",
 };

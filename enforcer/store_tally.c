@@ -83,6 +83,26 @@ int store_set_number(struct store *s, const char *name, int64_t value, struct er
 	return store_add(&s->numbers, name, value - (tally ? tally->value : 0), err);
 }
 
+int store_cascade(struct store *s, const char *account, int64_t *value, struct err *err) {
+	struct query *q = db_query(s->db, "SELECT value FROM cascade WHERE account = ?", err);
+	int step;
+
+	db_bind_text(q, slice_of(account));
+	step = db_step(q, err);
+	if (step >= 0)
+		*value = step == 1 ? db_int(q, 0) : 0;
+	db_end(q);
+	return step < 0 ? -1 : 0;
+}
+
+int store_set_cascade(struct store *s, const char *account, int64_t value, struct err *err) {
+	struct query *q = db_query(s->db, "INSERT OR REPLACE INTO cascade (account, value) VALUES (?, ?)", err);
+
+	db_bind_text(q, slice_of(account));
+	db_bind(q, value);
+	return db_run(q, err);
+}
+
 int store_sum_add(struct store *s, const char *name, int64_t more, struct err *err) {
 	return store_add(&s->sums, name, more, err);
 }

@@ -289,6 +289,18 @@ when() {
 	wants $other "locked - $away held acct1"
 }
 
+@test "rule 12: any number of accounts may become exposed" {
+	{
+		echo mac,account,home
+		printf '%s\n' 001565{100..699}abc | awk -v home=$home '{ print $0 ",acct" NR "," home; print "001566" substr($0, 7) ",acct" NR "," }'
+	} >phones.csv
+	provctl import phones.csv
+	at 1h
+	for n in {100..699}; do fetch $away "001565${n}abc" 200; done
+	pass
+	same "$(recorded cascaded)" 600
+}
+
 @test "held: windows do not apply, unlock is refused with the reason, unlock --support opens it" {
 	printf 'mac,account,user\n%s,acct1,100\n' $mac >phones.csv
 	provctl import phones.csv

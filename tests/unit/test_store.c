@@ -532,6 +532,27 @@ static void cursors_of_the_first_schema_are_read_without_a_mark(void **state) {
 	buf_release(&bytes);
 }
 
+static void what_accounts_had_closed_is_kept_when_the_schema_is_raised(void **state) {
+	struct fixture *f = *state;
+	struct db *db;
+	int64_t value;
+	char path[128];
+
+	path_of(f, "state.db", path);
+	OK(db_open(&db, path, DB_WRITE, &f->err));
+	OK(store_migrate(db, f->folder, store_steps, 3, &f->err));
+	OK(db_script(db, "INSERT INTO number VALUES ('cascade.acct.1', 77), ('time', 5)", &f->err));
+	db_close(&db);
+	OK(store_open(&f->store, f->folder, STORE_OWN, 0, NULL, &f->err));
+	OK(store_cascade(f->store, "acct.1", &value, &f->err));
+	assert_int_equal(value, 77);
+	OK(store_cascade(f->store, "acct.2", &value, &f->err));
+	assert_int_equal(value, 0);
+	OK(store_number(f->store, "cascade.acct.1", &value, &f->err));
+	assert_int_equal(value, 0);
+	assert_int_equal(store_time(f->store), 5);
+}
+
 static void every_table_of_a_new_state_is_there(void **state) {
 	struct fixture *f = *state;
 	struct query *q = db_query(f->store->db, "PRAGMA integrity_check", &f->err);
@@ -570,6 +591,7 @@ int main(void) {
 		CASE(an_older_schema_is_raised_step_by_step_with_a_copy_kept),
 		CASE(a_step_that_fails_leaves_the_older_schema),
 		CASE(cursors_of_the_first_schema_are_read_without_a_mark),
+		CASE(what_accounts_had_closed_is_kept_when_the_schema_is_raised),
 		CASE_OPEN(every_table_of_a_new_state_is_there),
 	};
 
