@@ -327,6 +327,8 @@ size_t pattern_fits(const struct pattern *p, struct slice subject, size_t *begin
 		int code =
 			pcre2_match(p->code, (PCRE2_SPTR)subject.p, n, 0, PCRE2_NO_JIT | PCRE2_PARTIAL_HARD, p->data, p->context);
 
+		if (code < 0 && code != PCRE2_ERROR_PARTIAL && code != PCRE2_ERROR_NOMATCH)
+			break;
 		if ((code >= 0 || code == PCRE2_ERROR_PARTIAL) && at[1] <= n && at[1] - at[0] > best && at[1] > at[0]) {
 			best = at[1] - at[0];
 			*begin = at[0];
