@@ -407,6 +407,24 @@ static void what_others_change_is_heard_and_what_we_change_is_not(void **state) 
 	}
 }
 
+/* While the table is made nobody listens: that others were at work shows by the count of changes. */
+static void a_change_by_others_while_the_table_is_made_is_not_missed(void **state) {
+	struct firewall_entry entries[] = {entry(FIREWALL_BAN, "203.0.113.7", 100)};
+	enum firewall_standing standing;
+	struct err err;
+
+	(void)state;
+	meanwhile = "nft add table inet another";
+	replace(1, entries, 1);
+	assert_int_equal(firewall_hear(fw), FIREWALL_UNSURE);
+	assert_int_equal(firewall_note(fw).number, 0);
+	assert_int_equal(firewall_check(fw, 1, NULL, &standing, &err), 0);
+	assert_int_equal(standing, FIREWALL_ELEMENTS);
+	assert_int_equal(firewall_hear(fw), FIREWALL_UNTOUCHED);
+	assert_int_not_equal(firewall_note(fw).number, 0);
+	assert_int_equal(system("nft delete table inet another"), 0);
+}
+
 static int open_firewall(void **state) {
 	struct err err;
 
@@ -438,6 +456,8 @@ int main(void) {
 	                                    close_firewall),
 		cmocka_unit_test_setup_teardown(answers_that_are_lost_are_no_success, open_firewall, close_firewall),
 		cmocka_unit_test_setup_teardown(what_others_change_is_heard_and_what_we_change_is_not, open_firewall,
+	                                    close_firewall),
+		cmocka_unit_test_setup_teardown(a_change_by_others_while_the_table_is_made_is_not_missed, open_firewall,
 	                                    close_firewall),
 		cmocka_unit_test_setup_teardown(the_rule_set_reads_as_the_manual_says, open_firewall, close_firewall),
 	};
