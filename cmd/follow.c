@@ -58,12 +58,12 @@ static void retry_began(struct retry *r) {
 	r->began = now_ms();
 }
 
-static void retry_later(struct retry *r) {
+static void retry_later(struct retry *r, int64_t last) {
 	int64_t now = now_ms();
 
 	if (r->began && now > r->began + STEADY)
 		r->wait = 0;
-	r->wait = r->wait == 0 ? RETRY_FIRST : r->wait * 2 < RETRY_LAST ? r->wait * 2 : RETRY_LAST;
+	r->wait = r->wait == 0 ? RETRY_FIRST : r->wait * 2 < last ? r->wait * 2 : last;
 	r->at = now + r->wait;
 	r->began = 0;
 }
@@ -75,10 +75,15 @@ static void tell_ready(struct follower *f) {
 
 /* ---- the enforcer ---- */
 
-static void enforcer_seek(struct follower *f, unsigned flags, struct err *err) {
-	bool patient = f->foreign && now_ms() < f->lost + FOREIGN_PATIENCE;
+/* Somebody else's enforcer may come back. */
+static bool is_patient(const struct follower *f) {
+	return f->foreign && now_ms() < f->lost + FOREIGN_PATIENCE;
+}
 
-	if (client_open(&f->client, f->c->conf_file, f->c->conf, flags | (patient ? (unsigned)CLIENT_REACH : 0), err) < 0)
+static void enforcer_seek(struct follower *f, unsigned flags, struct err *err) {
+	if (is_patient(f))
+		flags |= CLIENT_REACH;
+	if (client_open(&f->client, f->c->conf_file, f->c->conf, flags, err) < 0)
 		return;
 	f->foreign = client_child(f->client) == 0;
 	f->complaint[0] = '\0';
@@ -93,7 +98,7 @@ static void enforcer_try(struct follower *f) {
 	enforcer_seek(f, CLIENT_STAY, &err);
 	if (f->client)
 		return;
-	retry_later(&f->enforcer);
+	retry_later(&f->enforcer, is_patient(f) ? RETRY_PATIENT : RETRY_LAST);
 	if (strcmp(f->complaint, err.text) != 0)
 		command_warn("%s; trying again", err.text);
 	(void)slice_copy(slice_of(err.text), f->complaint, sizeof(f->complaint));
@@ -102,7 +107,7 @@ static void enforcer_try(struct follower *f) {
 static void enforcer_lost(struct follower *f) {
 	client_close(&f->client);
 	f->lost = now_ms();
-	retry_later(&f->enforcer);
+	retry_later(&f->enforcer, is_patient(f) ? RETRY_PATIENT : RETRY_LAST);
 	/* The first look is at once: a connection that rests may have had to give way. */
 	f->enforcer.at = 0;
 }
@@ -138,7 +143,7 @@ static void analyzer_try(struct follower *f) {
 		return;
 	f->began = false;
 	if (start(f, &f->now, &err) < 0) {
-		retry_later(&f->analyzer);
+		retry_later(&f->analyzer, RETRY_LAST);
 		command_warn("%s; trying again", err.text);
 		return;
 	}
@@ -173,7 +178,7 @@ static void now_ended(struct follower *f, int status) {
 	}
 	if (WIFSIGNALED(status))
 		command_warn("prov-analyzer was ended by signal %d; what it had read is kept", WTERMSIG(status));
-	retry_later(&f->analyzer);
+	retry_later(&f->analyzer, RETRY_LAST);
 }
 
 static void next_ended(struct follower *f) {

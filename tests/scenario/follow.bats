@@ -286,6 +286,21 @@ start_daemon() {
 	counted 2
 }
 
+@test "an enforcer that does not come back is replaced by one of the follower's own" {
+	start_daemon
+	follow
+	fetch 203.0.113.7 001565abcd01 200
+	soon known 001565abcd01
+	kill "$daemon"
+	wait "$daemon"
+	daemon=
+	seconds=20 soon child prov-enforcer
+	fetch 203.0.113.7 001565abcd02 200
+	soon known 001565abcd02
+	finish
+	counted 2
+}
+
 # What a process has used: its ticks of the processor, and how often it gave it away.
 used() {
 	echo "$(cut -d' ' -f14,15 "/proc/$1/stat") $(sed -n 's/^voluntary_ctxt_switches:\t//p' "/proc/$1/status")"
