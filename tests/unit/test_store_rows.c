@@ -106,6 +106,62 @@ static void the_ban_that_holds_an_address_is_found_whatever_its_length(void **st
 	assert_int_equal(store_ban(store, BAN_BAN, network("198.51.100.7"), "a", NOW + 10, &b, &err), 0);
 }
 
+static int see_trigger(void *context, const struct ban *b) {
+	strcat(context, b->trigger);
+	return 0;
+}
+
+static void of_several_bans_of_a_prefix_the_one_in_force_stands_and_all_are_told(void **state) {
+	struct ban pending = {.kind = BAN_BAN,
+	                      .at = network("198.51.100.7"),
+	                      .trigger = "p",
+	                      .start = NOW,
+	                      .until = NOW + 90,
+	                      .pending = true};
+	struct ban lifted = pending, b;
+	char seen[16] = "";
+
+	(void)state;
+	(void)put_ban("198.51.100.7", "a", NOW, NOW + 10);
+	(void)put_ban("198.51.100.7", "b", NOW, NOW + 20);
+	(void)put_ban("198.51.100.7", "c", NOW - 50, NOW - 1);
+	(void)put_ban("198.51.100.0/24", "d", NOW, NOW + 20);
+	OK(store_ban_put(store, &pending, &err));
+	lifted.pending = false;
+	lifted.lifted = NOW;
+	OK(store_ban_put(store, &lifted, &err));
+	assert_int_equal(store_ban(store, BAN_BAN, network("198.51.100.7"), NULL, NOW, &b, &err), 1);
+	assert_string_equal(b.trigger, "b");
+	OK(store_bans_at(store, network("198.51.100.7"), NOW, see_trigger, seen, &err));
+	assert_string_equal(seen, "abp");
+}
+
+static void what_was_counted_is_kept_by_the_ban_that_stands_and_never_falls(void **state) {
+	struct prefix at = network("198.51.100.7");
+	struct ban first, second, b;
+
+	(void)state;
+	first = put_ban("198.51.100.7", "a", NOW, NOW + 10);
+	second = put_ban("198.51.100.7", "b", NOW, NOW + 20);
+	OK(store_ban_count(store, BAN_BAN, at, NOW, 7, 700, &err));
+	OK(store_ban_count(store, BAN_BAN, at, NOW, 5, 500, &err));
+	OK(store_ban_count(store, BAN_BLOCK, at, NOW, 99, 9900, &err));
+	assert_int_equal(store_ban(store, BAN_BAN, at, "b", NOW, &b, &err), 1);
+	assert_int_equal(b.packets, 7);
+	assert_int_equal(b.bytes, 700);
+	second.packets = 7;
+	second.lifted = NOW;
+	OK(store_ban_put(store, &second, &err));
+	OK(store_ban_count(store, BAN_BAN, at, NOW, 8, 800, &err));
+	assert_int_equal(store_ban(store, BAN_BAN, at, "a", NOW, &b, &err), 1);
+	assert_int_equal(b.id, first.id);
+	assert_int_equal(b.packets, 8);
+	/* Past its end the one that stood last. */
+	OK(store_ban_count(store, BAN_BAN, at, NOW + 60, 9, 900, &err));
+	assert_int_equal(store_ban(store, BAN_BAN, at, "a", NOW, &b, &err), 1);
+	assert_int_equal(b.packets, 8);
+}
+
 static void the_level_counts_remembered_bans_that_were_not_lifted(void **state) {
 	struct prefix at = network("198.51.100.7");
 	struct ban b;
@@ -406,7 +462,12 @@ static void early_events_come_when_due_in_their_order(void **state) {
 }
 
 static void a_cursor_reads_back_as_it_was_put(void **state) {
-	struct cursor c = {.offset = 1ULL << 40, .high_time = NOW, .size = -1, .name = slice_of("journal:A=b"), .mark = slice_of("s=1;i=2")}, got;
+	struct cursor c = {.offset = 1ULL << 40,
+	                   .high_time = NOW,
+	                   .size = -1,
+	                   .name = slice_of("journal:A=b"),
+	                   .mark = slice_of("s=1;i=2")},
+				  got;
 	struct buf texts;
 
 	(void)state;
@@ -500,6 +561,8 @@ int main(void) {
 		CASE(windows_hold_addresses_while_they_are_open),
 		CASE(a_registration_is_known_for_a_day),
 		CASE(the_ban_that_holds_an_address_is_found_whatever_its_length),
+		CASE(of_several_bans_of_a_prefix_the_one_in_force_stands_and_all_are_told),
+		CASE(what_was_counted_is_kept_by_the_ban_that_stands_and_never_falls),
 		CASE(the_level_counts_remembered_bans_that_were_not_lifted),
 		CASE(counts_of_bans_follow_puts_and_time_both_ways),
 		CASE(pending_bans_come_in_the_order_in_which_they_were_made),
