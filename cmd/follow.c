@@ -12,13 +12,12 @@
 #include "cmd/follow.h"
 #include "cmd/notify.h"
 
-#define RETRY_FIRST   100 /* milliseconds */
-#define RETRY_LAST    30000
-#define RETRY_PATIENT 1000  /* the longest while an enforcer may come back */
-#define STEADY        10000 /* a program that ran for so long starts its retries anew */
-#define FOREIGN_PATIENCE                                                                                               \
-	10000 /* milliseconds in which an enforcer that is not ours may come back, before we become one */
-#define READY_PATIENCE 60000 /* ... in which a new analyzer must have read its rules */
+#define RETRY_FIRST      100 /* milliseconds */
+#define RETRY_LAST       30000
+#define RETRY_PATIENT    1000  /* the longest while an enforcer may come back */
+#define STEADY           10000 /* a program that ran for so long starts its retries anew */
+#define FOREIGN_PATIENCE 10000 /* ... in which an enforcer that is not ours may come back */
+#define READY_PATIENCE   60000 /* ... in which a new analyzer must have read its rules */
 
 /* When something that ended is started again. */
 struct retry {

@@ -294,7 +294,7 @@ start_daemon() {
 	kill "$daemon"
 	wait "$daemon"
 	daemon=
-	seconds=20 soon child prov-enforcer
+	seconds=14 soon child prov-enforcer
 	fetch 203.0.113.7 001565abcd02 200
 	soon known 001565abcd02
 	finish
