@@ -124,15 +124,16 @@ struct cursor {
 };
 
 enum link_type {
-	LINK_HELLO = 1, /* analyzer: u32 LINK_VERSION; again where it begins anew: after LINK_STALE, or to be told the cursors */
-	LINK_CURSORS,   /* enforcer: u32 count, cursors */
-	LINK_READY,     /* enforcer: empty */
-	LINK_BATCH,     /* analyzer: struct batch */
-	LINK_ACK,       /* enforcer: u64 seq */
-	LINK_STALE,     /* enforcer: u64 seq */
-	LINK_REFUSED,   /* enforcer: text */
-	LINK_NOTICE,    /* analyzer: a source's problem for `status`: text NAME, text PROBLEM (empty: solved) */
-	LINK_DONE       /* analyzer: the pass is over, empty; answered by LINK_ACK when projections are written */
+	LINK_HELLO =
+		1, /* analyzer: u32 LINK_VERSION; again where it begins anew: after LINK_STALE, or to be told the cursors */
+	LINK_CURSORS, /* enforcer: u32 count, cursors */
+	LINK_READY,   /* enforcer: empty */
+	LINK_BATCH,   /* analyzer: struct batch */
+	LINK_ACK,     /* enforcer: u64 seq */
+	LINK_STALE,   /* enforcer: u64 seq */
+	LINK_REFUSED, /* enforcer: text */
+	LINK_NOTICE,  /* analyzer: a source's problem for `status`: text NAME, text PROBLEM (empty: solved) */
+	LINK_DONE     /* analyzer: the pass is over, empty; answered by LINK_ACK when projections are written */
 };
 
 #define LINK_VERSION    2
