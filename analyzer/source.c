@@ -235,8 +235,8 @@ int source_again(struct source *s) {
 	if ((uint64_t)st.st_dev != s->dev || (uint64_t)st.st_ino != s->ino || (uint64_t)st.st_size < s->size)
 		return -1;
 	grown = (uint64_t)st.st_size > s->size;
-	/* A log that was cut, and outgrew its old length since. */
-	if (grown && !same_before(s))
+	/* A log that was cut, and is as long as it was, or longer, again. */
+	if (!same_before(s))
 		return -1;
 	s->size = (uint64_t)st.st_size;
 	if (s->rank != RANK_LIVE && !s->rotated && s->size > s->at && s->buffer && !s->discard &&

@@ -114,14 +114,14 @@ counted() {
 	fetch 203.0.113.7 001565abcd00 200
 	follow
 	soon known 001565abcd00
-	for round in 1 2 3; do
+	for round in 1 2 3 4 5 6; do
 		cp log/web.log log/web.log.$round
 		: >log/web.log
 		for i in 1 2 3 4; do fetch 203.0.113.7 "001565abcd$round$i" 200; done
 		soon known "001565abcd${round}1" "001565abcd${round}4"
 	done
 	finish
-	counted 13
+	counted 25
 }
 
 @test "a backlog that is renamed and compressed before it is read is read to its end" {

@@ -873,6 +873,8 @@ static void test_followed(void **state) {
 		{"cut", "a1-2", ": > log", -1, "", false},
 		{"copied, cut, outgrown", "a1-2", "cp log log.1; : > log; for i in $(seq 20); do echo b$i line; done >> log",
 	     -1, "", false},
+		{"copied, cut, as long as before", "a1-2", "cp log log.1; sed s/a/b/g log.1 > x; cat x > log; rm x", -1, "",
+	     false},
 		{"no permission any more", "a1-2", "chmod 0 log", 0, "", true},
 	};
 
