@@ -3,8 +3,7 @@ LOG_DRIVER = env AM_TAP_AWK='$(AWK)' $(SHELL) $(top_srcdir)/build-aux/tap-driver
 LOG_COMPILER = bash $(top_srcdir)/tests/tap.sh
 TEST_EXTENSIONS = .bats .sh
 BATS_LOG_DRIVER = $(LOG_DRIVER)
-BATS_LOG_COMPILER = bats
-AM_BATS_LOG_FLAGS = --tap
+BATS_LOG_COMPILER = bash $(top_srcdir)/tests/bats.sh
 SH_LOG_DRIVER = $(LOG_DRIVER)
 SH_LOG_COMPILER = bash
 AM_TESTS_ENVIRONMENT = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' CMOCKA_MESSAGE_OUTPUT=TAP; \
@@ -45,7 +44,7 @@ TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += tests/scenario/kamailio/kamailio.cfg tests/scenario/kamailio/options.xml tests/scenario/kamailio/register.xml \
 	tests/scenario/kamailio/stale.xml tests/scenario/kamailio/stamp.pl
 EXTRA_DIST += tests/bench/bench.sh tests/bench/latency.pl tests/bench/logs.pl
-EXTRA_DIST += tests/tap.sh $(SCRIPT_TESTS) tests/story.pl tests/scenario/setup.bash tests/scenario/golden.bash
+EXTRA_DIST += tests/bats.sh tests/tap.sh $(SCRIPT_TESTS) tests/story.pl tests/scenario/setup.bash tests/scenario/golden.bash
 EXTRA_DIST += tests/scenario/network.bash tests/scenario/generator.php
 
 check_PROGRAMS += tests/unit/try_lockstate
