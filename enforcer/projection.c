@@ -12,7 +12,9 @@
 
 #define RETRY_FIRST  1000 /* milliseconds */
 #define RETRY_LAST   60000
-#define FILES_EVERY  1000   /* milliseconds between two writes of the files for batches */
+#define FILES_EVERY  1000   /* milliseconds between two writes of the files for batches, at least, */
+#define FILES_LAST   10000  /* and at most: */
+#define FILES_SHARE  4      /* a backlog that changes every file spends no more than a fifth of the time on them */
 #define REPAIR_EVERY 500    /* milliseconds: who changes the table all the time does not keep us from all else */
 #define COUNT_EVERY  300000 /* milliseconds between two looks at what the kernel counted, if nobody asks */
 #define COUNT_SHARE  20     /* reading counters takes no more than a 20th of the time, however often somebody asks */
@@ -176,7 +178,9 @@ static int follow_files(struct enforcer *e, bool now, bool locks_off, struct err
 	struct projection *p = e->projection;
 	int64_t shape = shape_of(e->conf, locks_off), former;
 
-	if (!now && (waits(&p->files) || monotonic_ms() < p->files_at + FILES_EVERY)) {
+	int64_t begin = monotonic_ms(), rest;
+
+	if (!now && (waits(&p->files) || begin < p->files_next)) {
 		p->files.due = true;
 		return 0;
 	}
@@ -186,7 +190,8 @@ static int follow_files(struct enforcer *e, bool now, bool locks_off, struct err
 	    (former != shape && note_shape(e, shape, err) < 0))
 		return failed(&p->files, err);
 	p->all = false;
-	p->files_at = monotonic_ms();
+	rest = (monotonic_ms() - begin) * FILES_SHARE;
+	p->files_next = monotonic_ms() + (rest < FILES_EVERY ? FILES_EVERY : rest > FILES_LAST ? FILES_LAST : rest);
 	return done(&p->files);
 }
 
@@ -387,7 +392,7 @@ int projection_wait(const struct enforcer *e) {
 	if (p->firewall.due && p->firewall.at < wait)
 		wait = p->firewall.at;
 	if (p->files.due) {
-		int64_t at = p->files.at ? p->files.at : p->files_at + FILES_EVERY;
+		int64_t at = p->files.at ? p->files.at : p->files_next;
 
 		wait = at < wait ? at : wait;
 	}

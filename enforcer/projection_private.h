@@ -29,7 +29,7 @@ struct projection {
 	bool asked;                  /* the transaction that was committed last changed what the firewall must hold */
 	bool bans_off;               /* as the table was made last: watched or paused */
 	bool all;                    /* every file, whether its part changed or not */
-	int64_t files_at;            /* when they were written last, monotonic_ms */
+	int64_t files_next;          /* when they may be written next for batches, monotonic_ms */
 	int64_t pause_until;         /* 0: none; then the bans come back */
 	bool installed_known;        /* what follows is known */
 	int64_t installed_min;       /* the first moment at which a ban was in the kernel, INT64_MAX: none */
