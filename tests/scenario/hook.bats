@@ -303,7 +303,8 @@ banned"
 	start_daemon
 	pass
 	wait_for count_told 1
-	same "$(awk '/^(Cap|Sig)/ { print $2 }' status | sort -u)" 0000000000000000
+	# Signals 32 and 33 are the C library's own: nobody can set them, and whoever starts the tests may ignore them.
+	same "$(sed '/^SigIgn/s/0000000180000000/0000000000000000/' status | awk '/^(Cap|Sig)/ { print $2 }' | sort -u)" 0000000000000000
 	same "$(awk '/^NoNewPrivs/ { print $2 }' status)" 1
 	same "$(cut -d= -f1 environ)" PATH
 	same "$(cat pwd)" /
