@@ -86,7 +86,8 @@ tests_unit_test_event_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_firewall
 tests_unit_test_firewall_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
-tests_unit_test_firewall_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nft_commit
+tests_unit_test_firewall_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nft_commit -Wl,--wrap=nft_begin -Wl,--wrap=nft_add_table \
+	-Wl,--wrap=nft_add_element -Wl,--wrap=nft_delete_element
 
 UNIT_TESTS += tests/unit/test_hook
 tests_unit_test_hook_SOURCES = tests/unit/test_hook.c tests/unit/world.c tests/unit/world.h tests/unit/storing.h

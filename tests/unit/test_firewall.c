@@ -18,8 +18,104 @@ static int refusals; /* of so many commits to come */
 static int refused_with;
 static bool done_though; /* it is done, and the answer lost */
 
+/* A kernel before 6.12: what is there already and is added again, without being deleted first and without NLM_F_EXCL, keeps its old end, and
+ * nobody is told. Done by putting the old end back behind the transaction. */
+static bool old_kernel;
+static struct kept {
+	struct nft_set set;
+	char name[32];
+	uint8_t key[16];
+	bool deleted, there;
+	uint64_t timeout;
+} kept[16];
+static size_t nkept;
+static bool afresh; /* the batch makes the table: nothing is there already */
+
 int __real_nft_commit(struct nft *nft, int *why, struct err *err);
 int __wrap_nft_commit(struct nft *nft, int *why, struct err *err);
+void __real_nft_begin(struct nft *nft);
+void __wrap_nft_begin(struct nft *nft);
+void __real_nft_add_table(struct nft *nft, const char *comment);
+void __wrap_nft_add_table(struct nft *nft, const char *comment);
+void __real_nft_add_element(struct nft *nft, const struct nft_set *set, const struct nft_element *element);
+void __wrap_nft_add_element(struct nft *nft, const struct nft_set *set, const struct nft_element *element);
+void __real_nft_delete_element(struct nft *nft, const struct nft_set *set, const struct nft_element *element);
+void __wrap_nft_delete_element(struct nft *nft, const struct nft_set *set, const struct nft_element *element);
+
+void __wrap_nft_begin(struct nft *nft) {
+	nkept = 0;
+	afresh = false;
+	__real_nft_begin(nft);
+}
+
+void __wrap_nft_add_table(struct nft *nft, const char *comment) {
+	afresh = true;
+	__real_nft_add_table(nft, comment);
+}
+
+static struct kept *kept_of(const struct nft_set *set, const struct nft_element *element) {
+	struct kept *k = kept;
+
+	while (k < kept + nkept &&
+	       (strcmp(k->name, set->name) != 0 || memcmp(k->key, element->key, set->key == NFT_KEY_V6 ? 16 : 4) != 0))
+		k++;
+	if (k < kept + nkept)
+		return k;
+	assert_true(nkept < sizeof(kept) / sizeof(kept[0]));
+	nkept++;
+	*k = (struct kept){.set = *set};
+	(void)snprintf(k->name, sizeof(k->name), "%s", set->name);
+	k->set.name = k->name;
+	memcpy(k->key, element->key, set->key == NFT_KEY_V6 ? 16 : 4);
+	return k;
+}
+
+void __wrap_nft_add_element(struct nft *nft, const struct nft_set *set, const struct nft_element *element) {
+	if (old_kernel && set->expires && !afresh)
+		(void)kept_of(set, element);
+	__real_nft_add_element(nft, set, element);
+}
+
+void __wrap_nft_delete_element(struct nft *nft, const struct nft_set *set, const struct nft_element *element) {
+	if (old_kernel && set->expires)
+		kept_of(set, element)->deleted = true;
+	__real_nft_delete_element(nft, set, element);
+}
+
+static int keep(void *context, const struct nft_element *element, size_t key_size) {
+	struct kept *k = context;
+
+	(void)key_size;
+	k->there = true;
+	k->timeout = element->timeout;
+	return 0;
+}
+
+static int commit_as_before_6_12(struct nft *nft, int *why, struct err *err) {
+	struct nft *other = NULL;
+
+	if (nft_open(&other, "provctl", err) < 0)
+		return -1;
+	for (struct kept *k = kept; k < kept + nkept; k++)
+		if (!k->deleted)
+			assert_true(nft_element(other, &k->set, &(struct nft_element){.key = k->key}, keep, k, err) >= 0);
+	if (__real_nft_commit(nft, why, err) < 0) {
+		nft_close(&other);
+		return -1;
+	}
+	__real_nft_begin(other);
+	for (struct kept *k = kept; k < kept + nkept; k++)
+		if (k->there) {
+			struct nft_element element = {.key = k->key, .timeout = k->timeout};
+
+			__real_nft_delete_element(other, &k->set, &element);
+			__real_nft_add_element(other, &k->set, &element);
+		}
+	assert_int_equal(__real_nft_commit(other, why, err), 0);
+	nft_close(&other);
+	return 0;
+}
+
 int __wrap_nft_commit(struct nft *nft, int *why, struct err *err) {
 	int result;
 
@@ -27,7 +123,7 @@ int __wrap_nft_commit(struct nft *nft, int *why, struct err *err) {
 		assert_int_equal(system(meanwhile), 0);
 	meanwhile = NULL;
 	if (refusals == 0)
-		return __real_nft_commit(nft, why, err);
+		return old_kernel ? commit_as_before_6_12(nft, why, err) : __real_nft_commit(nft, why, err);
 	refusals--;
 	result = done_though ? __real_nft_commit(nft, why, err) : 0;
 	assert_int_equal(result, 0);
@@ -425,6 +521,31 @@ static void a_change_by_others_while_the_table_is_made_is_not_missed(void **stat
 	assert_int_equal(system("nft delete table inet another"), 0);
 }
 
+/* What the rows "before Linux 6.12" stand on. */
+static void added_again_an_element_keeps_its_old_end_there(void **state) {
+	struct firewall_entry entries[] = {entry(FIREWALL_BAN, "203.0.113.7", 100)};
+	const struct nft_set set = {.name = "ban4_32", .id = 1, .key = NFT_KEY_V4, .expires = true};
+	const uint8_t key[] = {203, 0, 113, 7};
+	const struct nft_element longer = {.key = key, .timeout = 500000};
+	struct nft *nft = NULL;
+	struct err err;
+	int why;
+
+	(void)state;
+	replace(1, entries, 1);
+	assert_int_equal(nft_open(&nft, "provctl", &err), 0);
+	nft_begin(nft);
+	nft_add_element(nft, &set, &longer);
+	assert_int_equal(nft_commit(nft, &why, &err), 0);
+	assert_string_equal(kernel(), "ban 203.0.113.7 100 0;");
+	nft_begin(nft);
+	nft_delete_element(nft, &set, &longer);
+	nft_add_element(nft, &set, &longer);
+	assert_int_equal(nft_commit(nft, &why, &err), 0);
+	assert_string_equal(kernel(), "ban 203.0.113.7 500 0;");
+	nft_close(&nft);
+}
+
 static int open_firewall(void **state) {
 	struct err err;
 
@@ -432,11 +553,21 @@ static int open_firewall(void **state) {
 	return firewall_open(&fw, &conf, &err);
 }
 
+static int open_on_an_old_kernel(void **state) {
+	old_kernel = true;
+	return open_firewall(state);
+}
+
 static int close_firewall(void **state) {
 	(void)state;
 	firewall_close(&fw);
+	old_kernel = false;
 	return 0;
 }
+
+/* A test that is run again on a kernel of the old kind. */
+#define BEFORE_6_12(test)                                                                                              \
+	{ #test ", before Linux 6.12", test, open_on_an_old_kernel, close_firewall, NULL }
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
@@ -460,6 +591,12 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(a_change_by_others_while_the_table_is_made_is_not_missed, open_firewall,
 	                                    close_firewall),
 		cmocka_unit_test_setup_teardown(the_rule_set_reads_as_the_manual_says, open_firewall, close_firewall),
+		BEFORE_6_12(added_again_an_element_keeps_its_old_end_there),
+		BEFORE_6_12(a_change_adds_lengthens_shortens_and_removes_at_once),
+		BEFORE_6_12(counters_go_on_when_a_ban_is_extended_and_are_told_when_it_is_lifted),
+		BEFORE_6_12(a_change_that_meets_another_kernel_than_it_looked_at_looks_again),
+		BEFORE_6_12(a_ban_that_has_just_ended_is_made_again),
+		BEFORE_6_12(a_kernel_that_is_busy_is_tried_again_and_what_it_forbids_is_not),
 	};
 
 	conf.firewall.table = (char[]){"provctl"};
