@@ -66,7 +66,7 @@ int lock_late(struct hand *h, struct err *err) {
 	open = standing.open || window;
 	if (home && hand_is_served(h))
 		hand_use_home(h, false);
-	if (hand_is_served(h) && (open || home) && h->d.homes.n == 0 && h->e->imposter != TRI_YES)
+	if (hand_is_served(h) && open && h->d.homes.n == 0 && h->e->imposter != TRI_YES)
 		return late_home(h, err);
 	if (home || !late_may_expose(h))
 		return 0;

@@ -338,6 +338,8 @@ static const struct row rows[] = {
      "locked - 198.51.100.4 provisioned acct1", 'A'},
 	{"late: an older fetch gives a home to a device that has none, if it was open then",
      "0s add; 3h suspect 198.51.100.9", "2h served 203.0.113.7", "locked - 203.0.113.7 suspicious acct1", 'A'},
+	{"late: an older fetch from the home that an admin cleared does not bring it back",
+     "0s served 203.0.113.7; 2h lock no-home", "1h served 203.0.113.7", "locked - - manual acct1", 'A'},
 	{"late: an older fetch of an imposter gives no home, and exposes", "0s add; 3h suspect 198.51.100.9",
      "2h served 203.0.113.7 imposter", "locked - - suspicious acct1 exposed 203.0.113.7", 'A'},
 	{"late: an older refused fetch gives no home", "0s add; 3h suspect 198.51.100.9", "2h refused 203.0.113.7",
