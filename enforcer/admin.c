@@ -452,13 +452,26 @@ static int all_changed(struct judge *j, struct err *err) {
 	return store_mark_unpublished(j->store, &all, err);
 }
 
+/* A pause of the locks that a new one replaces is kept: what generators answered then is asked later. */
+static int pause_keep(struct judge *j, int64_t now, struct err *err) {
+	int64_t start, until, locks;
+
+	if (store_number(j->store, "pause.start", &start, err) < 0 ||
+	    store_number(j->store, "pause.until", &until, err) < 0 ||
+	    store_number(j->store, "pause.locks", &locks, err) < 0)
+		return -1;
+	until = until < now ? until : now;
+	return locks != 0 && start < until ? store_pause_put(j->store, start, until, err) : 0;
+}
+
 int judge_pause(struct judge *j, const struct order *o, int64_t lasts, bool locks, struct err *err) {
 	int64_t until = o->time + (lasts ? lasts : HOUR);
 	char text[TIME_TEXT];
 
 	if (lasts < 0 || lasts > UNLOCK_FOR_MAX)
 		return err_set(err, ERR_INPUT, "pause: more than no time and at most ten years");
-	if (judge_advance(j, o->time, err) < 0 || store_set_number(j->store, "pause.start", o->time, err) < 0 ||
+	if (judge_advance(j, o->time, err) < 0 || pause_keep(j, o->time, err) < 0 ||
+	    store_set_number(j->store, "pause.start", o->time, err) < 0 ||
 	    store_set_number(j->store, "pause.until", until, err) < 0 ||
 	    store_set_number(j->store, "pause.locks", locks, err) < 0 || all_changed(j, err) < 0)
 		return -1;
@@ -481,6 +494,7 @@ int judge_resume(struct judge *j, const struct order *o, struct err *err) {
 
 int judge_paused(struct judge *j, int64_t time, bool *bans, bool *locks, struct err *err) {
 	int64_t start, until, with_locks;
+	int former;
 
 	if (store_number(j->store, "pause.until", &until, err) < 0)
 		return -1;
@@ -490,7 +504,12 @@ int judge_paused(struct judge *j, int64_t time, bool *bans, bool *locks, struct 
 	if (store_number(j->store, "pause.start", &start, err) < 0 ||
 	    store_number(j->store, "pause.locks", &with_locks, err) < 0)
 		return -1;
-	*bans = time >= start;
-	*locks = *bans && with_locks != 0;
+	if (time < start) {
+		former = store_pause_has(j->store, time, err);
+		*locks = former == 1;
+		return former < 0 ? -1 : 0;
+	}
+	*bans = true;
+	*locks = with_locks != 0;
 	return 0;
 }

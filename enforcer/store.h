@@ -24,7 +24,7 @@
 
 struct store;
 
-#define STORE_SCHEMA 4 /* PRAGMA user_version; application_id is "pvct" */
+#define STORE_SCHEMA 5 /* PRAGMA user_version; application_id is "pvct" */
 
 enum store_mode {
 	STORE_OWN, /* takes the lock; creates what is missing; migrates an older schema after copying it aside */
@@ -215,6 +215,10 @@ int store_windows(struct store *s, int64_t time, bool past, int (*each)(void *co
                   void *context, struct err *err);
 /* 1 where a window open at `time` holds ip and is for the account ("*" is for all; account NULL: of any). */
 int store_window_has(struct store *s, const char *account, struct addr ip, int64_t time, struct err *err);
+
+/* Pauses of the locks that are over; until > start. The last one is in the numbers "pause.*". has: 1 where one held at `time`. */
+int store_pause_put(struct store *s, int64_t start, int64_t until, struct err *err);
+int store_pause_has(struct store *s, int64_t time, struct err *err);
 
 /* Registrations: the newest proven one per user, realm and address, kept 24h of state time, bounded (oldest goes first). */
 int store_registered_put(struct store *s, struct slice user, struct slice realm, uint64_t mac, struct addr ip,

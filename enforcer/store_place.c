@@ -128,6 +128,25 @@ int store_window_has(struct store *s, const char *account, struct addr ip, int64
 	return exists(q, err);
 }
 
+/* ---- pauses ---- */
+
+int store_pause_put(struct store *s, int64_t start, int64_t until, struct err *err) {
+	struct query *q = db_query(s->db, "INSERT OR REPLACE INTO pause (start, until) VALUES (?, ?)", err);
+
+	db_bind(q, start);
+	db_bind(q, until);
+	return db_run(q, err);
+}
+
+int store_pause_has(struct store *s, int64_t time, struct err *err) {
+	static const char sql[] = "SELECT 1 FROM (SELECT until FROM pause WHERE start <= ?1 ORDER BY start DESC LIMIT 1)"
+							  " WHERE ?1 < until";
+	struct query *q = db_query(s->db, sql, err);
+
+	db_bind(q, time);
+	return exists(q, err);
+}
+
 /* ---- registrations ---- */
 
 static int registered_delete(struct store *s, struct query *q, struct err *err) {

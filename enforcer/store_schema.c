@@ -78,4 +78,7 @@ const char *const store_steps[STORE_SCHEMA] = {
 	"CREATE TABLE cascade (account TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;"
 	"INSERT INTO cascade SELECT substr(name, 9), value FROM number WHERE substr(name, 1, 8) = 'cascade.';"
 	"DELETE FROM number WHERE substr(name, 1, 8) = 'cascade.';",
+
+	/* Pauses of the locks that are over: what was served then is asked later. */
+	"CREATE TABLE pause (start INTEGER PRIMARY KEY, until INTEGER NOT NULL);",
 };

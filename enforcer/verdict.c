@@ -182,13 +182,13 @@ static int line_past(struct judge *j, uint64_t mac, int64_t time, struct buf *te
 	return 0;
 }
 
-/* While all is only watched, or paused, the published file holds everybody open. */
+/* While all is only watched, or paused, the published file holds everybody open. What the mode was is not kept. */
 static int open_to_all(struct judge *j, int64_t time, bool *all, struct buf *why, struct err *err) {
 	bool bans, locks;
 
 	if (judge_paused(j, time, &bans, &locks, err) < 0)
 		return -1;
-	*all = locks || j->conf->mode == MODE_WATCH;
+	*all = locks || (time >= j->now && j->conf->mode == MODE_WATCH);
 	if (*all)
 		buf_text(why, locks ? "every lock is paused" : "mode is watch: nothing is locked");
 	return 0;
@@ -203,7 +203,8 @@ int judge_verdict(struct judge *j, uint64_t mac, struct addr ip, int64_t time, e
 
 	buf_init(&text, 2 * LINE_ROOM);
 	if (time < j->now) {
-		if (line_past(j, mac, time, &text, &line, &known, err) < 0)
+		if (line_past(j, mac, time, &text, &line, &known, err) < 0 ||
+		    (known && open_to_all(j, time, &all, why, err) < 0))
 			goto out;
 	} else if (open_to_all(j, time, &all, why, err) < 0 || line_present(j, mac, &text, &line, err) < 0) {
 		goto out;
