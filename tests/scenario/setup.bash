@@ -143,3 +143,10 @@ json() {
 recorded() {
 	provctl log --json | jq -r 'select(.what == "'"$1"'") | .time' | grep -c . || true
 }
+
+# without_sanitizers WHY: skips the test in a build with sanitizers.
+without_sanitizers() {
+	if ldd "$bin/provctl" | grep -q libasan; then
+		skip "$1"
+	fi
+}

@@ -15,9 +15,7 @@ checked() {
 
 @test "valgrind finds nothing in a pass, in an unlock, in lists" {
 	command -v valgrind >/dev/null || skip "no valgrind here"
-	if ldd "$bin/provctl" | grep -q libasan; then
-		skip "a build with sanitizers does not run under valgrind"
-	fi
+	without_sanitizers "they do not run under valgrind"
 	perl "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/tests/story.pl" 3 2000 log
 	at 2d
 	checked analyze
