@@ -58,38 +58,68 @@ never_long() {
 	[ "$(grep -c ' 192.0.2.7$' heard)" -gt 200 ]
 }
 
-@test "ninety times flushed, deleted, altered, restarted or killed: nothing banned comes through for a second" {
+begin_following() {
+	serve "$host" "$bin/provctl" -c "$folder/provctl.yaml" analyze --follow
+	follower=$!
+}
+
+end_following() { # SIGNAL
+	kill "-$1" "$follower"
+	wait "$follower" 2>/dev/null || true
+}
+
+# phone_fetches N: the Nth phone fetches its configuration.
+phone_fetches() {
+	printf '203.0.113.7 - - [%(%d/%b/%Y:%H:%M:%S +0000)T] "GET /001565%06x.cfg HTTP/1.1" 200 512 "-" "-"\n' -1 "$1" >>log/web.log
+}
+
+# Every line was read once, and none is missing.
+has_counted() {
+	[ "$(verb status --json | jq .sums.lines)" -eq "$1" ] && [ "$(grep -c '^device .* locked' publish/lockstate)" -eq "$1" ]
+}
+
+# Each fault so often: a hundred times with ROUNDS=100.
+rounds=${ROUNDS:-10}
+
+@test "flushed, deleted, altered, and either program restarted or killed, over and over: nothing banned comes through for a second" {
+	local i faults=9
 	needs_network perl
 	network
 	configure "firewall: {backend: nftables}"
 	begin
+	begin_following
 	verb ban 192.0.2.66 --for 1h
 	start_traffic
-	for i in {1..90}; do
-		case $((i % 10)) in
-		0 | 1 | 2) within "$host" nft flush ruleset ;;
-		3 | 4) within "$host" nft delete table inet provctl ;;
-		5) within "$host" nft delete element inet provctl ban4_32 '{ 192.0.2.66 }' ;;
-		6) within "$host" nft flush chain inet provctl prerouting ;;
-		7) end TERM && within "$host" nft flush ruleset && begin ;;
-		8) end KILL && begin ;;
-		9) end KILL && within "$host" nft flush ruleset && begin ;;
+	for ((i = 1; i <= faults * rounds; i++)); do
+		phone_fetches "$i"
+		case $((i % faults)) in
+		0) within "$host" nft flush ruleset ;;
+		1) within "$host" nft delete table inet provctl ;;
+		2) within "$host" nft delete element inet provctl ban4_32 '{ 192.0.2.66 }' ;;
+		3) within "$host" nft flush chain inet provctl prerouting ;;
+		4) end TERM && within "$host" nft flush ruleset && begin ;;
+		5) end KILL && begin ;;
+		6) end KILL && within "$host" nft flush ruleset && begin ;;
+		7) end_following TERM && begin_following ;;
+		8) end_following KILL && begin_following ;;
 		esac
 		until_done holds || { echo "round $i"; verb status; within "$host" nft list ruleset; false; }
 		sleep 0.15 # for a pause between what comes through now and what does the next time
 	done
+	until_done has_counted $((faults * rounds)) || { verb status; false; }
 	never_long
 	agrees 192.0.2.66
-	[ "$(verb status --json | jq .drift)" -ge 60 ]
+	[ "$(verb status --json | jq .drift)" -ge $((5 * rounds)) ]
+	end_following TERM
 	end TERM
 }
 
-@test "a machine that starts anew bans what was banned, ten times" {
+@test "a machine that starts anew bans what was banned, time and again" {
 	needs_network perl
 	network
 	configure "firewall: {backend: nftables}"
 	verb ban 192.0.2.66 --for 1h
-	for i in {1..10}; do
+	for ((i = 1; i <= rounds; i++)); do
 		space host
 		space outside
 		join "$host" 192.0.2.1/24 "$outside" 192.0.2.7/24
