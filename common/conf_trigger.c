@@ -8,12 +8,12 @@
 #define WITHIN_MAX (7LL * DAY)
 #define BAN_MAX    (365LL * DAY)
 
-enum key { ID, OFF, ON, BY, COUNT, MAC, LIMIT, WITHIN, RESET, WHEN, DO };
+enum key { ID, OFF, ON, BY, COUNT, MAC, LIMIT, WITHIN, RESET, WHEN, DO, FOR };
 enum when_key { KNOWN, IMPOSTER, HOME, ABROAD, ALONE, PROOF, COUNTRY, ASN, AGENT };
 enum do_key { BAN, SUSPECT, REPORT };
 
-const char *const conf_trigger_keys[] = {"id",    "off",    "on",    "by",   "count", "mac",
-                                         "limit", "within", "reset", "when", "do",    NULL};
+const char *const conf_trigger_keys[] = {"id",     "off",   "on",   "by", "count", "mac", "limit",
+                                         "within", "reset", "when", "do", "for",   NULL};
 const char *const conf_trigger_when_keys[] = {"known", "imposter", "home", "abroad", "alone",
                                               "proof", "country",  "asn",  "agent",  NULL};
 const char *const conf_trigger_do_keys[] = {"ban", "suspect", "report", NULL};
@@ -165,6 +165,8 @@ static int read_agents(const struct yamldoc_node *n, struct trigger *t, struct e
 }
 
 static int read_times(const struct yamldoc_node *n, struct trigger *t, struct err *err) {
+	if (t->ntimes > 0)
+		return yamldoc_fault(n, err, "the times of a ban are given twice");
 	if (n->kind == YAMLDOC_SEQUENCE && (n->count == 0 || n->count > TRIGGER_TIMES_MAX))
 		return yamldoc_fault(n, err, "must be 1 to %d durations", TRIGGER_TIMES_MAX);
 	for (const struct yamldoc_node *i = first_item(n); i; i = next_item(n, i)) {
@@ -172,7 +174,6 @@ static int read_times(const struct yamldoc_node *n, struct trigger *t, struct er
 			return -1;
 		t->ntimes++;
 	}
-	t->act |= DO_BAN;
 	return 0;
 }
 
@@ -203,8 +204,10 @@ static int read_when(const struct yamldoc_node *m, unsigned key, struct trigger 
 static int read_act(const struct yamldoc_node *m, unsigned key, struct trigger *t, struct err *err) {
 	bool yes;
 
-	if (key == BAN)
+	if (key == BAN) {
+		t->act |= DO_BAN;
 		return read_times(m, t, err);
+	}
 	if (yamldoc_bool(m, &yes, err) != 0)
 		return -1;
 	if (yes)
@@ -230,9 +233,9 @@ static void read_members(struct conf_reader *r, const struct yamldoc_node *n, co
 	}
 }
 
-/* `do: report`, or a mapping. */
+/* `do: report`, `do: ban` with `for` beside it, or a mapping. */
 static void read_do(struct conf_reader *r, const struct yamldoc_node *n, struct trigger *t) {
-	static const char *const plain[] = {"suspect", "report", NULL};
+	static const char *const plain[] = {"suspect", "report", "ban", NULL};
 	uint32_t bits = 0;
 	struct err why;
 
@@ -241,7 +244,7 @@ static void read_do(struct conf_reader *r, const struct yamldoc_node *n, struct 
 	else if (read_bits(n, plain, &bits, &why) != 0)
 		conf_complain(r, &why);
 	else
-		t->act = (bits & 1 ? DO_SUSPECT : 0U) | (bits & 2 ? DO_REPORT : 0U);
+		t->act = (bits & 1 ? DO_SUSPECT : 0U) | (bits & 2 ? DO_REPORT : 0U) | (bits & 4 ? DO_BAN : 0U);
 }
 
 static int read_id(const struct yamldoc_node *n, char out[EVENT_WORD_MAX + 1], struct err *err) {
@@ -295,6 +298,8 @@ static int read_member(struct conf_reader *r, const struct yamldoc_node *m, unsi
 	case DO:
 		read_do(r, m, t);
 		return 0;
+	case FOR:
+		return read_times(m, t, err);
 	}
 	return -1;
 }
@@ -311,6 +316,8 @@ static void check(struct conf_reader *r, const struct yamldoc_node *n, const str
 		{!t->limit, "limit is missing"},
 		{!t->within, "within is missing"},
 		{!t->act, "do is missing: ban, suspect or report"},
+		{(t->act & DO_BAN) && !t->ntimes, "for is missing: how long it bans, such as 1h or [1h, 4h, 24h]"},
+		{t->act && !(t->act & DO_BAN) && t->ntimes, "for is the time of a ban, which do does not name"},
 		{(t->by & BY_IP) && (t->by & BY_NET), "by: either ip or net"},
 		{(t->act & DO_BAN) && !(t->by & (BY_IP | BY_NET)), "a ban needs ip or net in by"},
 		{(t->act & DO_SUSPECT) && !(t->by & BY_DEVICE), "suspect needs device in by"},

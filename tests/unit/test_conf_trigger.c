@@ -42,7 +42,11 @@ static void each_fault_of_a_trigger_is_told(void **state) {
 		{"when: {agent: ['']}", "triggers.when.agent: must not be empty"},
 		{"do: {ban: []}", "triggers.do.ban: must be 1 to 8 durations"},
 		{"do: {ban: 366d}", "triggers.do.ban: \"366d\" is out of range, 1s to 365d"},
-		{"do: ban", "triggers.do: \"ban\" is not known, must be suspect or report"},
+		{"on: sip.scan, by: ip, limit: 1, within: 1h, do: ban",
+	     "triggers: for is missing: how long it bans, such as 1h or [1h, 4h, 24h]"},
+		{"on: sip.scan, by: ip, limit: 1, within: 1h, do: report, for: 1h",
+	     "triggers: for is the time of a ban, which do does not name"},
+		{"do: {ban: 1h}, for: 2h", "triggers.for: the times of a ban are given twice"},
 		{"on: sip.scan, by: user, limit: 1, within: 1h, do: {ban: 1h}", "triggers: a ban needs ip or net in by"},
 		{"on: sip.scan, by: ip, limit: 1, within: 1h, do: suspect", "triggers: suspect needs device in by"},
 		{"on: sip.scan, by: [ip, net], limit: 1, within: 1h, do: report", "triggers: by: either ip or net"},
@@ -110,6 +114,24 @@ static void later_triggers_replace_add_and_take_out(void **state) {
 	assert_non_null(strstr(told.text[0], ":2:12: triggers: there is no trigger tow, did you mean two?"));
 	assert_null(place_load(p, "triggers: [{id: two, off: true}, {id: two, off: true}]\n", &told));
 	assert_non_null(strstr(told.text[0], ":2:39: triggers.id: given twice, first in line 2"));
+}
+
+static void a_ban_may_have_its_time_beside_it(void **state) {
+	struct place *p = *state;
+	struct conf *conf;
+
+	conf = place_load_sound(
+		p, "triggers:\n"
+		   "- {id: one, on: sip.scan, by: ip, limit: 1, within: 1h, do: ban, for: 1h}\n"
+		   "- {id: two, on: sip.scan, by: ip, limit: 1, within: 1h, for: [1h, 2h], do: [ban, report]}\n");
+	assert_int_equal(conf->ntriggers, 2);
+	assert_int_equal(conf->triggers[0].act, DO_BAN);
+	assert_int_equal(conf->triggers[0].ntimes, 1);
+	assert_int_equal(conf->triggers[0].times[0], HOUR);
+	assert_int_equal(conf->triggers[1].act, DO_BAN | DO_REPORT);
+	assert_int_equal(conf->triggers[1].ntimes, 2);
+	assert_int_equal(conf->triggers[1].times[1], 2 * HOUR);
+	conf_free(&conf);
 }
 
 #define K(kind) (1U << EVENT_##kind)
@@ -210,6 +232,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_fault_of_a_trigger_is_told, place_new, place_remove),
 		cmocka_unit_test_setup_teardown(later_triggers_replace_add_and_take_out, place_new, place_remove),
+		cmocka_unit_test_setup_teardown(a_ban_may_have_its_time_beside_it, place_new, place_remove),
 		cmocka_unit_test_setup_teardown(the_shipped_triggers_are_those_of_the_manual, place_new, place_remove),
 	};
 
