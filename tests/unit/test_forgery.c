@@ -274,7 +274,7 @@ static bool has_control(struct slice s) {
 static const char *wrong(const struct event *e, const struct event *truth, const struct forge_span *span) {
 	if (!addr_same(e->ip, truth->ip))
 		return "another address";
-	if (!span->device && truth->mac != MAC_NONE && e->mac != truth->mac)
+	if (!span->device && e->mac != truth->mac)
 		return "another MAC";
 	if (e->time != truth->time)
 		return "another time";
@@ -342,6 +342,9 @@ static void shop_try(const struct shop *shop, unsigned rounds, struct tally *t) 
 			fail_msg("%s", err.text);
 		if (truth_of(&sample, rule, &truth)) {
 			n = forge_spans(&sample.ctx, rule, sample.line->text, spans, &ip);
+			/* Where nothing of the line is a client's, words come behind it: no rule is spared. */
+			if (n == 0)
+				spans[n++] = (struct forge_span){.at = sample.line->text.n, .place = FORGE_TEXT};
 			for (size_t s = 0; s < n; s++)
 				for (unsigned r = 0; r < rounds; r++)
 					span_try(shop, &sample.ctx, sample.line->text, &spans[s], &truth, &words, &out, t);
