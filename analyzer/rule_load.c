@@ -401,6 +401,14 @@ static int file_load(void *context, const char *path, struct err *unused) {
 	return 0;
 }
 
+static void urls_fault(struct loading *l, const struct conf *conf, const char *setting, struct err *err) {
+	struct conf_place at = conf_place_of(conf, setting);
+
+	(void)(at.line > 0 ? err_prefix(err, "%s:%u:%u: %s", conf->file, at.line, at.column, setting)
+	                   : err_prefix(err, "%s", setting));
+	loading_fault(l, err);
+}
+
 /* The patterns of the configuration's `urls`. */
 static void urls_load(struct loading *l, const struct conf *conf) {
 	struct rules *rules = l->rules;
@@ -413,16 +421,13 @@ static void urls_load(struct loading *l, const struct conf *conf) {
 		return;
 	}
 	for (uint32_t i = 0; i < conf->urls.nsecret; i++) {
-		if (pattern_new(&rules->secret[rules->nsecret], slice_of(conf->urls.secret[i]), &err)) {
-			(void)err_prefix(&err, "urls.secret");
-			loading_fault(l, &err);
-		} else
+		if (pattern_new(&rules->secret[rules->nsecret], slice_of(conf->urls.secret[i]), &err))
+			urls_fault(l, conf, "urls.secret", &err);
+		else
 			rules->nsecret++;
 	}
-	if (conf->urls.account && *conf->urls.account && pattern_new(&rules->account, slice_of(conf->urls.account), &err)) {
-		(void)err_prefix(&err, "urls.account");
-		loading_fault(l, &err);
-	}
+	if (conf->urls.account && *conf->urls.account && pattern_new(&rules->account, slice_of(conf->urls.account), &err))
+		urls_fault(l, conf, "urls.account", &err);
 }
 
 /* The formats for whose rules a slot's lines are, one bit each. */

@@ -1,4 +1,5 @@
 /* provctl check, test: the configuration and the rules, without the enforcer. */
+#include <grp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -27,6 +28,11 @@ static void warn_weak(const struct conf *conf) {
 		command_warn("warning: mode: watch: nothing is banned, and every device is published as open");
 	if (conf->nsources == 0)
 		command_warn("warning: no sources: only what `provctl analyze FILE` is given is read");
+	if (conf->lockstate.group[0] && !getgrnam(conf->lockstate.group))
+		command_warn("warning: lockstate.group: there is no group %s here: the lock-state file cannot be written",
+		             conf->lockstate.group);
+	if (conf->hook[0] && access(conf->hook, X_OK) < 0)
+		command_warn("warning: hook: %s cannot be run here: nobody is told", conf->hook);
 	for (uint32_t i = 0; i < conf->nsources; i++) {
 		const struct conf_source *source = &conf->sources[i];
 		struct journal *journal = NULL;
@@ -64,8 +70,8 @@ static unsigned check_sources(const struct conf *conf, struct rules *rules, stru
 		bool sound = true;
 
 		if (source->journal && !journal_available()) {
-			command_warn("%s:%u:1: sources.journal: this provctl was built without libsystemd", conf->file,
-			             source->line);
+			command_warn("%s:%u:%u: sources.journal: this provctl was built without libsystemd", conf->file,
+			             source->line, source->column);
 			faults++;
 			continue;
 		}
@@ -82,7 +88,7 @@ static unsigned check_sources(const struct conf *conf, struct rules *rules, stru
 			}
 		}
 		if (!sound) {
-			command_warn("%s:%u:1: sources: %s", conf->file, source->line, err.text);
+			command_warn("%s:%u:%u: sources: %s", conf->file, source->line, source->column, err.text);
 			faults++;
 		}
 		format_own_free(&own);

@@ -123,15 +123,15 @@ static char *folder_of(const char *file) {
 	return folder;
 }
 
-/* ---- rule files ---- */
-
-static struct conf_place row_place(const struct conf *conf, const char *name) {
-	for (size_t i = 0; conf_rows[i].name; i++) {
+struct conf_place conf_place_of(const struct conf *conf, const char *name) {
+	for (size_t i = 0; conf->places && conf_rows[i].name; i++) {
 		if (strcmp(conf_rows[i].name, name) == 0)
 			return conf->places[i];
 	}
 	return (struct conf_place){0};
 }
+
+/* ---- rule files ---- */
 
 struct file_list {
 	char **paths;
@@ -145,7 +145,7 @@ static void file_list_release(struct file_list *list) {
 }
 
 static int folder_fault(struct err *err, const struct conf *conf, const char *folder) {
-	struct conf_place at = row_place(conf, "rules");
+	struct conf_place at = conf_place_of(conf, "rules");
 	const char *why = strerror(errno);
 
 	if (at.line == 0)
@@ -214,7 +214,7 @@ static int compare_paths(const void *a, const void *b) {
 
 int conf_rule_files(const struct conf *conf, int (*each)(void *context, const char *path, struct err *err),
                     void *context, struct err *err) {
-	bool by_default = row_place(conf, "rules").line == 0;
+	bool by_default = conf_place_of(conf, "rules").line == 0;
 	int rc = 0;
 
 	for (uint32_t f = 0; f < conf->nrules && rc == 0; f++) {

@@ -35,7 +35,7 @@ struct conf_source {
 	char *timezone;               /* IANA name, or NULL for the system's */
 	char *account;                /* account of devices learned from it, or NULL */
 	bool inventory;               /* its device.* events are believed */
-	unsigned line;                /* where it stands in the file, for messages */
+	unsigned line, column;        /* where it stands in the file, for messages */
 };
 
 enum trigger_count { COUNT_EVENTS, COUNT_DISTINCT_MAC, COUNT_DISTINCT_USER };
@@ -172,6 +172,8 @@ void conf_fault(struct conf_faults *faults, const char *text);
  * missing (all defaults); a named one may not. Every fault is reported; -1 when there was any, with err the first. faults may be NULL. */
 int conf_load(struct conf **out, const char *file, struct conf_faults *faults, struct err *err);
 void conf_free(struct conf **conf);
+/* Where a setting was given, such as "urls.secret"; line 0: nowhere. */
+struct conf_place conf_place_of(const struct conf *conf, const char *name);
 
 /* The whole configuration in force as YAML, each value followed by "# default", "# FILE:LINE". Valid input again. */
 void conf_print(const struct conf *conf, FILE *out);

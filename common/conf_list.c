@@ -210,6 +210,7 @@ static void read_source(struct conf_reader *r, const struct yamldoc_node *n, str
 	for (size_t i = 0; conf_source_rows[i].name; i++)
 		names[i] = strrchr(conf_source_rows[i].name, '.') + 1;
 	source->line = n->line;
+	source->column = n->column;
 	if (yamldoc_mapping(n, &why) != 0) {
 		conf_complain(r, &why);
 		return;

@@ -35,6 +35,35 @@ exit 0
 END
 }
 
+@test "check warns of a group and of a hook that are not there" {
+	configure "lockstate: {path: $folder/publish/lockstate, group: nobody-has-this}
+hook: none/such"
+	shows check <<'END'
+provctl: warning: lockstate.group: there is no group nobody-has-this here: the lock-state file cannot be written
+provctl: warning: hook: FOLDER/none/such cannot be run here: nobody is told
+configuration OK: 2 sources, N triggers, N rules
+exit 0
+END
+}
+
+@test "a fault in a pattern of urls, or in a source, is told with file:line:column" {
+	configure 'urls:
+  secret:
+    - "^/x/"
+    - "("
+  account: "["'
+	shows check <<'END'
+provctl: FOLDER/provctl.yaml:8:5: urls.secret: pattern: missing closing parenthesis at byte 2
+provctl: FOLDER/provctl.yaml:10:12: urls.account: pattern: missing terminating ] for character class at byte 2
+exit 2
+END
+	configure 'sources:
+  - {path: log/web.log, format: combined}
+  - {path: log/sip.log, format: asterix}'
+	fails 2 provctl check
+	has "provctl.yaml:7:5: sources: unknown format asterix"
+}
+
 @test "check warns of rules that deserve a look, on standard error, and ends well" {
 	mkdir rules
 	cat >rules/own.yaml <<'END'

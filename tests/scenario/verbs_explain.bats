@@ -303,8 +303,8 @@ exit 2
 END
 	configure 'sources: [{path: log/web.log, pattern: "(?<ip>x"}, {path: log/sip.log, format: asterix}]'
 	shows check <<'END'
-provctl: FOLDER/provctl.yaml:5:1: sources: pattern: missing closing parenthesis at byte 8
-provctl: FOLDER/provctl.yaml:5:1: sources: unknown format asterix; there are combined, asterisk, freeswitch, syslog, json, haproxy, tftp, nginx_error, apache_error
+provctl: FOLDER/provctl.yaml:5:11: sources: pattern: missing closing parenthesis at byte 8
+provctl: FOLDER/provctl.yaml:5:52: sources: unknown format asterix; there are combined, asterisk, freeswitch, syslog, json, haproxy, tftp, nginx_error, apache_error
 exit 2
 END
 	configure "geoip: {country: none.mmdb}"
