@@ -228,6 +228,14 @@ unit_file() {
 	grep -qx 'PrivateNetwork=yes' "$bin/contrib/systemd/prov-analyzer.service"
 }
 
+@test "units: both services that stay say when they are ready, and are watched" {
+	local unit
+	for unit in prov-enforcer prov-analyzer; do
+		grep -qx 'Type=notify' "$bin/contrib/systemd/$unit.service"
+		grep -qE '^WatchdogSec=[0-9]+$' "$bin/contrib/systemd/$unit.service"
+	done
+}
+
 @test "units: sysusers and tmpfiles are taken" {
 	command -v systemd-tmpfiles >/dev/null && command -v systemd-sysusers >/dev/null || skip "no systemd-tmpfiles and systemd-sysusers here"
 	[ "$(id -u)" = 0 ] || skip "only root can give files away"
@@ -500,4 +508,38 @@ print -r -- $seen
 END
 	timeout 20 zsh -f complete.zsh "$top/contrib/completion" "$bin" >seen || true
 	grep -qa clear-exposed seen
+}
+
+# ---- what is installed ----
+
+@test "installed: rules, readers, hooks and completion are whole, and a C generator finds the library by pkg-config" {
+	local tool data
+	for tool in make cc pkg-config; do
+		command -v "$tool" >/dev/null || skip "needs $tool"
+	done
+	without_sanitizers "a library with them is of no use to a program without"
+	env -u MAKEFLAGS -u MAKELEVEL make -C "$bin" -s install DESTDIR="$folder/root" >install.log 2>&1 || { cat install.log; false; }
+	data=$(dirname "$(find root -name Lockstate.pm)")/..
+	same "$(cd "$data/rules" && find . -type f | sort)" "$(cd "$top/rules" && find . -name '*.yaml' | sort)"
+	same "$(ls "$data/readers")" "$(ls "$top/contrib/readers")"
+	[ -x "$data/hooks/each" ]
+	[ -s "$data/../bash-completion/completions/provctl" ]
+	configure "rules: [$data/rules]"
+	fetch 203.0.113.7 001565abcdef 200
+	pass
+	cat >generator.c <<-'END'
+		#include <provctl/lockstate.h>
+		#include <stdio.h>
+
+		int main(int n, char **words) {
+			return n == 4 && printf("%d\n", (int)lockstate_verdict(words[1], words[2], words[3], 1795341600)) > 0 ? 0 : 2;
+		}
+	END
+	export PKG_CONFIG_SYSROOT_DIR=$folder/root PKG_CONFIG_PATH
+	PKG_CONFIG_PATH=$(dirname "$(find "$folder/root" -name provctl-lockstate.pc)")
+	# shellcheck disable=SC2046 # a list of words
+	cc -Wall -Werror -o generator generator.c $(pkg-config --cflags --libs provctl-lockstate)
+	same "$(./generator publish/lockstate 001565abcdef 203.0.113.7)" 200
+	same "$(./generator publish/lockstate 001565abcdef 203.0.113.8)" 403
+	same "$("$data/readers/lockstate.sh" publish/lockstate 001565abcdef 203.0.113.8)" 403
 }
