@@ -55,7 +55,8 @@ static void show_progress(struct analysis *a) {
 	char left[TIME_TEXT];
 	struct buf b;
 
-	if (a->c->json || !isatty(STDERR_FILENO) || now < a->shown + SHOW_EVERY)
+	/* Before the first batch is through there is nothing to tell a rate or a rest by. */
+	if (a->c->json || !isatty(STDERR_FILENO) || a->sums.bytes == 0 || now < a->shown + SHOW_EVERY)
 		return;
 	a->shown = now;
 	a->line = true;
