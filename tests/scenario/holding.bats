@@ -52,6 +52,12 @@ start_traffic() {
 	serve "$outside" perl "$(traffic)" send 5060 192.0.2.1 192.0.2.66 192.0.2.7
 }
 
+end_traffic() {
+	kill "${pids[@]:0:2}"
+	wait "${pids[@]:0:2}" 2>/dev/null || true
+	pids=("${pids[@]:2}")
+}
+
 # Nothing banned came for more than a second on end, and the honest were always heard.
 never_long() {
 	same "$(perl "$(traffic)" worst 192.0.2.66 <heard | awk '{ print ($1 > 1000 ? $1 " ms" : "short") }')" short
@@ -131,6 +137,7 @@ rounds=${ROUNDS:-10}
 		[ "$(grep -c ' 192.0.2.66$' heard)" -eq 0 ]
 		agrees 192.0.2.66
 		end TERM
+		end_traffic
 		rm heard
 	done
 	[ "$(verb status --json | jq .drift)" -eq 0 ]
