@@ -33,7 +33,12 @@ static int show_window(struct command *c, void *context, const struct json *row,
 	}
 	if (js_true(row, "ban_lifted"))
 		buf_text(&b, "; its ban was lifted");
+	if (js_text(row, "banned_by"))
+		buf_printf(&b, "; the ban of %s does not hold there meanwhile", js_text(row, "banned_by"));
 	(void)printf("%.*s\n", (int)b.n, b.p ? b.p : "");
+	if (js_text(row, "blocked_by"))
+		command_warn("%s: is blocked, which goes before a window: it gets no answer; `provctl unban %s` lifts that",
+		             js_text(row, "window"), js_text(row, "blocked_by"));
 	buf_release(&b);
 	return 0;
 }

@@ -28,7 +28,7 @@ static int show_opened(struct command *c, void *context, const struct json *row,
 	if (banned)
 		command_warn(
 			"%s: %s, its home or where it asked from last, is banned and gets no answer; `provctl unban %s` lifts that",
-			js_text(row, "mac"), banned, banned);
+			js_text(row, "mac"), banned, js_text(row, "banned_by"));
 	buf_release(&b);
 	return 0;
 }

@@ -103,18 +103,33 @@ static int unlock_refusal(const struct device *d, const struct standing *standin
 	return 0;
 }
 
+int judge_dropped(struct judge *j, struct addr ip, int64_t time, struct ban *out, struct err *err) {
+	static const enum ban_kind kinds[] = {BAN_ALLOW, BAN_BLOCK, BAN_BAN};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		int found = store_ban_of(j->store, kinds[i], ip, time, out, err);
+
+		if (found < 0)
+			return -1;
+		if (found == 1 && !out->pending && out->start <= time)
+			return kinds[i] != BAN_ALLOW;
+	}
+	return 0;
+}
+
 static int address_banned(struct judge *j, struct addr ip, int64_t time, struct unlock_result *r, struct err *err) {
 	struct ban ban;
 	int found;
 
 	if (r->home_banned)
 		return 0;
-	found = store_ban_of(j->store, BAN_BAN, ip, time, &ban, err);
+	found = judge_dropped(j, ip, time, &ban, err);
 	if (found < 0)
 		return -1;
-	if (found == 1 && !ban.pending && ban.start <= time) {
+	if (found == 1) {
 		r->home_banned = true;
 		r->banned = ip;
+		r->banned_by = ban.at;
 	}
 	return 0;
 }

@@ -70,6 +70,8 @@ int judge_verdict(struct judge *j, uint64_t mac, struct addr ip, int64_t time, e
 /* Statuses of an address at a time: bits, in the order in which `provctl ip` prints them. */
 enum { IP_NEVER = 1, IP_ALLOWED = 2, IP_BLOCKED = 4, IP_BANNED = 8, IP_PENDING = 16, IP_FAILED = 32, IP_KNOWN = 64 };
 int judge_ip(struct judge *j, struct addr ip, int64_t time, unsigned *status, struct err *err);
+/* The ban or block in force that drops what the address sends, a block before a ban: 1, 0, -1. */
+int judge_dropped(struct judge *j, struct addr ip, int64_t time, struct ban *out, struct err *err);
 /* Why it is never banned, in words; NULL where it can be. */
 const char *judge_never(const struct judge *j, struct prefix p);
 /* The counters that hold something of an address, device or user: for explain. */
@@ -96,6 +98,7 @@ struct unlock_result {
 	struct device device; /* after */
 	bool home_banned;     /* an address of its (old) home, or one that asked from elsewhere last, is banned now */
 	struct addr banned;
+	struct prefix banned_by; /* the ban or block that holds it */
 };
 /* lasts: seconds, 0 for the configured unlock_for. */
 int judge_unlock(struct judge *j, const struct order *o, uint64_t mac, int64_t lasts, bool support,

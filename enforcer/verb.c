@@ -82,6 +82,13 @@ void row_prefix(struct buf *b, const char *key, struct prefix p) {
 	js_put_string(b, key, text);
 }
 
+void row_prefix_of(struct buf *b, const char *key, const struct prefix *p) {
+	if (p)
+		row_prefix(b, key, *p);
+	else
+		js_put_string(b, key, NULL);
+}
+
 void row_addr(struct buf *b, const char *key, struct addr ip) {
 	char text[ADDR_TEXT];
 

@@ -57,8 +57,9 @@ int verb_page(struct request *r, struct err *err);
 
 /* Members of an object that is open in b. */
 void row_prefix(struct buf *b, const char *key, struct prefix p);
-void row_addr(struct buf *b, const char *key, struct addr ip); /* null for none */
-void row_mac(struct buf *b, const char *key, uint64_t mac);    /* null for none */
+void row_prefix_of(struct buf *b, const char *key, const struct prefix *p); /* null for NULL */
+void row_addr(struct buf *b, const char *key, struct addr ip);              /* null for none */
+void row_mac(struct buf *b, const char *key, uint64_t mac);                 /* null for none */
 /* mac, account, state, reason, until, home, custom, exposed, moved: a line of `list`, at r->now. */
 void row_device(struct request *r, struct buf *b, const struct device *d);
 void row_ban(struct request *r, struct buf *b, const struct ban *ban);

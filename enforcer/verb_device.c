@@ -49,7 +49,7 @@ static int unlock_account(struct request *r, const char *account, struct err *er
 	return opening.failed ? -1 : 0;
 }
 
-/* mac, for, support: one device, answered by its row and home_banned. account, for, preview: all of an account, a row each
+/* mac, for, support: one device, answered by its row, home_banned and banned_by. account, for, preview: all of an account, a row each
  * with skipped (null or why). */
 int verb_unlock(struct request *r, struct err *err) {
 	struct order o = control_order(r);
@@ -71,6 +71,7 @@ int verb_unlock(struct request *r, struct err *err) {
 	js_begin(b, '{');
 	row_device(r, b, &result.device);
 	row_addr(b, "home_banned", result.home_banned ? result.banned : (struct addr){{0}});
+	row_prefix_of(b, "banned_by", result.home_banned ? &result.banned_by : NULL);
 	js_end(b, '}');
 	control_row_end(r);
 	return 0;

@@ -54,7 +54,8 @@ int verb_network(struct request *r, struct err *err) {
 	return 0;
 }
 
-static void window_row(struct request *r, const struct window *w, bool ban_lifted) {
+/* ban: what drops the address still, NULL for none. */
+static void window_row(struct request *r, const struct window *w, bool ban_lifted, const struct ban *ban) {
 	struct buf *b = control_row(r);
 
 	js_begin(b, '{');
@@ -64,6 +65,8 @@ static void window_row(struct request *r, const struct window *w, bool ban_lifte
 	js_put_time(b, "until", w->until);
 	js_put_bool(b, "open", w->until > r->now);
 	js_put_bool(b, "ban_lifted", ban_lifted);
+	row_prefix_of(b, "banned_by", ban && ban->kind == BAN_BAN ? &ban->at : NULL);
+	row_prefix_of(b, "blocked_by", ban && ban->kind == BAN_BLOCK ? &ban->at : NULL);
 	js_end(b, '}');
 	control_row_end(r);
 }
@@ -71,7 +74,7 @@ static void window_row(struct request *r, const struct window *w, bool ban_lifte
 static int window_each(void *context, const struct window *w) {
 	struct listing *l = context;
 
-	window_row(l->r, w, false);
+	window_row(l->r, w, false, NULL);
 	l->failed = verb_page(l->r, l->err) < 0;
 	return l->failed ? -1 : 0;
 }
@@ -98,6 +101,8 @@ int verb_window(struct request *r, struct err *err) {
 	struct window w = {.start = r->now, .until = r->now};
 	const char *account;
 	bool ban_lifted = false;
+	struct ban ban;
+	int dropped = 0;
 
 	if (what && strcmp(what, "list") == 0) {
 		if (store_windows(r->store, r->now, false, window_each, &listing, err) < 0)
@@ -111,11 +116,14 @@ int verb_window(struct request *r, struct err *err) {
 	if (strcmp(what, "open") == 0) {
 		if (judge_window_open(r->judge, &o, w.at, account, js_number(r->args, "hours", 0), &w, &ban_lifted, err) < 0)
 			return -1;
+		dropped = judge_dropped(r->judge, w.at.base, r->now, &ban, err);
+		if (dropped < 0)
+			return -1;
 	} else {
 		(void)slice_copy(slice_of(account), w.account, sizeof(w.account));
 		if (judge_window_close(r->judge, &o, w.at, account, err) < 0)
 			return -1;
 	}
-	window_row(r, &w, ban_lifted);
+	window_row(r, &w, ban_lifted, dropped ? &ban : NULL);
 	return 0;
 }

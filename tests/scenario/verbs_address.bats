@@ -33,7 +33,7 @@ END
 exit 0
 END
 	shows window open 203.0.113.0/24 --any-account --for 40h --json <<'END'
-{"window":"203.0.113.0/24","account":"*","start":"2026-11-22T10:00:00Z","until":"2026-11-24T02:00:00Z","open":true,"ban_lifted":false}
+{"window":"203.0.113.0/24","account":"*","start":"2026-11-22T10:00:00Z","until":"2026-11-24T02:00:00Z","open":true,"ban_lifted":false,"banned_by":null,"blocked_by":null}
 exit 0
 END
 	shows window list <<'END'
@@ -47,7 +47,7 @@ END
 exit 0
 END
 	shows window list --json <<'END'
-{"window":"203.0.113.0/24","account":"*","start":"2026-11-22T10:00:00Z","until":"2026-11-24T02:00:00Z","open":true,"ban_lifted":false}
+{"window":"203.0.113.0/24","account":"*","start":"2026-11-22T10:00:00Z","until":"2026-11-24T02:00:00Z","open":true,"ban_lifted":false,"banned_by":null,"blocked_by":null}
 exit 0
 END
 	shows window open 203.0.113.9 --account acct1 --for 41h <<'END'

@@ -11,7 +11,7 @@ the first fetch from outside its old home makes that address its home
 exit 0
 END
 	shows unlock 001565abcdf1 --json --reason moved --actor support <<'END'
-{"mac":"001565abcdf1","account":"acct1","state":"unlocked","reason":"unlocked","until":"2026-11-23T10:00:00Z","home":["203.0.113.7","2001:db8:1::/64"],"custom":false,"exposed":null,"moved":[],"home_banned":null}
+{"mac":"001565abcdf1","account":"acct1","state":"unlocked","reason":"unlocked","until":"2026-11-23T10:00:00Z","home":["203.0.113.7","2001:db8:1::/64"],"custom":false,"exposed":null,"moved":[],"home_banned":null,"banned_by":null}
 exit 0
 END
 	shows unlock 001565abcdf2 001565abcdf0 001565abcdf9 <<'END'
@@ -85,6 +85,37 @@ END
 001565abcdf1: unlocked until 2026-11-23T10:00:00Z (1d): anyone who knows the MAC may fetch its configuration;
 the first fetch from outside its old home makes that address its home
 provctl: 001565abcdf1: 203.0.113.7, its home or where it asked from last, is banned and gets no answer; `provctl unban 203.0.113.7` lifts that
+exit 0
+END
+}
+
+@test "an unlock and a window name the wider ban, or the block, that holds the address, and the command that lifts it" {
+	inventory
+	provctl ban 203.0.113.0/24 --for 1h >/dev/null
+	shows unlock 001565abcdf1 <<'END'
+001565abcdf1: unlocked until 2026-11-23T10:00:00Z (1d): anyone who knows the MAC may fetch its configuration;
+the first fetch from outside its old home makes that address its home
+provctl: 001565abcdf1: 203.0.113.7, its home or where it asked from last, is banned and gets no answer; `provctl unban 203.0.113.0/24` lifts that
+exit 0
+END
+	shows window open 203.0.113.7 --for 1h --account acct1 <<'END'
+203.0.113.7: open to every device of account acct1 until 2026-11-22T11:00:00Z (1h); the ban of 203.0.113.0/24 does not hold there meanwhile
+exit 0
+END
+	provctl unban 203.0.113.0/24 >/dev/null
+	provctl block 203.0.113.7 >/dev/null
+	shows unlock 001565abcdf1 --json <<'END'
+{"mac":"001565abcdf1","account":"acct1","state":"unlocked","reason":"unlocked","until":"2026-11-23T10:00:00Z","home":["203.0.113.7","2001:db8:1::/64"],"custom":false,"exposed":null,"moved":[],"home_banned":"203.0.113.7","banned_by":"203.0.113.7"}
+exit 0
+END
+	shows window open 203.0.113.7 --for 1h --account acct1 <<'END'
+203.0.113.7: open to every device of account acct1 until 2026-11-22T11:00:00Z (1h)
+provctl: 203.0.113.7: is blocked, which goes before a window: it gets no answer; `provctl unban 203.0.113.7` lifts that
+exit 0
+END
+	provctl allow 203.0.113.7 >/dev/null
+	shows window open 203.0.113.7 --for 1h --account acct1 <<'END'
+203.0.113.7: open to every device of account acct1 until 2026-11-22T11:00:00Z (1h)
 exit 0
 END
 }
