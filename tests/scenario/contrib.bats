@@ -9,6 +9,12 @@ setup_file() {
 	unset PROVCTL_HOOKS_CONF
 }
 
+teardown() {
+	[ -z "${server:-}" ] || kill "$server" 2>/dev/null || true
+	cd /
+	rm -rf "$folder"
+}
+
 # stand_in NAME [BODY]: a command of that name that notes its arguments, one a line, and its standard input
 stand_in() {
 	mkdir -p bin
@@ -115,10 +121,45 @@ s:101"
 	: >hooks.conf
 	stand_in kamcmd 'echo "error: 404 - AOR not found"; exit 255'
 	run_hook kamailio "$held"
-	stand_in kamcmd 'echo "error: 500 - command not reached"'
+	stand_in kamcmd 'echo "error: 500 - Domain table not found"'
 	fails 1 run_hook kamailio "$held"
 	has "100: error: 500"
 	stand_in kamcmd 'exit 1'
+	fails 1 run_hook kamailio "$held"
+}
+
+@test "hooks: a real Kamailio forgets the registrations of a held device, keeps others, and a table that it has not is told" {
+	command -v kamailio >/dev/null && command -v kamcmd >/dev/null || skip "needs kamailio"
+	unshare -n true 2>/dev/null || skip "needs a network namespace"
+	cat >kamailio.cfg <<-END
+		debug=1
+		log_stderror=yes
+		children=1
+		auto_aliases=no
+		listen=udp:127.0.0.1:5060
+		loadmodule "tm.so"
+		loadmodule "sl.so"
+		loadmodule "ctl.so"
+		loadmodule "usrloc.so"
+		loadmodule "registrar.so"
+		modparam("ctl", "binrpc", "unix:$folder/ctl")
+		request_route { save("location"); }
+	END
+	echo "kamailio_socket=unix:$folder/ctl" >hooks.conf
+	unshare -n sh -c 'ip link set lo up && exec kamailio -f kamailio.cfg -DD -E -m 16 -M 4 -Y "$1"' - "$folder" >kamailio.log 2>&1 3>&- &
+	server=$!
+	until [ -S ctl ]; do kill -0 "$server" && sleep 0.05 || { cat kamailio.log; false; }; done
+	for user in 100 101 102; do
+		kamcmd -s "unix:$folder/ctl" ul.add s:location "s:$user" "s:sip:$user@127.0.0.1:5070" 3600 1.0 "s: " 0 0 0
+	done
+	run_hook kamailio "$held"
+	run_hook kamailio "$held"
+	same "$(kamcmd -s "unix:$folder/ctl" ul.dump | sed -n 's/^.*AoR: //p')" 102
+	echo "kamailio_table=nowhere" >>hooks.conf
+	fails 1 run_hook kamailio "$held"
+	has "100: error: 500 - Domain table not found"
+	kill "$server"
+	wait "$server" || true
 	fails 1 run_hook kamailio "$held"
 }
 
