@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "common/timefmt.h"
+
 #include "cmd/analyze.h"
 #include "cmd/analyzer.h"
 #include "cmd/follow.h"
@@ -108,7 +110,11 @@ static int run_analyze(struct command *c, struct err *err) {
 	struct analysis out;
 	struct err failed;
 	int result = -1, read = -1;
+	const char *year_at = options_value(&c->options, "year-at");
+	int64_t time;
 
+	if (year_at && !time_parse(slice_of(year_at), &time))
+		return err_set(err, ERR_INPUT, "--year-at %s: not a time such as 2026-11-22T10:00:00Z", year_at);
 	if (options_given(&c->options, "follow"))
 		return follow(c, err);
 	c->client_flags = CLIENT_EVENTS | (options_given(&c->options, "dry-run") ? CLIENT_COPY : 0);
@@ -121,6 +127,10 @@ static int run_analyze(struct command *c, struct err *err) {
 	read = read_all(&a, &out, &failed);
 	analysis_progress_end(&out);
 	read = analyzer_end(&a, read, &failed);
+	if (read < 0 && out.sums.lines == 0) {
+		*err = failed;
+		goto out;
+	}
 	/* What was read before a failure is committed, and is shown. */
 	if (ask_summary(c, &out, true, err) < 0) {
 		if (read < 0)

@@ -229,6 +229,16 @@ sums() { # the counts of the web log: lines, events, unreadable, skipped
 	has combined
 }
 
+@test "what keeps analyze from reading anything is told in one line, and nothing else" {
+	echo nonsense >nonsense.log
+	for words in nonsense.log missing.log . "--format nonsense log/web.log" "--year-at yesterday log/web.log" "--timezone Mars/Phobos log/web.log"; do
+		# shellcheck disable=SC2086 # several words
+		fails 2 provctl analyze $words
+		same "$(grep -c . <<<"$output")" 1
+		has "provctl: "
+	done
+}
+
 @test "a clean rotation by rename, by copytruncate and by compression loses nothing" {
 	fetch $home 001565000001 200
 	pass
