@@ -44,7 +44,7 @@ _provctl() {
 			mapfile -t COMPREPLY < <(compgen -W "$(_provctl_verbs "$program")" -- "$word")
 		else
 			case $verb,$before in
-			home,home) mapfile -t COMPREPLY < <(compgen -W 'add remove' -- "$word") ;;
+			home,home) mapfile -t COMPREPLY < <(compgen -W 'add remove list' -- "$word") ;;
 			network,network) mapfile -t COMPREPLY < <(compgen -W 'add remove list' -- "$word") ;;
 			window,window) mapfile -t COMPREPLY < <(compgen -W 'open list close' -- "$word") ;;
 			analyze,* | import,* | test,*) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;

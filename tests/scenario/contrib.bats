@@ -509,8 +509,13 @@ words_of_bash() {
 }
 
 @test "completion: bash offers what may follow an option or a verb" {
+	local verb
 	same "$(words_of_bash list --state l)" locked
-	same "$(words_of_bash window o)" open
+	# What the help of those verbs names, in the order of the alphabet.
+	for verb in home network window; do
+		same "$(words_of_bash "$verb" '' | xargs)" "$(provctl "$verb" --help | head -n 1 | grep -oE '\b(add|remove|open|close|list)\b' | sort | xargs)"
+		grep -qF "$verb) _arguments \$options '2:action:($(sed -nE "s/.*$verb,$verb\).*-W '([a-z ]*)'.*/\1/p" "$top/contrib/completion/provctl.bash"))'" "$top/contrib/completion/_provctl"
+	done
 	same "$(words_of_bash network l)" list
 	same "$(words_of_bash -c provctl.y)" provctl.yaml
 	same "$(words_of_bash -c provctl.yaml unl)" unlock
