@@ -75,9 +75,11 @@ static const char *either(const struct options *after, const struct options *bef
 
 static int check_words(const struct verb *verb, int n, struct err *err) {
 	if (n < verb->words_min)
-		return err_set(err, ERR_INPUT, "%s: too few words; usage: provctl %s %s", verb->name, verb->name, verb->usage);
+		return err_set(err, ERR_INPUT, "%s: too few words; usage: provctl %s%s%s", verb->name, verb->name,
+		               verb->usage[0] ? " " : "", verb->usage);
 	if (verb->words_max >= 0 && n > verb->words_max)
-		return err_set(err, ERR_INPUT, "%s: too many words; usage: provctl %s %s", verb->name, verb->name, verb->usage);
+		return err_set(err, ERR_INPUT, "%s: too many words; usage: provctl %s%s%s", verb->name, verb->name,
+		               verb->usage[0] ? " " : "", verb->usage);
 	return 0;
 }
 
