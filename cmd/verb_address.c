@@ -39,6 +39,23 @@ static void ban_text(struct buf *b, const struct command *c, const struct json *
 	}
 }
 
+/* A ban that drops nothing yet is no success to be silent about. */
+static void warn_held_back(const struct json *row) {
+	static const struct {
+		const char *by, *why;
+	} rows[] = {
+		{"watch", "mode is watch"},
+		{"pause", "bans are paused; `provctl resume` ends that"},
+		{"allow", "it is allowed; `provctl allow --remove` ends that"},
+		{"window", "a window is open there; `provctl window list` has it"},
+	};
+	const char *by = js_text(row, "held_back");
+
+	for (size_t i = 0; by && i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (strcmp(by, rows[i].by) == 0)
+			command_warn("%s: recorded, but nothing is dropped: %s", js_text(row, "ip"), rows[i].why);
+}
+
 static int show_ban(struct command *c, void *context, const struct json *row, struct err *err) {
 	struct buf b;
 
@@ -52,6 +69,7 @@ static int show_ban(struct command *c, void *context, const struct json *row, st
 		buf_printf(&b, ": %lld lifted", (long long)js_number(row, "lifted", 0));
 	}
 	(void)printf("%.*s\n", (int)b.n, b.p ? b.p : "");
+	warn_held_back(row);
 	buf_release(&b);
 	return 0;
 }

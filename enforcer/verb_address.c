@@ -12,16 +12,37 @@ static int comment_of(const struct request *r, struct slice *comment, struct err
 	return 0;
 }
 
+/* What goes before a ban at its first address now, NULL for nothing. */
+static int ban_held_back(struct request *r, const struct ban *ban, const char **by, struct err *err) {
+	struct ban allow;
+	bool bans, locks;
+	int allowed, window;
+
+	if (judge_paused(r->judge, r->now, &bans, &locks, err) < 0)
+		return -1;
+	allowed = store_ban_of(r->store, BAN_ALLOW, ban->at.base, r->now, &allow, err);
+	window = store_window_has(r->store, NULL, ban->at.base, r->now, err);
+	if (allowed < 0 || window < 0)
+		return -1;
+	*by = r->conf->mode == MODE_WATCH ? "watch" : bans ? "pause" : allowed ? "allow" : window ? "window" : NULL;
+	return 0;
+}
+
 static int ban_answer(struct request *r, enum ban_kind kind, struct prefix at, struct err *err) {
+	const char *held_back = NULL;
 	struct ban ban;
 	struct buf *b;
 	int found = store_ban(r->store, kind, at, "", r->now, &ban, err);
 
 	if (found <= 0)
 		return found;
+	if (kind == BAN_BAN && ban_held_back(r, &ban, &held_back, err) < 0)
+		return -1;
 	b = control_row(r);
 	js_begin(b, '{');
 	row_ban(r, b, &ban);
+	if (kind == BAN_BAN)
+		js_put_string(b, "held_back", held_back);
 	js_end(b, '}');
 	control_row_end(r);
 	return 0;

@@ -68,6 +68,27 @@ exit 2
 END
 }
 
+@test "a ban that drops nothing yet says why" {
+	provctl window open 198.51.100.4 --any-account --for 1h >/dev/null
+	shows ban 198.51.100.4 --for 1h <<'END'
+198.51.100.4: banned until 2026-11-22T11:00:00Z (1h)
+provctl: 198.51.100.4: recorded, but nothing is dropped: a window is open there; `provctl window list` has it
+exit 0
+END
+	provctl allow 198.51.100.5 >/dev/null
+	same "$(json .held_back ban 198.51.100.5 --for 1h)" allow
+	provctl pause >/dev/null
+	same "$(json .held_back ban 198.51.100.6 --for 1h)" pause
+	provctl resume >/dev/null
+	same "$(json .held_back ban 198.51.100.6 --for 1h)" null
+	configure "mode: watch"
+	shows ban 198.51.100.7 --for 1h <<'END'
+198.51.100.7: banned until 2026-11-22T11:00:00Z (1h)
+provctl: 198.51.100.7: recorded, but nothing is dropped: mode is watch
+exit 0
+END
+}
+
 @test "bans, blocks and allows, and what an address is" {
 	shows ban 198.51.100.4 --for 1h --comment 'ticket 4711' <<'END'
 198.51.100.4: banned until 2026-11-22T11:00:00Z (1h)
