@@ -147,6 +147,18 @@ packets() {
 	verb bans --all --json | jq -s 'map(.packets) | max'
 }
 
+has_packets() { # N, or more
+	[ "$(packets)" -ge "$1" ]
+}
+
+has_drifted() { # N times
+	[ "$(verb status --json | jq .drift)" -eq "$1" ]
+}
+
+is_empty() { # SET
+	[ -z "$(elements "$1")" ]
+}
+
 @test "what the firewall counted goes on when a ban is extended, made anew or lifted" {
 	local before
 	needs_network perl
@@ -155,7 +167,7 @@ packets() {
 	begin
 	verb ban 192.0.2.66 --for 1h
 	start_traffic
-	until_done test "$(sleep 0.3; packets)" -ge 10
+	until_done has_packets 10
 	before=$(packets)
 	verb ban 192.0.2.66 --for 2h
 	[ "$(packets)" -ge "$before" ]
@@ -163,13 +175,13 @@ packets() {
 	within "$host" nft list set inet provctl ban4_32 | grep -Eq 'expires 1h59m5'
 	before=$(packets)
 	within "$host" nft flush chain inet provctl address4
-	until_done test "$(verb status --json | jq .drift)" -eq 1
+	until_done has_drifted 1
 	[ "$(packets)" -ge "$before" ]
 	before=$(packets)
 	verb block 198.51.100.1 # makes a set, and with it the whole table
 	[ "$(packets)" -ge "$before" ]
 	verb pause
-	until_done test -z "$(elements ban4_32)"
+	until_done is_empty ban4_32
 	before=$(packets)
 	verb resume
 	[ "$(packets)" -ge "$before" ]
