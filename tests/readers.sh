@@ -125,6 +125,7 @@ languages() {
 	echo "PHP php php -r require'$readers/lockstate.php';echo(lockstate_verdict(\$argv[1],\$argv[2],\$argv[3],(int)\$argv[4]).PHP_EOL); --"
 	echo "Perl perl perl -I$readers -MLockstate -eprint(Lockstate::verdict(@ARGV),qq(\n))"
 	echo "Lua lua5.4 lua5.4 try.lua"
+	echo "LuaJIT luajit luajit try.lua" # as in OpenResty
 	echo "C ${top_builddir:-.}/tests/unit/try_lockstate ${top_builddir:-.}/tests/unit/try_lockstate"
 }
 
