@@ -174,11 +174,15 @@ static int account_page_each(void *context, const struct device *d, struct err *
 	return p->n == ACCOUNT_PAGE;
 }
 
-static const char *unlock_skips(const struct device *d, const struct standing *standing) {
+/* An unlock of its own that would end sooner does not keep a device out. */
+static const char *unlock_skips(const struct device *d, const struct standing *standing, int64_t until) {
 	if (standing->state == DEVICE_HELD)
 		return "held";
 	if (d->custom)
 		return "custom";
+	if (standing->state == DEVICE_UNLOCKED && d->unlock_end != TIME_NONE &&
+	    (until == TIME_NONE || d->unlock_end < until))
+		return NULL;
 	return standing->open ? "open already" : NULL;
 }
 
@@ -199,7 +203,7 @@ static int account_unlock_one(const struct account_unlock *u, uint64_t mac, stru
 	if (store_device(u->j->store, mac, &d, err) < 0)
 		return -1;
 	device_standing(&d, u->j->conf, u->o->time, &standing);
-	skipped = unlock_skips(&d, &standing);
+	skipped = unlock_skips(&d, &standing, u->until);
 	if (!skipped && !u->preview && device_unlock(u->j, u->o, &d, u->until, true, err) < 0)
 		return -1;
 	return u->each(u->context, &d, skipped) != 0;

@@ -60,6 +60,12 @@ static const struct row rows[] = {
 	{"an account skips what is custom", "0s served 203.0.113.7; 1h device.customised; 2h unlock-account",
      "locked - 203.0.113.7 provisioned acct1 custom"},
 	{"an account skips what is open already", "0s add; 1h unlock-account", "open 1795435200 - new acct1"},
+	{"an account opens for longer what an unlock of its own would close sooner",
+     "0s served 203.0.113.7; 1h unlock; 2h unlock-account", "open - 203.0.113.7 unlocked acct1"},
+	{"an account shortens no unlock", "0s served 203.0.113.7; 1h unlock; 2h unlock-account for=1h",
+     "open 1795438800 203.0.113.7 unlocked acct1"},
+	{"an account that is open until used stays so",
+     "0s served 203.0.113.7; 1h unlock-account; 2h unlock-account for=1h", "open - 203.0.113.7 unlocked acct1"},
 	{"another account stays as it is",
      "0s served 203.0.113.7; 0s served 203.0.113.7 B account=acct2; "
      "1h unlock-account account=acct2",
