@@ -427,3 +427,13 @@ END
 		}
 	done
 }
+
+@test "the manual has every verb, and every option of each" {
+	local verb option page=${top_srcdir:-$BATS_TEST_DIRNAME/../..}/man/provctl.8
+	for verb in $(provctl --help | sed -n '/^Verbs:/,/^$/s/^  \([a-z-]*\) .*/\1/p'); do
+		grep -q "^\.It Cm $verb\b" "$page" || { echo "$verb"; false; }
+		for option in $(provctl "$verb" --help | sed -nE '/^Options:/,/^$/s/^  +(-[a-z], )?--([a-z-]+)[ ].*/\2/p'); do
+			sed -n "/^\.It Cm $verb\b/,/^[^.]/p" "$page" | grep -qE "Fl -$option( |\$)" || { echo "$verb --$option"; false; }
+		done
+	done
+}
