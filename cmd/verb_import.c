@@ -82,7 +82,10 @@ static int file_read(struct inventory *inv, size_t *n, struct err *err) {
 		*n += fread(inv->text + *n, 1, room - *n - 1, file);
 	} while (!feof(file) && !ferror(file));
 	if (ferror(file)) {
+		bool is_folder = errno == EISDIR;
+
 		(void)err_errno(err, "import: %s", inv->name);
+		err->class = is_folder ? ERR_INPUT : ERR_SYSTEM;
 		goto out;
 	}
 	result = 0;
@@ -137,10 +140,20 @@ static const char *homes_fault(const char *field) {
 	return NULL;
 }
 
+/* A device is open to anyone until some time after it was created: a slip in the year must not open it for so long. */
+static const char *created_fault(const char *field) {
+	int64_t time;
+
+	if (!field[0])
+		return NULL;
+	if (!time_parse(slice_of(field), &time))
+		return "not a time such as 2026-11-22T10:00:00Z or @SECONDS";
+	return time > clock_now() + DAY ? "more than a day ahead" : NULL;
+}
+
 /* Why a field is refused, or NULL. */
 static const char *field_fault(enum column column, const char *text) {
 	uint64_t mac;
-	int64_t time;
 
 	switch (column) {
 	case COLUMN_MAC:
@@ -148,8 +161,7 @@ static const char *field_fault(enum column column, const char *text) {
 	case COLUMN_ACCOUNT:
 		return !text[0] || account_is_sound(slice_of(text)) ? NULL : "not 1 to 64 of A-Za-z0-9._@-";
 	case COLUMN_CREATED:
-		return !text[0] || time_parse(slice_of(text), &time) ? NULL
-		                                                     : "not a time such as 2026-11-22T10:00:00Z or @SECONDS";
+		return created_fault(text);
 	case COLUMN_HOME:
 		return homes_fault(text);
 	case COLUMN_USER:

@@ -93,6 +93,17 @@ provctl: bad.csv:4:1: 001565abcdf1: another account than the row of the same MAC
 provctl: import: bad.csv: 1 fault; nothing was changed
 exit 2
 END
+	printf 'mac,created\n001565abcdef,2026-11-23T10:00:00Z\n001565abcdf0,2027-11-22T10:00:00Z\n' >bad.csv
+	shows import bad.csv <<'END'
+provctl: bad.csv:3:14: 2027-11-22T10:00:00Z: more than a day ahead
+provctl: import: bad.csv: 1 fault; nothing was changed
+exit 2
+END
+	mkdir folder.csv
+	shows import folder.csv <<'END'
+provctl: import: folder.csv: Is a directory
+exit 2
+END
 	printf 'mac,account\n' >bad.csv
 	shows import bad.csv --prune <<'END'
 provctl: import: bad.csv: no device in it: --prune would remove all of them
