@@ -225,6 +225,12 @@ END
 	finish
 }
 
+# strike NAME: kills it, as soon as it is there again.
+strike() {
+	seconds=30 soon child "$1" >/dev/null
+	kill -KILL "$(child "$1")"
+}
+
 @test "an analyzer or an enforcer that is killed is replaced, and the state is that of a batch run" {
 	mkdir batch
 	for i in {1..400}; do
@@ -239,15 +245,15 @@ END
 	soon test -S state/control.sock
 	while read -r line; do
 		echo "$line" >>log/web.log
-		case $((++n % 40)) in
-		10) kill -KILL "$(child prov-analyzer)" || true ;;
-		30) kill -KILL "$(child prov-enforcer)" || true ;;
+		case $((++n % 100)) in
+		25) strike prov-analyzer ;;
+		75) strike prov-enforcer ;;
 		esac
 		sleep 0.003
 	done <all
 	seconds=30 soon counted "$(wc -l <all)"
 	finish
-	[ "$(grep -c "ended by signal 9" follow.err)" -ge 3 ]
+	[ "$(grep -c "prov-analyzer was ended by signal 9" follow.err)" -ge 5 ]
 	provctl list --json >followed
 	banned >followed.bans
 	mv all log/web.log

@@ -79,16 +79,17 @@ sums() { # the counts of the web log: lines, events, unreadable, skipped
 
 @test "a log that may not be read is reported, and read when it may" {
 	[ "$(id -u)" = 0 ] || skip "needs root to become somebody else"
+	for_nobody
 	fetch $home $mac 200
 	chmod 000 log/web.log
 	chown -R nobody: .
 	chmod 755 .
-	setpriv --reuid nobody --regid nogroup --clear-groups "$bin/provctl" -c provctl.yaml analyze >out 2>&1 || true
-	run setpriv --reuid nobody --regid nogroup --clear-groups "$bin/provctl" -c provctl.yaml status
+	as_nobody analyze >out 2>&1 || true
+	run as_nobody status
 	[ "$status" = 1 ]
 	grep -qi 'permission' <<<"$output"
 	chmod 644 log/web.log
-	setpriv --reuid nobody --regid nogroup --clear-groups "$bin/provctl" -c provctl.yaml analyze >out
+	as_nobody analyze >out
 	wants $mac "locked - $home provisioned acct1"
 }
 

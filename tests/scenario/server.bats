@@ -61,12 +61,13 @@ wait_for() {
 
 @test "what a command of root's makes in the folder of another user's is that user's" {
 	[ "$(id -u)" = 0 ] || skip "only root can give files away"
+	for_nobody
 	chmod 755 "$folder"
 	mkdir state publish
 	chown nobody state publish
 	provctl add 001565abcdef
 	same "$(stat -c %U state/lock state/state.db | sort -u)" nobody
-	setpriv --reuid nobody --clear-groups "$bin/provctl" -c provctl.yaml add 001565abcd00
+	as_nobody add 001565abcd00
 	provctl list --json | wc -l | grep -qx 2
 }
 

@@ -150,3 +150,16 @@ without_sanitizers() {
 		skip "$1"
 	fi
 }
+
+# for_nobody: programs and rules that nobody, too, may read: the tree may stand below a folder that is root's alone.
+for_nobody() {
+	mkdir bin
+	cp "$bin"/provctl "$bin"/prov-analyzer "$bin"/prov-enforcer bin
+	cp -r "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/rules" .
+	chmod -R a+rX bin rules
+	configure "rules: [$folder/rules]"
+}
+
+as_nobody() { # VERB...: as user nobody, behind for_nobody
+	setpriv --reuid nobody --regid nogroup --clear-groups "$folder/bin/provctl" -c "$folder/provctl.yaml" "$@"
+}
