@@ -141,7 +141,7 @@ enum inventory_change { INVENTORY_SAME, INVENTORY_ADDED, INVENTORY_CHANGED };
 int judge_inventory(struct judge *j, const struct order *o, const struct inventory_row *row, bool adopt, bool import,
                     enum inventory_change *change, bool *stale, struct err *err);
 int judge_remove(struct judge *j, const struct order *o, uint64_t mac, struct err *err);
-/* pause/resume: kept in the state as numbers "pause.until" and "pause.locks". lasts 0: 1h. */
+/* pause/resume: the last one is kept in the state as numbers "pause.*", former ones of the locks as rows. lasts 0: 1h. */
 int judge_pause(struct judge *j, const struct order *o, int64_t lasts, bool locks, struct err *err);
 int judge_resume(struct judge *j, const struct order *o, struct err *err);
 /* Is it paused at time; locks too? */
