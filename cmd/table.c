@@ -13,6 +13,7 @@
 struct table {
 	const struct table_column *columns;
 	unsigned ncolumns;
+	unsigned shown; /* the first so many columns; fewer where a terminal is too narrow for all */
 	FILE *file;
 	unsigned screen;
 	bool settled;
@@ -60,6 +61,7 @@ int table_new(struct table **out, const struct table_column *columns, FILE *file
 		t->width[t->ncolumns] = larger(text_width(columns[t->ncolumns].title), width ? 0 : columns[t->ncolumns].width);
 		t->ncolumns++;
 	}
+	t->shown = t->ncolumns;
 	*out = t;
 	return 0;
 }
@@ -97,28 +99,44 @@ static void write_row(struct table *t, const char **p) {
 	for (unsigned i = 0; i < t->ncolumns; i++) {
 		unsigned written;
 
-		(void)fprintf(t->file, "%*s", (int)behind, "");
-		written = write_cut(t, *p, t->screen ? t->width[i] : TABLE_CELL_MAX * 4);
-		behind = (written < t->width[i] ? t->width[i] - written : 0) + 2;
+		if (i < t->shown) {
+			(void)fprintf(t->file, "%*s", (int)behind, "");
+			written = write_cut(t, *p, t->screen ? t->width[i] : TABLE_CELL_MAX * 4);
+			behind = (written < t->width[i] ? t->width[i] - written : 0) + 2;
+		}
 		*p += strlen(*p) + 1;
 	}
 	(void)fputc('\n', t->file);
 }
 
-/* On a terminal: the widest column gives way until the line fits. */
+/* On a terminal: the widest column gives way until the line fits, and at last the last columns do. */
 static void fit(struct table *t) {
 	for (;;) {
-		unsigned sum = 2 * (t->ncolumns - 1), widest = 0;
+		unsigned sum = 2 * (t->shown - 1), widest = 0;
 
-		for (unsigned i = 0; i < t->ncolumns; i++) {
+		for (unsigned i = 0; i < t->shown; i++) {
 			sum += t->width[i];
 			if (t->width[i] > t->width[widest])
 				widest = i;
 		}
-		if (sum <= t->screen || t->width[widest] <= NARROWEST)
+		if (sum <= t->screen)
 			return;
-		t->width[widest]--;
+		if (t->width[widest] > NARROWEST)
+			t->width[widest]--;
+		else if (t->shown > 1)
+			t->shown--;
+		else
+			return;
 	}
+}
+
+static void tell_hidden(struct table *t) {
+	if (t->shown == t->ncolumns)
+		return;
+	(void)fprintf(t->file, "(too narrow for ");
+	for (unsigned i = t->shown; i < t->ncolumns; i++)
+		(void)fprintf(t->file, "%s%s", t->columns[i].title, i + 1 < t->ncolumns ? ", " : "");
+	(void)fprintf(t->file, ": a wider terminal or --json shows all)\n");
 }
 
 static int settle(struct table *t, struct err *err) {
@@ -128,10 +146,10 @@ static int settle(struct table *t, struct err *err) {
 		return err_set(err, ERR_SYSTEM, "out of memory");
 	if (t->screen)
 		fit(t);
-	for (unsigned i = 0; i < t->ncolumns; i++) {
+	for (unsigned i = 0; i < t->shown; i++) {
 		const char *title = t->columns[i].title;
 
-		if (i + 1 < t->ncolumns)
+		if (i + 1 < t->shown)
 			(void)fprintf(t->file, "%-*s  ", (int)t->width[i], title);
 		else
 			(void)fprintf(t->file, "%s\n", title);
@@ -177,6 +195,8 @@ int table_end(struct table **t, struct err *err) {
 
 	if (!(*t)->settled)
 		result = settle(*t, err);
+	if (result == 0)
+		tell_hidden(*t);
 	table_free(t);
 	return result;
 }

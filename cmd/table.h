@@ -1,4 +1,5 @@
-/* table: rows of text for a person. On a terminal the first rows decide the widths, and what does not fit is cut with an ellipsis;
+/* table: rows of text for a person. On a terminal the first rows decide the widths, and what does not fit is cut with an ellipsis, or
+ * the last columns are left out and named at the end;
  * elsewhere (a pipe, a file) each row is written at once, whole, with columns of fixed usual widths that a long cell pushes aside.
  * Two blanks between columns, no colours, no blanks at the end of a line. Cells are escaped for the terminal. */
 #ifndef PROVCTL_TABLE_H
