@@ -1,4 +1,5 @@
 /* From YAML to rules. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -322,6 +323,7 @@ void rule_free(struct rule **rule) {
 
 /* In its place where it replaces one of the same id. */
 static int rule_add(struct rules *rules, struct rule *rule, struct err *err) {
+	assert(rule);
 	for (uint32_t i = 0; i < rules->nrules; i++)
 		if (slice_same(rules->rules[i]->id, rule->id)) {
 			if (rules->rules[i]->node->parent == rule->node->parent)

@@ -1,4 +1,5 @@
 /* `provctl test`: what rules, phones and imposters say of themselves is tried. */
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -209,11 +210,12 @@ int sample_open(struct sample *out, struct rules *rules, const struct conf *conf
 }
 
 static int sample_run(struct run *run, const struct rule *rule, const struct yamldoc_node *node, struct err *err) {
-	struct sample sample;
+	struct sample sample = {0};
 	int result;
 
 	if (sample_open(&sample, run->rules, run->conf, rule, node, err))
 		return -1;
+	assert(sample.line && sample.expect);
 	result = outcome_check(&sample.ctx, rule, sample.line, sample.expect, err);
 	line_context_release(&sample.ctx);
 	return result;
