@@ -141,13 +141,11 @@ void buf_consume(struct buf *b, size_t n) {
 	b->n -= n;
 }
 
-/* The length of the valid UTF-8 sequence at p (RFC 3629), or 0. C1 controls (U+0080 to U+009F) count as
- * invalid: terminals act on them. */
-static size_t utf8_length(const unsigned char *p, size_t n) {
+size_t utf8_length(const unsigned char *p, size_t n) {
 	if (p[0] < 0x80)
 		return 1;
 	if (p[0] >= 0xc2 && p[0] <= 0xdf && n >= 2 && (p[1] & 0xc0) == 0x80)
-		return p[0] == 0xc2 && p[1] < 0xa0 ? 0 : 2;
+		return 2;
 	if ((p[0] & 0xf0) == 0xe0 && n >= 3 && (p[1] & 0xc0) == 0x80 && (p[2] & 0xc0) == 0x80) {
 		if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f))
 			return 0;
@@ -168,8 +166,9 @@ void buf_escaped(struct buf *b, struct slice s, size_t max) {
 
 	for (size_t i = 0; i < n;) {
 		size_t length = utf8_length(p + i, n - i);
+		bool c1 = length == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0; /* U+0080 to U+009F: terminals act on them */
 
-		if (length == 0 || p[i] < 0x20 || p[i] == 0x7f) {
+		if (length == 0 || c1 || p[i] < 0x20 || p[i] == 0x7f) {
 			buf_printf(b, "\\x%02x", p[i]);
 			i++;
 		} else if (p[i] == '\\') {

@@ -48,6 +48,9 @@ void buf_printf(struct buf *b, const char *format, ...) __attribute__((format(pr
 /* Drops the first n bytes. */
 void buf_consume(struct buf *b, size_t n);
 
+/* The length of the valid UTF-8 sequence (RFC 3629) at the start of the n >= 1 bytes at p, or 0. */
+size_t utf8_length(const unsigned char *p, size_t n);
+
 /* Appends s for a person's terminal or a log: control characters (of C1 too) and bytes that are not valid UTF-8 become
  * \xNN, a backslash becomes \\. At most max bytes of s are taken; a cut is marked by "...". */
 void buf_escaped(struct buf *b, struct slice s, size_t max);

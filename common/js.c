@@ -144,38 +144,12 @@ void js_end(struct buf *b, char bracket) {
 	buf_byte(b, bracket);
 }
 
-/* The length of a valid UTF-8 sequence at p, or 0. */
-static size_t utf8(const unsigned char *p, size_t n) {
-	static const struct {
-		unsigned char mask, lead;
-		uint32_t least;
-	} forms[] = {{0x80, 0x00, 0}, {0xe0, 0xc0, 0x80}, {0xf0, 0xe0, 0x800}, {0xf8, 0xf0, 0x10000}};
-
-	for (size_t length = 1; length <= 4; length++) {
-		uint32_t value;
-		size_t i;
-
-		if ((p[0] & forms[length - 1].mask) != forms[length - 1].lead)
-			continue;
-		if (length > n)
-			return 0;
-		value = p[0] & (unsigned char)~forms[length - 1].mask;
-		for (i = 1; i < length && (p[i] & 0xc0) == 0x80; i++)
-			value = value << 6 | (p[i] & 0x3fU);
-		return i == length && value >= forms[length - 1].least && value <= 0x10ffff &&
-		               (value < 0xd800 || value > 0xdfff)
-		           ? length
-		           : 0;
-	}
-	return 0;
-}
-
 static void put_quoted(struct buf *b, struct slice text) {
 	const unsigned char *p = (const unsigned char *)text.p;
 
 	buf_byte(b, '"');
 	for (size_t i = 0; i < text.n;) {
-		size_t length = utf8(p + i, text.n - i);
+		size_t length = utf8_length(p + i, text.n - i);
 
 		if (length == 0) {
 			buf_text(b, "\\ufffd");

@@ -73,7 +73,6 @@ enum reason {
 	REASONS
 };
 const char *reason_name(enum reason reason); /* "provisioned" */
-bool reason_parse(struct slice name, enum reason *reason);
 const char *device_state_name(enum device_state state);
 
 enum home_kind {

@@ -20,15 +20,6 @@ const char *reason_name(enum reason reason) {
 	return reason_names[reason];
 }
 
-bool reason_parse(struct slice name, enum reason *reason) {
-	for (int i = 0; i < REASONS; i++)
-		if (slice_is(name, reason_names[i])) {
-			*reason = (enum reason)i;
-			return true;
-		}
-	return false;
-}
-
 const char *device_state_name(enum device_state state) {
 	return state_names[state];
 }
