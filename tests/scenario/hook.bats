@@ -20,25 +20,6 @@ ${2:-}"
 # Each document is a line of `told`.
 tells='cat >>$folder/told'
 
-start_daemon() {
-	"$bin/prov-enforcer" -c provctl.yaml >enforcer.out 2>enforcer.err 3>&- &
-	daemon=$!
-	for _ in {1..100}; do
-		[ ! -S state/events.sock ] || return 0
-		sleep 0.05
-	done
-	cat enforcer.err
-	return 1
-}
-
-stop() {
-	local status=0
-	kill -TERM "$daemon"
-	wait "$daemon" || status=$?
-	daemon=
-	return $status
-}
-
 # wait_for COMMAND...: until it succeeds, 20 s at most
 wait_for() {
 	for _ in {1..400}; do

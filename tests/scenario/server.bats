@@ -2,26 +2,6 @@
 
 load setup
 
-# A running enforcer.
-start_daemon() {
-	"$bin/prov-enforcer" -c provctl.yaml >enforcer.out 2>enforcer.err 3>&- &
-	daemon=$!
-	for _ in {1..100}; do
-		[ ! -S state/events.sock ] || return 0
-		sleep 0.05
-	done
-	cat enforcer.err
-	return 1
-}
-
-stop() {
-	local status=0
-	kill -TERM "$daemon"
-	wait "$daemon" || status=$?
-	daemon=
-	return $status
-}
-
 teardown() {
 	[ -z "${daemon:-}" ] || kill "$daemon" 2>/dev/null || true
 	cd /

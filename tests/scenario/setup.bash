@@ -163,3 +163,23 @@ for_nobody() {
 as_nobody() { # VERB...: as user nobody, behind for_nobody
 	setpriv --reuid nobody --regid nogroup --clear-groups "$folder/bin/provctl" -c "$folder/provctl.yaml" "$@"
 }
+
+# start_daemon, stop: a running enforcer, and its end, whose status is given.
+start_daemon() {
+	"$bin/prov-enforcer" -c provctl.yaml >enforcer.out 2>enforcer.err 3>&- &
+	daemon=$!
+	for _ in {1..100}; do
+		[ ! -S state/events.sock ] || return 0
+		sleep 0.05
+	done
+	cat enforcer.err
+	return 1
+}
+
+stop() {
+	local status=0
+	kill -TERM "$daemon"
+	wait "$daemon" || status=$?
+	daemon=
+	return $status
+}
