@@ -545,14 +545,11 @@ zmodload zsh/zpty
 zpty it zsh -f -i
 zpty -w it "PS1='%% '; fpath=($1 \$fpath); path=($2 \$path); autoload -U compinit; compinit -u -D; print ready"
 zpty -r -m it seen '*ready*ready*'
-zpty -n -w it $'provctl unblo\t'
-sleep 2
-zpty -n -w it $'\nprovctl clear-e\t'
-sleep 2
-zpty -r it seen '*clear-exposed*'
+zpty -n -w it $'provctl clear-e\t'
+zpty -r -m it seen '*clear-exposed*'
 print -r -- $seen
 END
-	timeout 20 zsh -f complete.zsh "$top/contrib/completion" "$bin" >seen || true
+	timeout 120 zsh -f complete.zsh "$top/contrib/completion" "$bin" >seen || true
 	grep -qa clear-exposed seen
 }
 
