@@ -234,7 +234,8 @@ int conf_rule_files(const struct conf *conf, int (*each)(void *context, const ch
 	return rc;
 }
 
-/* The triggers of one rule file; its `rules` are the analyzer's. All faults are told, so this never stops. */
+/* The triggers of one rule file; its `rules` are the analyzer's, and so are the faults of a file without triggers: parsing all that ship takes
+ * milliseconds, of each command and each pass. All faults are told, so this never stops. */
 static int read_rule_file(void *context, const char *path, struct err *err) {
 	static const char *const keys[] = {"rules", "triggers", "phones", "imposters", NULL};
 	struct conf_reader *r = context;
@@ -242,7 +243,7 @@ static int read_rule_file(void *context, const char *path, struct err *err) {
 	struct err why;
 
 	(void)err;
-	if (yamldoc_read(&doc, path, &why) != 0) {
+	if (yamldoc_read_with(&doc, path, "triggers", &why) != 0) {
 		conf_complain(r, &why);
 		return 0;
 	}

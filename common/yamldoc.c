@@ -321,7 +321,7 @@ static int read_fault(struct err *err, const char *path, int why) {
 	return err_set(err, class, "%s:1:1: cannot be read: %s", path, strerror(why));
 }
 
-int yamldoc_read(struct yamldoc **out, const char *path, struct err *err) {
+int yamldoc_read_with(struct yamldoc **out, const char *path, const char *word, struct err *err) {
 	struct buf text;
 	struct stat st;
 	int rc = -1;
@@ -367,9 +367,15 @@ int yamldoc_read(struct yamldoc **out, const char *path, struct err *err) {
 			break;
 		text.n += (size_t)n;
 	}
+	if (word && (text.n == 0 || !memmem(text.p, text.n, word, strlen(word))))
+		text.n = 0;
 	rc = yamldoc_parse(out, path, (struct slice){text.p, text.n}, err);
 done:
 	buf_release(&text);
 	(void)close(fd);
 	return rc;
+}
+
+int yamldoc_read(struct yamldoc **out, const char *path, struct err *err) {
+	return yamldoc_read_with(out, path, NULL, err);
 }

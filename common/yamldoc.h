@@ -42,6 +42,8 @@ struct yamldoc_node {
 
 /* Reads a regular file. *out holds a document even where the file is empty. */
 int yamldoc_read(struct yamldoc **out, const char *path, struct err *err);
+/* The same for a reader who wants but one key: a file whose text does not hold the word is not parsed, and reads as an empty one. */
+int yamldoc_read_with(struct yamldoc **out, const char *path, const char *word, struct err *err);
 /* The same from memory; name stands for the file in messages. */
 int yamldoc_parse(struct yamldoc **out, const char *name, struct slice text, struct err *err);
 void yamldoc_free(struct yamldoc **doc);

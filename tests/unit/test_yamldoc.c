@@ -227,6 +227,12 @@ static void what_is_no_regular_file_is_refused_at_once(void **state) {
 	assert_int_equal(yamldoc_read(&doc, path, &err), 0);
 	assert_int_equal(yamldoc_get(yamldoc_root(doc), "a")->count, 2);
 	yamldoc_free(&doc);
+	assert_int_equal(yamldoc_read_with(&doc, path, "a:", &err), 0);
+	assert_int_equal(yamldoc_get(yamldoc_root(doc), "a")->count, 2);
+	yamldoc_free(&doc);
+	assert_int_equal(yamldoc_read_with(&doc, path, "b:", &err), 0);
+	assert_null(yamldoc_root(doc));
+	yamldoc_free(&doc);
 	assert_int_equal(unlink(path), 0);
 	assert_int_equal(rmdir(folder), 0);
 
