@@ -146,12 +146,13 @@ static void file_list_release(struct file_list *list) {
 
 static int folder_fault(struct err *err, const struct conf *conf, const char *folder) {
 	struct conf_place at = conf_place_of(conf, "rules");
+	enum err_class class = err_class_of(errno);
 	const char *why = strerror(errno);
 
 	if (at.line == 0)
-		return err_set(err, ERR_INPUT, "%s:1:1: rules: %s: %s (a default; name the folders of rules with rules: [...])",
+		return err_set(err, class, "%s:1:1: rules: %s: %s (a default; name the folders of rules with rules: [...])",
 		               conf->file, folder, why);
-	return err_set(err, ERR_INPUT, "%s:%u:%u: rules: %s: %s", conf->file, at.line, at.column, folder, why);
+	return err_set(err, class, "%s:%u:%u: rules: %s: %s", conf->file, at.line, at.column, folder, why);
 }
 
 static int list_add(struct file_list *list, const char *path, struct err *err) {
@@ -181,7 +182,7 @@ static int list_folder(struct file_list *list, const struct conf *conf, const ch
 		return list_add(list, folder, err); /* a single file, as `provctl test FILE` gives */
 	if (!dir)
 		return folder_fault(err, conf, folder);
-	while ((entry = readdir(dir))) {
+	while (errno = 0, (entry = readdir(dir))) {
 		char path[2 * CONF_PATH_MAX];
 		struct stat st;
 
@@ -202,7 +203,7 @@ static int list_folder(struct file_list *list, const struct conf *conf, const ch
 			goto done;
 		}
 	}
-	rc = 0;
+	rc = errno ? folder_fault(err, conf, folder) : 0;
 done:
 	(void)closedir(dir);
 	return rc;

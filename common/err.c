@@ -29,6 +29,18 @@ int err_errno(struct err *err, const char *format, ...) {
 	return -1;
 }
 
+enum err_class err_class_of(int number) {
+	switch (number) {
+	case ENOENT:
+	case ENOTDIR:
+	case ELOOP:
+	case ENAMETOOLONG:
+		return ERR_INPUT;
+	default:
+		return ERR_SYSTEM;
+	}
+}
+
 int err_prefix(struct err *err, const char *format, ...) {
 	char prefix[512];
 	char text[sizeof(err->text)];

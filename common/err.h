@@ -26,6 +26,9 @@ int err_set(struct err *err, enum err_class class, const char *format, ...) __at
 /* As err_set with class ERR_SYSTEM, and ": " and strerror(errno) appended. */
 int err_errno(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The class of an error (of errno) about a file that somebody named: that there is no such file is their mistake, all else the system's. */
+enum err_class err_class_of(int number);
+
 /* Puts "format: " before the text that is there. Returns -1. */
 int err_prefix(struct err *err, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

@@ -315,10 +315,7 @@ no_parser:
 /* ---- reading the file ---- */
 
 static int read_fault(struct err *err, const char *path, int why) {
-	enum err_class class =
-		why == ENOENT || why == ENOTDIR || why == ELOOP || why == ENAMETOOLONG ? ERR_INPUT : ERR_SYSTEM;
-
-	return err_set(err, class, "%s:1:1: cannot be read: %s", path, strerror(why));
+	return err_set(err, err_class_of(why), "%s:1:1: cannot be read: %s", path, strerror(why));
 }
 
 int yamldoc_read_with(struct yamldoc **out, const char *path, const char *word, struct err *err) {
