@@ -17,6 +17,7 @@ SCRIPT_TESTS += tests/man.sh
 SCRIPT_TESTS += tests/readers.sh
 SCRIPT_TESTS += tests/scenario/apply.bats
 SCRIPT_TESTS += tests/scenario/contrib.bats
+SCRIPT_TESTS += tests/scenario/faults.bats
 SCRIPT_TESTS += tests/scenario/hook.bats
 SCRIPT_TESTS += tests/scenario/follow.bats
 SCRIPT_TESTS += tests/scenario/holding.bats
@@ -43,7 +44,7 @@ SCRIPT_TESTS += tests/scenario/verbs_state.bats
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += tests/scenario/kamailio/kamailio.cfg tests/scenario/kamailio/options.xml tests/scenario/kamailio/register.xml \
 	tests/scenario/kamailio/stale.xml tests/scenario/kamailio/stamp.pl
-EXTRA_DIST += tests/scenario/traffic.pl
+EXTRA_DIST += tests/scenario/traffic.pl tests/fault/fault.c
 EXTRA_DIST += tests/bench/bench.sh tests/bench/latency.pl tests/bench/logs.pl
 EXTRA_DIST += tests/bats.sh tests/tap.sh $(SCRIPT_TESTS) tests/story.pl tests/scenario/setup.bash tests/scenario/golden.bash
 EXTRA_DIST += tests/scenario/network.bash tests/scenario/generator.php

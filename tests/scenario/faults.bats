@@ -1,0 +1,230 @@
+# One call fails, is cut short, or is a program's last, at any step of a pass or of a command: what was said to be done is done, the rest is done
+# by the next pass, and nothing counts twice. FAULTS=N tries N calls of each kind (FAULTS=all: each); PROVCTL_SEED chooses which.
+
+load setup
+load network
+
+setup_file() {
+	without_sanitizers "their allocator cannot be failed"
+	command -v cc >/dev/null || skip "needs cc"
+	cc -O1 -shared -fPIC -o "$BATS_FILE_TMPDIR/fault.so" "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/tests/fault/fault.c" -ldl
+}
+
+# A small day: three phones, one that moves, a scanner and a guesser of passwords.
+story() {
+	local n
+	at 0s
+	for n in 1 2 3; do
+		fetch 203.0.113.$n 00156500000$n 200
+	done
+	fetch 198.51.100.9 001565000001 403
+	for n in {10..24}; do
+		fetch 198.51.100.7 0004f20000$n 404
+	done
+	for n in {1..22}; do
+		sip InvalidPassword 198.51.100.8 10$n TCP
+	done
+	at 30m
+}
+
+dump() {
+	provctl list --json
+	provctl bans --all --json
+	provctl log --json
+	cat publish/lockstate publish/bans
+	provctl status --json | jq '.sources[] | {source, lines, events, unreadable, lag}'
+}
+
+alike() { # WANTED GOT
+	diff "$1" "$2" >difference || { head -20 difference; return 1; }
+}
+
+# faulty PROGRAM:GROUP:N:WHAT VERB...: the verb, with that fault; its status is in $status, 0 hits mean that there was no such call.
+faulty() {
+	local order=$1
+	shift
+	rm -f counts
+	status=0
+	FAULT=$order FAULT_COUNTS=$folder/counts LD_PRELOAD=$BATS_FILE_TMPDIR/fault.so timeout 60 \
+		"$bin/provctl" -c "$folder/provctl.yaml" "$@" >faulty.out 2>faulty.err || status=$?
+}
+
+counted() { # GROUP: how many calls of it there were; `hits`: how often the fault struck
+	local groups=(write grow sync read open rename send receive memory map hits) n
+	[ -s counts ] || { echo 0; return; }
+	for n in "${!groups[@]}"; do
+		[ "${groups[n]}" != "$1" ] || od -An -t u8 -j $((n * 8)) -N 8 counts | tr -d ' '
+	done
+}
+
+# What a fault may end with: done, or a system's failure that is told in words. Nothing else, and never a signal of its own making.
+is_told() { # ORDER
+	case $status in
+	0) ;;
+	4) grep -q '^provctl: ' faulty.err ;;
+	*) [[ $1 == provctl:* && $1 == *:kill ]] && [ "$status" = 137 ] ;;
+	esac || {
+		echo "$1: exit $status: $(cat faulty.out faulty.err)"
+		return 1
+	}
+}
+
+# samples N: some numbers from 1 to N
+samples() {
+	local n=$1 most=${FAULTS:-3} i
+	[ "$most" != all ] && [ "$n" -gt "$most" ] || { seq "$n"; return; }
+	for ((i = 0; i < most; i++)); do
+		echo $((1 + (i * n + RANDOM % n) / most))
+	done
+}
+
+forget() {
+	rm -rf state publish
+	[ ! -e firewall ] || nft delete table inet provctl 2>/dev/null || true
+}
+
+# faults_of PASS|UNLOCK PROGRAM GROUP WHAT...: that fault at calls of that group
+faults_of() {
+	local story=$1 program=$2 group=$3 what order n total
+	shift 3
+	begin_"$story"
+	faulty "$program:$group:0:kill" "${verb[@]}"
+	same "$status" 0
+	total=$(counted "$group")
+	for what in "$@"; do
+		for n in $(samples "$total"); do
+			case $what in
+			*+) order=$program:$group:$n+:${what%+} ;;
+			*) order=$program:$group:$n:$what ;;
+			esac
+			begin_"$story"
+			faulty "$order" "${verb[@]}"
+			tried=$((tried + 1))
+			is_told "$order"
+			end_"$story" "$order" || {
+				echo "after $order (exit $status: $(cat faulty.err))"
+				return 1
+			}
+		done
+	done
+}
+
+begin_pass() {
+	verb=(analyze)
+	forget
+}
+
+end_pass() { # ORDER
+	# What is said to be done is done. A log that could not be read is told, and read by the next pass: behind what was read of the others.
+	if [ "$status" = 0 ] && ! grep -q '^problem: ' faulty.out; then
+		cmp publish/lockstate undisturbed.lockstate || return 1
+	fi
+	pass || return 1
+	dump >resumed
+	if grep -q '^problem: ' faulty.out; then
+		alike <(sort undisturbed) <(sort resumed) || return 1
+	else
+		alike undisturbed resumed || return 1
+	fi
+	same "$(ls -A publish | xargs)" "bans lockstate" || return 1
+	[ ! -e firewall ] || same "$(nft -j list set inet provctl ban4_32 | jq -r '.nftables[].set.elem? // empty | .[].elem.val' | sort | xargs)" \
+		"198.51.100.7 198.51.100.8"
+}
+
+begin_unlock() {
+	verb=(unlock 001565000002)
+	rm -rf state publish
+	cp -a before/state before/publish .
+}
+
+end_unlock() {
+	local opened
+	opened=$(provctl show 001565000002 --json | jq -r .state) || return 1
+	if [ "$status" = 0 ]; then
+		same "$opened" unlocked || return 1
+		output=$(device 001565000002)
+		has "open " || return 1
+	fi
+	provctl unlock 001565000002 >/dev/null || return 1
+	output=$(device 001565000002)
+	has "open " || return 1
+	same "$(provctl log 001565000002 --json | jq -r .what | grep -c unlocked)" "$([ "$opened" = unlocked ] && echo 2 || echo 1)"
+}
+
+undisturbed() {
+	RANDOM=${PROVCTL_SEED:=$RANDOM}
+	echo "# seed $PROVCTL_SEED" >&3
+	tried=0
+	story
+	pass
+	dump >undisturbed
+	cp publish/lockstate undisturbed.lockstate
+}
+
+@test "a full or broken disk at any write, growth, sync, rename or read of the enforcer" {
+	undisturbed
+	faults_of pass prov-enforcer write ENOSPC ENOSPC+ EIO short
+	faults_of pass prov-enforcer grow ENOSPC EIO
+	faults_of pass prov-enforcer sync EIO EIO+
+	faults_of pass prov-enforcer rename EIO ENOSPC+
+	faults_of pass prov-enforcer read EIO short
+	echo "# $tried faults" >&3
+}
+
+@test "no descriptors or no memory at any step of any of the programs" {
+	undisturbed
+	for program in prov-enforcer prov-analyzer provctl; do
+		faults_of pass $program open EMFILE EMFILE+
+		faults_of pass $program memory ENOMEM ENOMEM+
+		faults_of pass $program map ENOMEM
+	done
+	echo "# $tried faults" >&3
+}
+
+@test "an analyzer that cannot read, or whose words are cut" {
+	undisturbed
+	faults_of pass prov-analyzer read EIO short
+	faults_of pass prov-analyzer write EIO
+	faults_of pass prov-analyzer send EINTR short
+	faults_of pass prov-analyzer receive EINTR EIO short
+	faults_of pass prov-enforcer send EINTR short
+	faults_of pass prov-enforcer receive EINTR short
+	faults_of pass provctl read EINTR short
+	echo "# $tried faults" >&3
+}
+
+@test "SIGKILL at any step of any of the programs" {
+	undisturbed
+	for group in write sync rename send receive open; do
+		faults_of pass prov-enforcer $group kill
+		faults_of pass prov-analyzer $group kill
+	done
+	faults_of pass provctl read kill
+	faults_of pass provctl open kill
+	echo "# $tried faults" >&3
+}
+
+@test "an unlock under any fault is done where it says so, and can be given again" {
+	undisturbed
+	mkdir before
+	cp -a state publish before
+	faults_of unlock prov-enforcer write ENOSPC+ EIO short kill
+	faults_of unlock prov-enforcer sync EIO kill
+	faults_of unlock prov-enforcer rename EIO kill
+	faults_of unlock prov-enforcer open EMFILE
+	faults_of unlock prov-enforcer memory ENOMEM
+	faults_of unlock provctl memory ENOMEM
+	echo "# $tried faults" >&3
+}
+
+@test "a kernel that refuses, loses or interrupts netlink messages" {
+	needs_network
+	: >firewall
+	configure "firewall: {backend: nftables}"
+	undisturbed
+	faults_of pass prov-enforcer send ENOBUFS EPERM EPERM+ EINTR
+	faults_of pass prov-enforcer receive ENOBUFS EINTR EIO
+	faults_of pass prov-enforcer open EMFILE
+	faults_of pass prov-enforcer send kill
+	echo "# $tried faults" >&3
+}
