@@ -86,6 +86,17 @@ struct conf_place {
 	unsigned line, column; /* 0 for a default */
 };
 
+enum listen_at { LISTEN_ADDRESS, LISTEN_IPV4, LISTEN_ALL };
+
+/* Where the portal listens: at a Unix socket, at one address, or at all of a family. */
+struct conf_listen {
+	char *text;       /* as configured */
+	const char *path; /* in text, or NULL */
+	enum listen_at everywhere;
+	struct addr ip; /* of LISTEN_ADDRESS */
+	uint16_t port;
+};
+
 enum conf_mode { MODE_ENFORCE, MODE_WATCH };
 enum conf_backend { BACKEND_NFTABLES, BACKEND_NONE };
 enum claim { CLAIM_PROVISION, CLAIM_POLL };
@@ -146,7 +157,17 @@ struct conf {
 		uint32_t bans_per_minute, unproven_bans_per_minute;
 		int64_t max_bans, max_pending;
 	} firewall;
-	uint16_t portal_port;
+	struct {
+		struct conf_listen *listen;
+		uint32_t nlisten;
+		uint16_t port;
+		struct prefix *trusted_proxies; /* beside the trusted_proxies of all */
+		uint32_t ntrusted_proxies;
+		char *forwarded;        /* name of the header that they put the caller's address in */
+		char *brand;            /* folder, "" for none */
+		char *group;            /* of the enforcer's socket for it; "" keeps the process's */
+		uint32_t lifts_per_day; /* of its own ban by an address */
+	} portal;
 	struct {
 		int64_t keep; /* seconds */
 		int64_t max;  /* bytes */

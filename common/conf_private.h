@@ -1,6 +1,6 @@
 /* conf_private: what the files of conf share. conf_table.c has the rows; conf_value.c and conf_list.c the types that rows
  * are made of;
- * conf_journal.c is the type of journals;
+ * conf_journal.c is the type of journals, conf_listen.c that of places to listen at;
  * conf_trigger.c reads triggers; conf_print.c prints; conf.c loads and ends a configuration.
  *
  * A row's default is written as in the file and read by the same function, so that there is one way for a value to come about.
@@ -20,6 +20,7 @@
 #define CONF_TRIGGERS_MAX   256
 #define CONF_PREFIXES_MAX   4096
 #define CONF_PORTS_MAX      256
+#define CONF_LISTENS_MAX    16
 #define CONF_FOLDERS_MAX    16
 #define CONF_PATTERNS_MAX   64
 #define CONF_RULE_FILES_MAX 4096
@@ -81,7 +82,7 @@ extern const struct conf_type conf_type_bool, conf_type_choice, conf_type_switch
 	conf_type_length6, conf_type_mode, conf_type_text, conf_type_pattern, conf_type_path, conf_type_word,
 	conf_type_group, conf_type_table, conf_type_zone, conf_type_account, conf_type_paths, conf_type_patterns,
 	conf_type_prefixes, conf_type_proxies, conf_type_journal, conf_type_ports, conf_type_all_ports, conf_type_sources,
-	conf_type_triggers;
+	conf_type_triggers, conf_type_listens, conf_type_header;
 
 /* The field of a row, and the number of a list's items. */
 #define CONF_FIELD(type, row, base)    ((type *)(void *)((char *)(base) + (row)->offset))

@@ -284,6 +284,13 @@ static int read_table(struct conf_reader *r, const struct conf_row *row, const s
 	                    "must be a name of letters, digits and _, at most 31", err);
 }
 
+static int read_header(struct conf_reader *r, const struct conf_row *row, const struct yamldoc_node *n, void *base,
+                       struct err *err) {
+	(void)r;
+	return read_word_of(row, n, base, SMALL LARGE DIGITS "-", false, CONF_WORD_MAX,
+	                    "must be the name of an HTTP header", err);
+}
+
 /* The C library takes an unknown zone for UTC without a word, so the name is looked up here. */
 static int read_zone(struct conf_reader *r, const struct conf_row *row, const struct yamldoc_node *n, void *base,
                      struct err *err) {
@@ -341,6 +348,7 @@ const struct conf_type conf_type_text = {"text", read_text, print_text, release_
 const struct conf_type conf_type_pattern = {"pattern", read_pattern, print_text, release_text};
 const struct conf_type conf_type_path = {"path", read_path, print_text, release_text};
 const struct conf_type conf_type_word = {"word", read_word, print_text, release_text};
+const struct conf_type conf_type_header = {"header", read_header, print_text, release_text};
 const struct conf_type conf_type_group = {"group", read_group, print_text, release_text};
 const struct conf_type conf_type_table = {"name", read_table, print_text, release_text};
 const struct conf_type conf_type_zone = {"time zone", read_zone, print_text, release_text};

@@ -113,7 +113,7 @@ void firewall_add_frame(struct firewall *fw, uint64_t generation) {
 	     IPPROTO_TCP,
 	     conf->firewall.tcp,
 	     conf->firewall.ntcp,
-	     conf->portal_port},
+	     conf->portal.port},
 		{{.name = "udp", .id = PORTS_UDP_ID, .key = NFT_KEY_PORT, .ports = true},
 	     IPPROTO_UDP,
 	     conf->firewall.udp,
@@ -130,7 +130,7 @@ void firewall_add_frame(struct firewall *fw, uint64_t generation) {
 	if (conf->firewall.all_ports) {
 		nft_add_rule(fw->nft, &(struct nft_rule){.chain = "prerouting",
 		                                         .l4proto = IPPROTO_TCP,
-		                                         .port = conf->portal_port,
+		                                         .port = conf->portal.port,
 		                                         .verdict = NFT_DO_RETURN});
 		nft_add_rule(fw->nft, &(struct nft_rule){.chain = "prerouting", .verdict = NFT_DO_GOTO, .target = "address"});
 	}
@@ -185,7 +185,7 @@ void firewall_add_lookups(struct firewall *fw) {
 uint64_t firewall_shape(const struct conf *conf, uint64_t seed) {
 	uint64_t hash = hash_bytes(seed, &conf->firewall.all_ports, sizeof(conf->firewall.all_ports));
 
-	hash = hash_bytes(hash, &conf->portal_port, sizeof(conf->portal_port));
+	hash = hash_bytes(hash, &conf->portal.port, sizeof(conf->portal.port));
 	for (uint32_t i = 0; i < conf->firewall.ntcp; i++)
 		hash = hash_bytes(hash, &conf->firewall.tcp[i], sizeof(conf->firewall.tcp[i]));
 	hash = hash_bytes(hash, "udp", 3);

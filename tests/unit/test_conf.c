@@ -59,7 +59,7 @@ static void what_the_file_leaves_out_has_its_default(void **state) {
 	assert_int_equal(conf->firewall.unproven_bans_per_minute, 60);
 	assert_int_equal(conf->firewall.max_bans, 200000);
 	assert_int_equal(conf->firewall.max_pending, 10000);
-	assert_int_equal(conf->portal_port, 8443);
+	assert_int_equal(conf->portal.port, 8443);
 	assert_int_equal(conf->record.keep, 90 * DAY);
 	assert_int_equal(conf->record.max, 1 << 30);
 	assert_string_equal(conf->hook, "");
@@ -117,7 +117,14 @@ static const char everything[] =
 	"  unproven_bans_per_minute: 0\n"
 	"  max_bans: 2\n"
 	"  max_pending: 3\n"
-	"portal: {port: 9443}\n"
+	"portal:\n"
+	"  listen: [\"[2001:db8::1]:80\", \"*:81\", \"0.0.0.0:82\", \"unix:/run/a b.sock\"]\n"
+	"  port: 9443\n"
+	"  trusted_proxies: [192.0.2.7]\n"
+	"  forwarded: X-Real-IP\n"
+	"  group: portal\n"
+	"  brand: brand\n"
+	"  self_service: {lifts_per_day: 0}\n"
 	"record: {keep: 25h, max: 1500K}\n"
 	"hook: bin/hook\n";
 
@@ -190,7 +197,19 @@ static void every_key_is_read(void **state) {
 	assert_int_equal(conf->firewall.unproven_bans_per_minute, 0);
 	assert_int_equal(conf->firewall.max_bans, 2);
 	assert_int_equal(conf->firewall.max_pending, 3);
-	assert_int_equal(conf->portal_port, 9443);
+	assert_int_equal(conf->portal.port, 9443);
+	assert_int_equal(conf->portal.nlisten, 4);
+	assert_int_equal(conf->portal.listen[0].everywhere, LISTEN_ADDRESS);
+	assert_int_equal(conf->portal.listen[0].port, 80);
+	assert_int_equal(conf->portal.listen[1].everywhere, LISTEN_ALL);
+	assert_int_equal(conf->portal.listen[2].everywhere, LISTEN_IPV4);
+	assert_null(conf->portal.listen[2].path);
+	assert_string_equal(conf->portal.listen[3].path, "/run/a b.sock");
+	assert_int_equal(conf->portal.ntrusted_proxies, 1);
+	assert_string_equal(conf->portal.forwarded, "X-Real-IP");
+	assert_string_equal(conf->portal.group, "portal");
+	assert_string_equal(strrchr(conf->portal.brand, '/'), "/brand");
+	assert_int_equal(conf->portal.lifts_per_day, 0);
 	assert_int_equal(conf->record.keep, 25 * HOUR);
 	assert_int_equal(conf->record.max, 1500 << 10);
 	(void)snprintf(path, sizeof(path), "%s/bin/hook", p->folder);
@@ -310,6 +329,21 @@ static void each_fault_is_told_with_its_place_and_the_nearest_name(void **state)
 	     "2:22: firewall.max_bans: \"5\" is text, must be a whole number without quotes"},
 		{"firewall: {max_pending: many}\n", "2:25: firewall.max_pending: \"many\" must be a whole number"},
 		{"portal: {port: 65536}\n", "2:16: portal.port: \"65536\" is out of range, 1 to 65535"},
+		{"portal: {listen: [\"127.0.0.1\"]}\n",
+	     "2:19: portal.listen: must be ADDRESS:PORT, *:PORT or unix:/PATH (at most 107 bytes)"},
+		{"portal: {listen: [8443]}\n",
+	     "2:19: portal.listen: must be ADDRESS:PORT, *:PORT or unix:/PATH (at most 107 bytes)"},
+		{"portal: {listen: [\"127.0.0.1:0\"]}\n",
+	     "2:19: portal.listen: must be ADDRESS:PORT, *:PORT or unix:/PATH (at most 107 bytes)"},
+		{"portal: {listen: [\"unix:x\"]}\n",
+	     "2:19: portal.listen: must be ADDRESS:PORT, *:PORT or unix:/PATH (at most 107 bytes)"},
+		{"portal: {listen: [\"localhost:80\"]}\n",
+	     "2:19: portal.listen: must be ADDRESS:PORT, *:PORT or unix:/PATH (at most 107 bytes)"},
+		{"portal: {listen: [\"[::1]\"]}\n",
+	     "2:19: portal.listen: must be ADDRESS:PORT, *:PORT or unix:/PATH (at most 107 bytes)"},
+		{"portal: {listen: []}\n", "2:18: portal.listen: from 1 to 16 places are needed"},
+		{"portal: {forwarded: \"X Y\"}\n", "2:21: portal.forwarded: must be the name of an HTTP header"},
+		{"portal: {trusted_proxies: [0.0.0.0/0]}\n", "2:28: portal.trusted_proxies: 0.0.0.0/0 would trust everyone"},
 		{"devices: {new_for: 24}\n", "2:20: devices.new_for: \"24\" must be a duration such as 90s, 15m, 24h or 7d"},
 		{"devices: {unlock_for: 366d}\n", "2:23: devices.unlock_for: \"366d\" is out of range, 1s to 365d"},
 		{"devices: {same_network: {ipv4: 8}}\n", "2:32: devices.same_network.ipv4: \"8\" is out of range, 16 to 32"},

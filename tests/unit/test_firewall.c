@@ -604,7 +604,7 @@ int main(void) {
 	conf.firewall.ntcp = 4;
 	conf.firewall.udp = udp;
 	conf.firewall.nudp = 1;
-	conf.portal_port = 5085;
+	conf.portal.port = 5085;
 	if (unshare(CLONE_NEWNET) < 0) {
 		(void)printf("1..0 # SKIP no network namespace may be made here\n");
 		return 0;
