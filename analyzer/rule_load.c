@@ -160,7 +160,7 @@ static int act_read(const struct yamldoc_node *node, struct rule *rule, struct e
 	unsigned choice;
 	unsigned n = 2;
 
-	for (unsigned kind = EVENT_SIP_REGISTERED; kind < EVENT_KINDS; kind++)
+	for (unsigned kind = EVENT_SIP_REGISTERED; kind < EVENT_LINK_KINDS; kind++)
 		names[n++] = event_kind_name((enum event_kind)kind);
 	if (yamldoc_choice(node, names, &choice, err))
 		return -1;

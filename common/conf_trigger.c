@@ -32,8 +32,8 @@ const char *const conf_trigger_macs[] = {"any", "unknown", "foreign", NULL};
 	(KIND(EVENT_SIP_REGISTERED) | KIND(EVENT_SIP_AUTH_FAILED) | KIND(EVENT_SIP_UNKNOWN_USER) |                         \
 	 KIND(EVENT_SIP_REFUSED) | KIND(EVENT_SIP_SCAN) | KIND(EVENT_SIP_MALFORMED) | KIND(EVENT_SIP_FLOOD))
 
-/* Of the enum's start: device.* events are orders of the inventory, and nobody's attempts. */
-_Static_assert((int)EVENT_DEVICE_CREATED == 15 && (int)EVENT_KINDS == 18, "events that can be counted come first");
+/* Of the enum's start, and the portal's: device.* events are orders of the inventory, and nobody's attempts. */
+_Static_assert((int)EVENT_DEVICE_CREATED == 15 && (int)EVENT_KINDS == 19, "events that can be counted come first");
 #define KINDS_COUNTED EVENT_DEVICE_CREATED
 
 static void trigger_release(struct trigger *t) {
@@ -95,11 +95,16 @@ static int read_bits(const struct yamldoc_node *n, const char *const *names, uin
 }
 
 static int read_kinds(const struct yamldoc_node *n, uint32_t *out, struct err *err) {
-	const char *names[KINDS_COUNTED + 1] = {0};
+	const char *names[KINDS_COUNTED + 2] = {0};
+	uint32_t bits;
 
 	for (unsigned kind = 0; kind < KINDS_COUNTED; kind++)
 		names[kind] = event_kind_name((enum event_kind)kind);
-	return read_bits(n, names, out, err);
+	names[KINDS_COUNTED] = event_kind_name(EVENT_PORTAL_AUTH_FAILED);
+	if (read_bits(n, names, &bits, err) < 0)
+		return -1;
+	*out = bits & KIND(KINDS_COUNTED) ? (bits ^ KIND(KINDS_COUNTED)) | KIND(EVENT_PORTAL_AUTH_FAILED) : bits;
+	return 0;
 }
 
 static int read_proofs(const struct yamldoc_node *n, unsigned *out, struct err *err) {

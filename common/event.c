@@ -3,12 +3,13 @@
 #include "common/event.h"
 
 static const char *const event_names[EVENT_KINDS] = {
-	"provision.served",  "provision.refused", "provision.unauthorised",
-	"provision.unknown", "poll.served",       "poll.refused",
-	"poll.unauthorised", "poll.unknown",      "sip.registered",
-	"sip.auth_failed",   "sip.unknown_user",  "sip.refused",
-	"sip.scan",          "sip.malformed",     "sip.flood",
-	"device.created",    "device.deleted",    "device.customised",
+	"provision.served",   "provision.refused", "provision.unauthorised",
+	"provision.unknown",  "poll.served",       "poll.refused",
+	"poll.unauthorised",  "poll.unknown",      "sip.registered",
+	"sip.auth_failed",    "sip.unknown_user",  "sip.refused",
+	"sip.scan",           "sip.malformed",     "sip.flood",
+	"device.created",     "device.deleted",    "device.customised",
+	"portal.auth_failed",
 };
 
 static const char *const proof_names[PROOFS] = {"none", "nonce", "handshake"};
@@ -183,7 +184,7 @@ int event_decode(struct slice *in, struct event *e, struct err *err) {
 	    get_text(&rest, EVENT_WORD_MAX, &v.model) < 0 || get_text(&rest, EVENT_WORD_MAX, &v.version) < 0 ||
 	    get_text(&rest, EVENT_WORD_MAX, &v.rule) < 0 || get_text(&rest, EVENT_LINE_MAX, &v.line) < 0)
 		return err_set(err, ERR_INPUT, "event: a text is too long or cut short");
-	if (kind >= EVENT_KINDS || (flags & 3) >= PROOFS || (flags >> 2 & 3) >= TRIS || flags >> 5)
+	if (kind >= EVENT_LINK_KINDS || (flags & 3) >= PROOFS || (flags >> 2 & 3) >= TRIS || flags >> 5)
 		return err_set(err, ERR_INPUT, "event: kind, proof or imposter out of range");
 	v.kind = (enum event_kind)kind;
 	v.proof = (enum proof)(flags & 3);

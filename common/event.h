@@ -40,8 +40,10 @@ enum event_kind {
 	EVENT_DEVICE_CREATED,
 	EVENT_DEVICE_DELETED,
 	EVENT_DEVICE_CUSTOMISED,
+	EVENT_PORTAL_AUTH_FAILED, /* made by the enforcer itself: the link refuses it */
 	EVENT_KINDS
 };
+#define EVENT_LINK_KINDS EVENT_PORTAL_AUTH_FAILED /* kinds that an analyzer may send come before it */
 
 enum proof { PROOF_NONE, PROOF_NONCE, PROOF_HANDSHAKE, PROOFS };
 

@@ -235,12 +235,12 @@ static bool name_index(struct slice word, const char *const *names, unsigned *ou
 }
 
 int yamldoc_choice(const struct yamldoc_node *n, const char *const *names, unsigned *out, struct err *err) {
-	char why[384];
+	char why[512];
 	struct buf list;
 	const char *near;
 	int rc = -1;
 
-	buf_init(&list, 256);
+	buf_init(&list, 384);
 	put_names(&list, names);
 	(void)snprintf(why, sizeof(why), "one of %.*s", (int)list.n, list.p ? list.p : "");
 	if (scalar(n, err, why) != 0)

@@ -285,6 +285,8 @@ int lock_event(struct judge *j, struct facts *f, struct err *err) {
 	bool is_fetch = kind <= EVENT_POLL_UNKNOWN;
 	bool is_served = kind == EVENT_PROVISION_SERVED || kind == EVENT_POLL_SERVED;
 
+	if (kind == EVENT_PORTAL_AUTH_FAILED)
+		return 0;
 	if (kind >= EVENT_DEVICE_CREATED)
 		return inventory_event(j, f, err);
 	if (f->e->proof == PROOF_NONE)

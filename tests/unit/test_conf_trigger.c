@@ -63,7 +63,8 @@ static void each_fault_of_a_trigger_is_told(void **state) {
 		{"on: device.created",
 	     "triggers.on: \"device.created\" is not known, must be provision.served, provision.refused, "
 	     "provision.unauthorised, provision.unknown, poll.served, poll.refused, poll.unauthorised, poll.unknown, "
-	     "sip.registered, sip.auth_failed, sip.unknown_user, sip.refused, sip.scan, sip.malformed or sip.flood"},
+	     "sip.registered, sip.auth_failed, sip.unknown_user, sip.refused, sip.scan, sip.malformed, sip.flood or "
+	     "portal.auth_failed"},
 		{"off: true, limit: 1", "triggers: off: true stands beside id alone"},
 		{"off: true", "triggers: there is no trigger t"},
 	};
@@ -182,6 +183,10 @@ static void the_shipped_triggers_are_those_of_the_manual(void **state) {
 		{"sip-scan-known", K(SIP_SCAN), BY_IP, COUNT_EVENTS, 0, 1, 600, 0, TRI_YES, 0, 0, 0, 0, ALL, DO_REPORT, {0}},
 		{"sip-flood", K(SIP_FLOOD), BY_IP, COUNT_EVENTS, 0, 3, 600, 0, TRI_NO, 0, 0, 0, 0, ALL, DO_BAN, {HOUR}},
 		{"sip-flood-known", K(SIP_FLOOD), BY_IP, COUNT_EVENTS, 0, 3, 600, 0, TRI_YES, 0, 0, 0, 0, ALL, DO_REPORT, {0}},
+		{"portal-guessing", K(PORTAL_AUTH_FAILED), BY_IP, COUNT_EVENTS, 0, 10, 600, 0, TRI_NO, 0, 0, 0, 0, ALL, DO_BAN,
+		 {HOUR, 4 * HOUR, DAY, 7 * DAY}},
+		{"portal-guessing-known", K(PORTAL_AUTH_FAILED), BY_IP, COUNT_EVENTS, 0, 10, 600, 0, TRI_YES, 0, 0, 0, 0, ALL,
+		 DO_REPORT, {0}},
 		{"device-attack", K(SIP_AUTH_FAILED), BY_DEVICE, COUNT_EVENTS, 0, 30, 600, 0, 0, 0, TRI_NO, 0, 0, PROVEN,
 		 DO_SUSPECT | DO_REPORT, {0}},
 		{"foreign-registration", K(SIP_REGISTERED), BY_IP | BY_USER, COUNT_EVENTS, 0, 1, DAY, 0, 0, 0, 0, TRI_YES, 0,

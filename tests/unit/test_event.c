@@ -83,6 +83,9 @@ static char long_text[EVENT_LINE_MAX + 1];
 static void lie_kind(struct event *e) {
 	e->kind = (enum event_kind)EVENT_KINDS;
 }
+static void lie_portal(struct event *e) {
+	e->kind = EVENT_PORTAL_AUTH_FAILED;
+}
 static void lie_proof(struct event *e) {
 	e->proof = (enum proof)3;
 }
@@ -122,9 +125,9 @@ static void lie_rule(struct event *e) {
 }
 
 static void a_lie_in_any_field_is_refused(void **state) {
-	void (*const lies[])(struct event *) = {lie_kind, lie_proof, lie_imposter, lie_time,    lie_far,
-	                                        lie_mac,  lie_group, lie_country,  lie_address, lie_no_mac,
-	                                        lie_user, lie_line,  lie_rule};
+	void (*const lies[])(struct event *) = {lie_kind,   lie_portal, lie_proof, lie_imposter, lie_time,
+	                                        lie_far,    lie_mac,    lie_group, lie_country,  lie_address,
+	                                        lie_no_mac, lie_user,   lie_line,  lie_rule};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {

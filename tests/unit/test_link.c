@@ -594,6 +594,9 @@ static void lie_transient_with_id(struct made *m) {
 static void lie_kind(struct made *m) {
 	m->events[1].kind = EVENT_KINDS;
 }
+static void lie_portal(struct made *m) {
+	m->events[1].kind = EVENT_PORTAL_AUTH_FAILED;
+}
 static void lie_proof(struct made *m) {
 	m->events[1].proof = PROOFS;
 }
@@ -655,6 +658,7 @@ static const struct lie {
 	{"a log without a number", lie_no_id, "standard input"},
 	{"standard input with a number", lie_transient_with_id, "standard input"},
 	{"an unknown kind", lie_kind, "kind"},
+	{"a kind that only the enforcer makes", lie_portal, "kind"},
 	{"an unknown proof", lie_proof, "kind, proof"},
 	{"a forged country", lie_country, "country"},
 	{"a time before 1970", lie_time, "time"},

@@ -69,6 +69,10 @@ static void each_trigger_fires_at_its_limit_and_not_before(void **state) {
 		{"sip-scan-known", EVENT_SIP_SCAN, PROOF_HANDSHAKE, TRI_UNKNOWN, VARY_NOTHING, OFFICE, 1, "reported", 0},
 		{"sip-flood", EVENT_SIP_FLOOD, PROOF_NONE, TRI_UNKNOWN, VARY_NOTHING, SCANNER, 3, "banned", HOUR},
 		{"sip-flood-known", EVENT_SIP_FLOOD, PROOF_NONE, TRI_UNKNOWN, VARY_NOTHING, OFFICE, 3, "reported", 0},
+		{"portal-guessing", EVENT_PORTAL_AUTH_FAILED, PROOF_HANDSHAKE, TRI_UNKNOWN, VARY_NOTHING, SCANNER, 10, "banned",
+	     HOUR},
+		{"portal-guessing-known", EVENT_PORTAL_AUTH_FAILED, PROOF_HANDSHAKE, TRI_UNKNOWN, VARY_NOTHING, OFFICE, 10,
+	     "reported", 0},
 	};
 
 	(void)state;
