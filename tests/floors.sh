@@ -18,7 +18,7 @@ own_includes() { # FOLDER: its includes of own headers, as file:line:text
 	grep -nHE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$1"/*.[ch]
 }
 
-libraries=(yaml.h jansson.h pcre2.h maxminddb.h zlib.h sqlite3.h systemd/ seccomp.h cap-ng.h sys/inotify.h)
+libraries=(yaml.h jansson.h pcre2.h maxminddb.h zlib.h sqlite3.h nettle/ systemd/ seccomp.h cap-ng.h sys/inotify.h)
 
 echo "1..$((9 + ${#libraries[@]}))"
 check "common includes nothing above it" "$(own_includes common | grep -vE '"common/')"
