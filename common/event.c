@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "common/event.h"
+#include "common/timefmt.h"
 
 static const char *const event_names[EVENT_KINDS] = {
 	"provision.served",   "provision.refused", "provision.unauthorised",
@@ -167,6 +168,35 @@ static bool country_is_sound(const char c[2]) {
 
 #define LAST_SECOND 253402300799LL /* 9999-12-31T23:59:59Z */
 
+static bool texts_are_sound(const struct event *e) {
+	return e->user.n <= EVENT_USER_MAX && e->realm.n <= EVENT_REALM_MAX && e->account.n <= EVENT_ACCOUNT_MAX &&
+	       e->agent.n <= EVENT_AGENT_MAX && e->folder.n <= EVENT_FOLDER_MAX && e->vendor.n <= EVENT_WORD_MAX &&
+	       e->model.n <= EVENT_WORD_MAX && e->version.n <= EVENT_WORD_MAX && e->rule.n <= EVENT_WORD_MAX &&
+	       (e->raw || e->line.n <= EVENT_LINE_MAX);
+}
+
+bool event_is_sound(const struct event *e, struct err *err) {
+	const char *problem = NULL;
+
+	if (e->kind >= EVENT_LINK_KINDS || e->proof >= PROOFS || e->imposter >= TRIS)
+		problem = "kind, proof or imposter out of range";
+	else if (e->time == TIME_NONE || e->time > LAST_SECOND || e->time < 0)
+		problem = "time out of range";
+	else if (e->mac >> 48 || (e->mac >> 40 & 1))
+		problem = "MAC out of range";
+	else if (!country_is_sound(e->country))
+		problem = "country is not two letters";
+	else if (addr_is_none(e->ip) && e->kind < EVENT_DEVICE_CREATED)
+		problem = "no address";
+	else if (e->mac == MAC_NONE && (e->kind <= EVENT_POLL_UNKNOWN || e->kind >= EVENT_DEVICE_CREATED))
+		problem = "no MAC";
+	else if (!texts_are_sound(e))
+		problem = "a text is too long";
+	if (problem)
+		(void)err_set(err, ERR_INPUT, "event: %s", problem);
+	return !problem;
+}
+
 int event_decode(struct slice *in, struct event *e, struct err *err) {
 	struct slice rest = *in;
 	struct event v = {0};
@@ -184,23 +214,15 @@ int event_decode(struct slice *in, struct event *e, struct err *err) {
 	    get_text(&rest, EVENT_WORD_MAX, &v.model) < 0 || get_text(&rest, EVENT_WORD_MAX, &v.version) < 0 ||
 	    get_text(&rest, EVENT_WORD_MAX, &v.rule) < 0 || get_text(&rest, EVENT_LINE_MAX, &v.line) < 0)
 		return err_set(err, ERR_INPUT, "event: a text is too long or cut short");
-	if (kind >= EVENT_LINK_KINDS || (flags & 3) >= PROOFS || (flags >> 2 & 3) >= TRIS || flags >> 5)
-		return err_set(err, ERR_INPUT, "event: kind, proof or imposter out of range");
+	if (kind >= EVENT_KINDS || flags >> 5)
+		return err_set(err, ERR_INPUT, "event: kind or flags out of range");
 	v.kind = (enum event_kind)kind;
 	v.proof = (enum proof)(flags & 3);
 	v.imposter = (enum tri)(flags >> 2 & 3);
 	v.agent_mac_differs = flags >> 4 & 1;
-	if (time == 0 || time > LAST_SECOND)
-		return err_set(err, ERR_INPUT, "event: time out of range");
-	v.time = (int64_t)time;
-	if (v.mac >> 48 || (v.mac >> 40 & 1))
-		return err_set(err, ERR_INPUT, "event: MAC out of range");
-	if (!country_is_sound(v.country))
-		return err_set(err, ERR_INPUT, "event: country is not two letters");
-	if (addr_is_none(v.ip) && v.kind < EVENT_DEVICE_CREATED)
-		return err_set(err, ERR_INPUT, "event: no address");
-	if (v.mac == MAC_NONE && (v.kind <= EVENT_POLL_UNKNOWN || v.kind >= EVENT_DEVICE_CREATED))
-		return err_set(err, ERR_INPUT, "event: no MAC");
+	v.time = time > LAST_SECOND ? TIME_NONE : (int64_t)time;
+	if (!event_is_sound(&v, err))
+		return -1;
 	*in = rest;
 	*e = v;
 	return 0;

@@ -77,6 +77,7 @@ struct event {
 	uint16_t status;        /* of HTTP, 0 otherwise */
 	char country[2];        /* ISO 3166, or two NUL */
 	bool agent_mac_differs; /* the agent names another MAC than the path does */
+	bool raw;               /* `line` is the log's own bytes yet: within the analyzer alone, never encoded */
 	struct slice user, realm;
 	struct slice account; /* only for a device that is yet to be learned, and of device.created */
 	struct slice agent;
@@ -87,7 +88,9 @@ struct event {
 	struct slice line; /* evidence: redacted, escaped, cut */
 };
 
-/* Appends e as it goes over the link and into the store. */
+/* Within all bounds, as the decoders demand it; a raw line may have any length. */
+bool event_is_sound(const struct event *e, struct err *err);
+/* Appends e, whole and by itself, as the store keeps it. Over the link events go by the batch: batch.h. */
 void event_encode(struct buf *out, const struct event *e);
 /* Reads one event from the start of *in and moves *in behind it. The slices of *e borrow. On -1 *in is where it was. */
 int event_decode(struct slice *in, struct event *e, struct err *err);
