@@ -47,19 +47,42 @@ static bool is_credential(struct slice name) {
 	return false;
 }
 
+/* What a byte can be the start or the end of. */
+enum { BEGINS = 1, ENDS_WORD = 2, ENDS_NAME = 4, ENDS_USER = 8 };
+static const unsigned char bytes[256] = {
+	['\0'] = ENDS_WORD | ENDS_USER,
+	[' '] = ENDS_WORD | ENDS_USER,
+	['"'] = ENDS_WORD | ENDS_USER,
+	['#'] = ENDS_WORD | ENDS_USER,
+	['?'] = BEGINS | ENDS_USER,
+	['/'] = BEGINS | ENDS_USER,
+	['\\'] = BEGINS | ENDS_WORD,
+	['&'] = BEGINS,
+	[';'] = BEGINS,
+	['\''] = ENDS_WORD,
+	['<'] = ENDS_WORD,
+	['>'] = ENDS_WORD,
+	['='] = ENDS_NAME,
+	['@'] = ENDS_USER,
+};
+
+static bool byte_is(char c, unsigned what) {
+	return bytes[(unsigned char)c] & what;
+}
+
 /* The length of what separates parameters at s: ?, &, ;, or & as JSON writers escape it. */
 static size_t separator(struct slice s) {
 	if (s.p[0] == '?' || s.p[0] == '&' || s.p[0] == ';')
 		return 1;
-	return s.n >= 6 && memcmp(s.p, "\\u0026", 6) == 0 ? 6 : 0;
+	return s.n >= 6 && s.p[0] == '\\' && memcmp(s.p, "\\u0026", 6) == 0 ? 6 : 0;
 }
 
 /* The bytes of s up to the end of a name or value. */
 static size_t word_length(struct slice s, bool name) {
 	size_t n = 0;
 
-	while (n < s.n && !strchr(" \"'#<>\\", s.p[n]) && s.p[n] && separator((struct slice){s.p + n, s.n - n}) == 0 &&
-	       !(name && s.p[n] == '='))
+	while (n < s.n && !byte_is(s.p[n], name ? ENDS_WORD | ENDS_NAME : ENDS_WORD) &&
+	       !(byte_is(s.p[n], BEGINS) && separator((struct slice){s.p + n, s.n - n}) > 0))
 		n++;
 	return n;
 }
@@ -77,7 +100,7 @@ static bool parameter(struct slice s, size_t *name, size_t *value) {
 static size_t userinfo_length(struct slice s) {
 	size_t n = 0;
 
-	while (n < s.n && !strchr(" \"/?#@", s.p[n]) && s.p[n])
+	while (n < s.n && !byte_is(s.p[n], ENDS_USER))
 		n++;
 	return n < s.n && s.p[n] == '@' ? n : 0;
 }
@@ -103,10 +126,44 @@ static void redact(struct raw *raw, struct slice line, struct slice folder) {
 			raw_add(raw, "//" BLANK, sizeof("//" BLANK) - 1);
 			i += 2 + name;
 		} else {
-			raw_add(raw, at.p, 1);
-			i++;
+			size_t n = 1;
+
+			while (n < at.n && !byte_is(at.p[n], BEGINS) && !(folder.n > 1 && at.p[n] == folder.p[0]))
+				n++;
+			raw_add(raw, at.p, n);
+			i += n;
 		}
 	}
+}
+
+#define BLOCK 16 /* bytes looked at together, by vector instructions: this is done for nearly every line */
+
+typedef unsigned char block __attribute__((vector_size(BLOCK)));
+
+/* Whether neither a byte at p to p + BLOCK nor two of them side by side, the one behind included, need another look. */
+static bool block_is_plain(const char *p) {
+	block at, behind, odd;
+	uint64_t words[BLOCK / 8];
+
+	memcpy(&at, p, BLOCK);
+	memcpy(&behind, p + 1, BLOCK);
+	odd = (block)((at - 0x20 > 0x7e - 0x20) | (at == '\\') | (at == '?') | (at == '&') | (at == ';') |
+	              ((at == '/') & (behind == '/')));
+	memcpy(words, &odd, BLOCK);
+	return (words[0] | words[1]) == 0;
+}
+
+/* Nothing in the line is to be escaped, blanked or cut, as in nearly every one. */
+static bool line_is_plain(struct slice line) {
+	size_t last = line.n - 1; /* has none behind it */
+
+	if (line.n <= BLOCK || line.n > EVENT_LINE_MAX)
+		return false;
+	for (size_t i = 0; i + BLOCK < last; i += BLOCK)
+		if (!block_is_plain(line.p + i))
+			return false;
+	return block_is_plain(line.p + last - BLOCK) && line.p[last] >= 0x20 && line.p[last] < 0x7f &&
+	       !byte_is(line.p[last], BEGINS);
 }
 
 /* Cuts escaped text to max bytes, never inside an escape or a character. */
@@ -131,16 +188,19 @@ static void cut(struct buf *b, size_t max) {
 	buf_text(b, "...");
 }
 
-struct slice evidence_make(struct line_context *ctx, struct slice line, struct slice folder) {
-	struct raw raw = {.n = 0};
+struct slice evidence_of(struct buf *out, struct slice line, struct slice folder) {
+	struct raw raw;
 
+	if (folder.n <= 1 && line_is_plain(line))
+		return line;
+	raw.n = 0;
 	/* A folder that the line spells otherwise (escaped) could not be found in it: then nothing is shown. */
 	if (folder.n > 1 && !memmem(line.p, line.n, folder.p, folder.n))
 		raw_add(&raw, "(hidden: a secret folder)", sizeof("(hidden: a secret folder)") - 1);
 	else
 		redact(&raw, line, folder);
-	buf_clear(&ctx->evidence);
-	buf_escaped(&ctx->evidence, (struct slice){raw.p, raw.n}, EVENT_LINE_MAX);
-	cut(&ctx->evidence, EVENT_LINE_MAX);
-	return (struct slice){ctx->evidence.p, ctx->evidence.n};
+	buf_clear(out);
+	buf_escaped(out, (struct slice){raw.p, raw.n}, EVENT_LINE_MAX);
+	cut(out, EVENT_LINE_MAX);
+	return (struct slice){out->p, out->n};
 }

@@ -54,6 +54,10 @@ int line_context_init(struct line_context *ctx, const struct conf *conf, struct 
 void line_context_release(struct line_context *ctx);
 enum outcome rules_event(struct line_context *ctx, struct slice line, struct event *e);
 
+/* The line fit to be shown: secrets blanked, escaped, cut to EVENT_LINE_MAX. folder: a secret folder in it, or empty. It is the line itself, or in out
+ * (buf_init(.., 4 * EVENT_LINE_MAX)) until that is used again. */
+struct slice evidence_of(struct buf *out, struct slice line, struct slice folder);
+
 /* `explain --line`: the same, telling each step. Writes JSON as domain.md 9 says into out: format, fields, phone, rules (id, and how
  * far each got: "matched", "no literal", the field that did not match, ...), event. */
 int rules_explain(struct line_context *ctx, struct slice line, struct buf *out, struct err *err);

@@ -194,9 +194,6 @@ uint64_t mac_in_query(struct slice query, struct line_fields *fields);
 /* False: the match makes no event. */
 bool event_make(struct line_context *ctx, const struct rule *rule, struct line_fields *fields, struct slice line,
                 struct event *e);
-/* evidence.c: the line with secrets blanked, escaped and cut. folder: a secret folder in it, or empty. */
-struct slice evidence_make(struct line_context *ctx, struct slice line, struct slice folder);
-
 /* ---- samples ---- */
 struct sample {
 	const struct yamldoc_node *line, *expect; /* a mapping where an event is expected */

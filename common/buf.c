@@ -165,6 +165,15 @@ void buf_escaped(struct buf *b, struct slice s, size_t max) {
 	size_t n = s.n < max ? s.n : max;
 
 	for (size_t i = 0; i < n;) {
+		size_t plain = i;
+
+		while (plain < n && p[plain] >= 0x20 && p[plain] < 0x7f && p[plain] != '\\')
+			plain++;
+		buf_add(b, p + i, plain - i);
+		i = plain;
+		if (i == n)
+			break;
+
 		size_t length = utf8_length(p + i, n - i);
 		bool c1 = length == 2 && p[i] == 0xc2 && p[i + 1] < 0xa0; /* U+0080 to U+009F: terminals act on them */
 

@@ -85,6 +85,9 @@ tests_unit_test_conf_trigger_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_event
 tests_unit_test_event_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test_fast
+tests_unit_test_fast_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test_firewall
 tests_unit_test_firewall_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_firewall_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=nft_commit -Wl,--wrap=nft_begin -Wl,--wrap=nft_add_table \
