@@ -24,18 +24,18 @@ static uint32_t number(uint32_t below) {
 
 static const char *const lines[] = {
 	"203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] \"GET /p/001565abcdef.cfg HTTP/1.1\" 200 5123 \"-\" \"Yealink "
-    "SIP-T46S 66.86.0.15 "
+	"SIP-T46S 66.86.0.15 "
 	"00:15:65:ab:cd:ef\"",
 	"www.example.org:443 2001:db8::7 - user name [22/Nov/2026:10:00:00 +0000] \"GET /p/?mac=001565abcdef&pass=word&x=1 "
-    "HTTP/1.1\" 401 - "
+	"HTTP/1.1\" 401 - "
 	"\"http://a:b@c/\" \"a;token=b\" \"192.0.2.1, 203.0.113.9\"",
 	"[2026-11-22 10:00:00] SECURITY[100] res_security_log.c: "
 	"SecurityEvent=\"InvalidAccountID\",EventTV=\"2026-11-22T10:00:00.000+0000\",Severity=\"Error\",Service=\"PJSIP\","
-    "EventVersion=\"1\","
+	"EventVersion=\"1\","
 	"AccountID=\"100\",SessionID=\"s1\",LocalAddress=\"IPV4/UDP/192.0.2.1/5060\",RemoteAddress=\"IPV4/UDP/203.0.113.7/"
-    "5060\"",
+	"5060\"",
 	"{\"time\":\"2026-11-22T10:00:00Z\",\"request\":\"GET /s3cret/cfg001565abcdef.xml?a=1\\u0026key=2 "
-    "HTTP/1.1\",\"status\":200}",
+	"HTTP/1.1\",\"status\":200}",
 };
 
 /* A line, or noise, with some bytes or words of it put elsewhere. */
