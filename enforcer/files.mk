@@ -49,6 +49,7 @@ libenforcer_a_SOURCES = \
 	enforcer/store_shelf.c \
 	enforcer/store_source.c \
 	enforcer/store_tally.c \
+	enforcer/store_token.c \
 	enforcer/verdict.c \
 	enforcer/trigger.c \
 	enforcer/trigger_match.c enforcer/trigger_match.h \

@@ -7,7 +7,7 @@
  * rolled back); "not there" is an answer (0), not an error.
  *
  * Files: db.c is the one wrapper of sqlite3.h; store.c opens, migrates, commits; store_device.c, store_home.c, store_place.c, store_ban.c,
- * store_record.c, store_source.c, store_hook.c hold the statements of each subject; store_schema.c the tables; store_device_code.c how a device
+ * store_record.c, store_source.c, store_hook.c, store_token.c hold the statements of each subject; store_schema.c the tables; store_device_code.c how a device
  * stands in its row; store_shelf.c and store_tally.c what is held in memory. Lists call each() within a read: it may ask anything, and
  * change anything but what is listed (devices, bans and early events may be changed, too).
  */
@@ -21,10 +21,12 @@
 #include "common/conf.h"
 #include "common/err.h"
 #include "common/event.h"
+#include "common/timefmt.h"
+#include "common/token.h"
 
 struct store;
 
-#define STORE_SCHEMA 5 /* PRAGMA user_version; application_id is "pvct" */
+#define STORE_SCHEMA 6 /* PRAGMA user_version; application_id is "pvct" */
 
 enum store_mode {
 	STORE_OWN, /* takes the lock; creates what is missing; migrates an older schema after copying it aside */
@@ -368,17 +370,68 @@ int store_hook_clear(struct store *s, struct err *err);
 int store_hook_problem(struct store *s, char *out, size_t size, struct err *err);
 int store_hook_told_lost(struct store *s, struct err *err);
 
+/* ---- the portal ---- who may use it (common/token.h), and what addresses did for themselves. No part of what replays reproduce. */
+enum token_role { ROLE_OPERATOR, ROLE_SUPPORT, ROLE_ACCOUNT, ROLE_USER, ROLE_VERDICT, ROLE_METRICS, ROLES };
+const char *token_role_name(enum token_role role); /* "operator" */
+bool token_role_parse(const char *name, enum token_role *out);
+
+#define TOKENS_MAX       100000
+#define TOKEN_MACS_MAX   64   /* devices that one token of a user is for */
+#define TOKEN_COMMENT    64   /* bytes, with the NUL */
+#define TOKEN_USED_EVERY HOUR /* a use is noted no more often */
+
+struct token {
+	char id[TOKEN_ID + 1];
+	enum token_role role;
+	char account[EVENT_ACCOUNT_MAX + 1]; /* of ROLE_ACCOUNT, else "" */
+	struct token_hash hash;
+	int64_t created;
+	int64_t until; /* TIME_NONE: no end */
+	int64_t used;  /* coarsely, TIME_NONE: never */
+	char comment[TOKEN_COMMENT];
+	uint32_t nmacs; /* of ROLE_USER, ascending */
+	uint64_t macs[TOKEN_MACS_MAX];
+};
+/* Its id is one that no token has. Refused (ERR_POLICY) where there are TOKENS_MAX. */
+int store_token_add(struct store *s, const struct token *t, struct err *err);
+int store_token(struct store *s, const char *id, struct token *out, struct err *err); /* 1, 0, -1 */
+int store_token_used(struct store *s, const char *id, int64_t time, struct err *err);
+int store_token_revoke(struct store *s, const char *id, struct err *err); /* 1 it was there, 0, -1 */
+/* In order of their ids. */
+int store_tokens(struct store *s, int (*each)(void *context, const struct token *t, struct err *err), void *context,
+                 struct err *err);
+int store_token_counts(struct store *s, int64_t counts[ROLES], struct err *err);
+
+/* 1 where the account has such a device, removed ones left out; else 0, by the same look-up whether it exists or not. */
+int store_account_has(struct store *s, const char *account, uint64_t mac, struct err *err);
+
+/* How often the address lifted its own ban on a day (days since the epoch); former days are forgotten as later ones come. 1 where one more
+ * was counted, 0 where it had `most` already, or LIFTS_MAX addresses lifted theirs today. */
+#define LIFTS_MAX 200000
+int store_lifts(struct store *s, struct addr ip, int64_t day, uint32_t *lifts, struct err *err);
+int store_lift_add(struct store *s, struct addr ip, int64_t day, uint32_t most, struct err *err);
+
 /* ---- what projections must still write ---- committed with the change that caused it, so that a kill forgets nothing. */
 #define SHARDS 256
 struct unpublished {
 	bool shard[SHARDS]; /* by last byte of the MAC */
-	bool common;        /* windows, networks: every file */
-	bool bans;          /* the published list of bans, and the firewall */
+	bool whole
+		[SHARDS]; /* of these: the lines that stand in the file do not help, but for those of devices that changed */
+	bool common;  /* windows, networks: every file */
+	bool bans;    /* the published list of bans, and the firewall */
 };
 int store_unpublished(struct store *s, struct unpublished *out, struct err *err);
+/* A shard that is marked so is marked whole. */
 int store_mark_unpublished(struct store *s, const struct unpublished *more, struct err *err);
+/* What was marked since store_begin, be it marked before or not: what the transaction at hand, or the last one, changed. */
+void store_touched(const struct store *s, struct unpublished *out);
+/* The devices of a shard (-1: of all) whose lines store_published was not told of, removed ones too; by shard, then MAC. */
+int store_devices_unpublished(struct store *s, int shard,
+                              int (*each)(void *context, const struct device *d, struct err *err), void *context,
+                              struct err *err);
 /* After the rename, in a transaction of its own that the caller opens: clears, and sets `published` of devices in those shards whose line was
- * not published yet to `now` (0: leaves it, since their lines do not stand in the file). */
+ * not published yet to `now` (0: leaves it, since their lines do not stand in the file). Where `common` is cleared, shards that are not among those
+ * done are marked instead. */
 int store_published(struct store *s, const struct unpublished *done, int64_t now, struct err *err);
 /* State time of the newest change to what stands in a shard's file (-1: in any), and to the list of bans; 0 without one. */
 int64_t store_lines_changed(const struct store *s, int shard);

@@ -81,4 +81,11 @@ const char *const store_steps[STORE_SCHEMA] = {
 
 	/* Pauses of the locks that are over: what was served then is asked later. */
 	"CREATE TABLE pause (start INTEGER PRIMARY KEY, until INTEGER NOT NULL);",
+
+	/* Who may use the portal, and how often an address lifted its own ban on a day. */
+	"CREATE TABLE token (id TEXT PRIMARY KEY, role INTEGER NOT NULL, account TEXT NOT NULL, hash BLOB NOT NULL,"
+	" created INTEGER NOT NULL, until INTEGER NOT NULL, used INTEGER NOT NULL, comment TEXT NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE token_mac (id TEXT NOT NULL, mac INTEGER NOT NULL, PRIMARY KEY (id, mac)) WITHOUT ROWID;"
+	"CREATE TABLE lift (base BLOB PRIMARY KEY, day INTEGER NOT NULL, lifts INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE INDEX lift_day ON lift (day);",
 };
