@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "enforcer/db.h"
+#include "enforcer/page.h"
 
 #define QUERIES 256 /* slots for statements; a power of two, well above what the store has */
 
@@ -25,6 +26,164 @@ struct db {
 	unsigned nqueries;
 };
 
+/* ---- the file: each page with its sum ---- */
+
+/* SQLite's own file system, but for the database file itself: its pages are sealed as they are written, and checked as they are read. The
+ * log that is written ahead has sums of SQLite's. */
+struct sealed_file {
+	sqlite3_file base;
+	bool sealed; /* as the first page read or written says; a file of old is not */
+				 /* SQLite's own file follows. */
+};
+
+static sqlite3_vfs *system_files;
+
+static sqlite3_file *real(sqlite3_file *file) {
+	return (sqlite3_file *)((struct sealed_file *)(void *)file + 1);
+}
+
+static bool is_page(int n) {
+	return n >= PAGE_MIN && (n & (n - 1)) == 0;
+}
+
+static int sealed_close(sqlite3_file *file) {
+	return real(file)->pMethods->xClose(real(file));
+}
+
+static int sealed_read(sqlite3_file *file, void *p, int n, sqlite3_int64 offset) {
+	struct sealed_file *f = (struct sealed_file *)(void *)file;
+	int code = real(file)->pMethods->xRead(real(file), p, n, offset);
+
+	if (code != SQLITE_OK)
+		return code;
+	if (offset == 0 && n >= 100)
+		f->sealed = page_tells_sealed(p);
+	return f->sealed && is_page(n) && !page_is_sound(p, (size_t)n) ? SQLITE_IOERR_DATA : SQLITE_OK;
+}
+
+static int sealed_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 offset) {
+	struct sealed_file *f = (struct sealed_file *)(void *)file;
+
+	if (offset == 0 && n >= 100)
+		f->sealed = page_tells_sealed(p);
+	/* The end of the page is reserved for nothing else, in SQLite's memory too. */
+	if (f->sealed && is_page(n))
+		page_seal((unsigned char *)(uintptr_t)p, (size_t)n);
+	return real(file)->pMethods->xWrite(real(file), p, n, offset);
+}
+
+static int sealed_truncate(sqlite3_file *file, sqlite3_int64 size) {
+	return real(file)->pMethods->xTruncate(real(file), size);
+}
+
+static int sealed_sync(sqlite3_file *file, int flags) {
+	return real(file)->pMethods->xSync(real(file), flags);
+}
+
+static int sealed_size(sqlite3_file *file, sqlite3_int64 *size) {
+	return real(file)->pMethods->xFileSize(real(file), size);
+}
+
+static int sealed_lock(sqlite3_file *file, int level) {
+	return real(file)->pMethods->xLock(real(file), level);
+}
+
+static int sealed_unlock(sqlite3_file *file, int level) {
+	return real(file)->pMethods->xUnlock(real(file), level);
+}
+
+static int sealed_is_reserved(sqlite3_file *file, int *out) {
+	return real(file)->pMethods->xCheckReservedLock(real(file), out);
+}
+
+static int sealed_control(sqlite3_file *file, int what, void *argument) {
+	return real(file)->pMethods->xFileControl(real(file), what, argument);
+}
+
+static int sealed_sector(sqlite3_file *file) {
+	return real(file)->pMethods->xSectorSize(real(file));
+}
+
+static int sealed_traits(sqlite3_file *file) {
+	return real(file)->pMethods->xDeviceCharacteristics(real(file));
+}
+
+static int sealed_shm_map(sqlite3_file *file, int page, int size, int extend, void volatile **out) {
+	return real(file)->pMethods->xShmMap(real(file), page, size, extend, out);
+}
+
+static int sealed_shm_lock(sqlite3_file *file, int offset, int n, int flags) {
+	return real(file)->pMethods->xShmLock(real(file), offset, n, flags);
+}
+
+static void sealed_shm_barrier(sqlite3_file *file) {
+	real(file)->pMethods->xShmBarrier(real(file));
+}
+
+static int sealed_shm_unmap(sqlite3_file *file, int erase) {
+	return real(file)->pMethods->xShmUnmap(real(file), erase);
+}
+
+/* Version 2: nothing is mapped into memory, past the checks. */
+static const sqlite3_io_methods sealed_methods = {
+	.iVersion = 2,
+	.xClose = sealed_close,
+	.xRead = sealed_read,
+	.xWrite = sealed_write,
+	.xTruncate = sealed_truncate,
+	.xSync = sealed_sync,
+	.xFileSize = sealed_size,
+	.xLock = sealed_lock,
+	.xUnlock = sealed_unlock,
+	.xCheckReservedLock = sealed_is_reserved,
+	.xFileControl = sealed_control,
+	.xSectorSize = sealed_sector,
+	.xDeviceCharacteristics = sealed_traits,
+	.xShmMap = sealed_shm_map,
+	.xShmLock = sealed_shm_lock,
+	.xShmBarrier = sealed_shm_barrier,
+	.xShmUnmap = sealed_shm_unmap,
+};
+
+static int sealed_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *got) {
+	int code;
+
+	(void)vfs;
+	if (!(flags & SQLITE_OPEN_MAIN_DB))
+		return system_files->xOpen(system_files, name, file, flags, got);
+	memset(file, 0, sizeof(struct sealed_file));
+	code = system_files->xOpen(system_files, name, real(file), flags, got);
+	if (real(file)->pMethods)
+		file->pMethods = &sealed_methods;
+	return code;
+}
+
+/* Once; NULL where there is no memory. All but opening is the system's. */
+static const char *sealed_files(void) {
+	static sqlite3_vfs own;
+
+	if (own.zName)
+		return own.zName;
+	system_files = sqlite3_vfs_find(NULL);
+	if (!system_files)
+		return NULL;
+	own = *system_files;
+	own.pNext = NULL;
+	own.zName = "sealed";
+	own.szOsFile = (int)sizeof(struct sealed_file) + system_files->szOsFile;
+	own.xOpen = sealed_open;
+	if (sqlite3_vfs_register(&own, 0) != SQLITE_OK)
+		own.zName = NULL;
+	return own.zName;
+}
+
+/* ---- the connection ---- */
+
+static int corrupt(const char *path, const char *why, struct err *err) {
+	return err_set(err, ERR_SYSTEM,
+	               "%s: the state is corrupt: %s; put a backup in its place, or move it away to start anew", path, why);
+}
+
 static int failed(const struct db *db, int code, struct err *err) {
 	const char *path = db->path ? db->path : "memory";
 	const char *why = db->sqlite ? sqlite3_errmsg(db->sqlite) : sqlite3_errstr(code);
@@ -32,9 +191,7 @@ static int failed(const struct db *db, int code, struct err *err) {
 	switch (code & 0xff) {
 	case SQLITE_CORRUPT:
 	case SQLITE_NOTADB:
-		return err_set(err, ERR_SYSTEM,
-		               "%s: the state is corrupt: %s; put a backup in its place, or move it away to start anew", path,
-		               why);
+		return corrupt(path, why, err);
 	case SQLITE_FULL:
 		return err_set(err, ERR_SYSTEM, "%s: the disk is full; free some space and try again", path);
 	case SQLITE_READONLY:
@@ -52,6 +209,8 @@ static int failed(const struct db *db, int code, struct err *err) {
 	default:
 		break;
 	}
+	if (code == SQLITE_IOERR_DATA)
+		return corrupt(path, "a page is not what was written", err);
 	if (db->sqlite && sqlite3_system_errno(db->sqlite) == ENOSPC)
 		return err_set(err, ERR_SYSTEM, "%s: the disk is full; free some space and try again", path);
 	return err_set(err, ERR_SYSTEM, "%s: %s", path, why);
@@ -74,6 +233,7 @@ static void sql_masked(sqlite3_context *context, int n, sqlite3_value **values) 
 
 /* Settings of the connection, not of the file. The schema of a foreign file must not run code of ours: defensive and untrusted. */
 static int settle(struct db *db, struct err *err) {
+	int reserved = PAGE_SUM;
 	int code;
 
 	(void)sqlite3_extended_result_codes(db->sqlite, 1);
@@ -82,6 +242,7 @@ static int settle(struct db *db, struct err *err) {
 	(void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
 	/* Plans do not depend on what is bound: a statement would be parsed again at nearly every use of a partial index. */
 	(void)sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_ENABLE_QPSG, 1, NULL);
+	(void)sqlite3_file_control(db->sqlite, "main", SQLITE_FCNTL_RESERVE_BYTES, &reserved);
 	code = sqlite3_create_function_v2(db->sqlite, "masked", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, sql_masked,
 	                                  NULL, NULL, NULL);
 	if (code != SQLITE_OK)
@@ -95,13 +256,14 @@ static int settle(struct db *db, struct err *err) {
 int db_open(struct db **out, const char *path, enum db_mode mode, struct err *err) {
 	struct db *db = calloc(1, sizeof(*db));
 	int flags = mode == DB_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+	const char *files = sealed_files();
 	int code;
 
-	if (!db || (path && !(db->path = strdup(path)))) {
+	if (!db || !files || (path && !(db->path = strdup(path)))) {
 		free(db);
 		return err_set(err, ERR_SYSTEM, "out of memory");
 	}
-	code = sqlite3_open_v2(path ? path : ":memory:", &db->sqlite, flags | SQLITE_OPEN_NOMUTEX, NULL);
+	code = sqlite3_open_v2(path ? path : ":memory:", &db->sqlite, flags | SQLITE_OPEN_NOMUTEX, path ? files : NULL);
 	if (code != SQLITE_OK) {
 		failed(db, code, err);
 		goto fail;
@@ -148,6 +310,20 @@ int db_copy(struct db *from, struct db *to, struct err *err) {
 	if (sqlite3_backup_finish(backup) != SQLITE_OK && code == SQLITE_OK)
 		return failed(to, sqlite3_errcode(to->sqlite), err);
 	return code == SQLITE_OK ? 0 : -1;
+}
+
+int db_is_sealed(struct db *db, bool *sealed, struct err *err) {
+	sqlite3_file *file = NULL;
+	unsigned char head[100];
+	int code = sqlite3_file_control(db->sqlite, "main", SQLITE_FCNTL_FILE_POINTER, &file);
+
+	*sealed = true; /* what is in memory, or empty */
+	if (code == SQLITE_OK && file && file->pMethods) {
+		code = real(file)->pMethods->xRead(real(file), head, (int)sizeof(head), 0);
+		if (code == SQLITE_OK)
+			*sealed = page_tells_sealed(head);
+	}
+	return code == SQLITE_OK || code == SQLITE_IOERR_SHORT_READ ? 0 : failed(db, code, err);
 }
 
 bool db_in_transaction(const struct db *db) {

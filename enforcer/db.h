@@ -5,6 +5,8 @@
  * and db_end makes the statement ready for its next use. A statement that is at work already is prepared a second time for that use,
  * so that callbacks may ask the same question again. What db_text gives lives until the next db_step.
  *
+ * Every page of a file carries a sum (page.h): what a disk gave back otherwise than it was written is a failure, never data.
+ *
  * Failures are ERR_SYSTEM and say what to do where that is known: disk full, no permission, read-only, corrupt.
  */
 #ifndef PROVCTL_DB_H
@@ -30,6 +32,8 @@ void db_close(struct db **db);
 int db_script(struct db *db, const char *sql, struct err *err);
 /* Replaces the content of `to` by that of `from`. */
 int db_copy(struct db *from, struct db *to, struct err *err);
+/* Files made before pages had sums have none until db_script runs VACUUM and a checkpoint. */
+int db_is_sealed(struct db *db, bool *sealed, struct err *err);
 bool db_in_transaction(const struct db *db);
 
 /* NULL where it failed. */

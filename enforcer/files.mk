@@ -32,6 +32,7 @@ libenforcer_a_SOURCES = \
 	enforcer/nft_ask.c enforcer/nft_private.h \
 	enforcer/nft_watch.c enforcer/nft_watch.h \
 	enforcer/newfile.c enforcer/newfile.h \
+	enforcer/page.c enforcer/page.h \
 	enforcer/publish.c enforcer/publish.h \
 	enforcer/publish_private.h \
 	enforcer/publish_text.c \

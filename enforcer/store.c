@@ -143,6 +143,22 @@ static int ask_number(struct db *db, const char *sql, int64_t *value, struct err
 	return step < 0 ? -1 : 0;
 }
 
+/* Before pages had sums there were files of older schemas; a file of today's without them was changed by somebody else. */
+static int store_seal(struct db *db, const char *path, int64_t schema, struct err *err) {
+	bool sealed;
+
+	if (!path || schema == 0)
+		return 0;
+	if (db_is_sealed(db, &sealed, err) != 0)
+		return -1;
+	if (sealed)
+		return 0;
+	if (schema >= STORE_SEALED)
+		return err_set(err, ERR_SYSTEM,
+		               "%s: the state is corrupt: its pages have no sums; `provctl recover` looks for a backup", path);
+	return db_script(db, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)", err);
+}
+
 /* Is it ours, and of a schema that we know? Changes nothing. *schema 0: it is empty. */
 static int identify(struct db *db, const char *path, int64_t *schema, struct err *err) {
 	int64_t application, tables;
@@ -311,6 +327,8 @@ static int open_own(struct store *s, const char *path, struct err *err) {
 			return -1;
 	}
 	return store_migrate(s->db, s->folder, store_steps, STORE_SCHEMA, err);
+	if (store_seal(s->db, path, schema, err) != 0)
+		return -1;
 }
 
 /* Reads what is there into memory. An older schema is raised in the copy alone. */

@@ -114,6 +114,7 @@ extern const char *const store_steps[STORE_SCHEMA];
 
 /* Adds to a number without looking at it. */
 int store_add(struct tallies *t, const char *name, int64_t more, struct err *err);
+#define STORE_SEALED 7 /* from this schema on every page of the file has its sum */
 
 /* A time without end as the last there is, so that SQL needs one comparison only. */
 int64_t end_to_sql(int64_t time);

@@ -150,6 +150,10 @@ tests_unit_test_publish_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_store
 tests_unit_test_store_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test_page
+tests_unit_test_page_SOURCES = tests/unit/test_page.c tests/unit/storing.h
+tests_unit_test_page_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test_store_device
 tests_unit_test_store_device_SOURCES = tests/unit/test_store_device.c tests/unit/storing.h
 tests_unit_test_store_device_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
