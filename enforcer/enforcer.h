@@ -13,6 +13,7 @@
 #include "common/conf.h"
 #include "common/err.h"
 #include "enforcer/judge.h"
+#include "enforcer/meter.h"
 #include "enforcer/store.h"
 
 #define ENFORCER_CONTROL_SOCKET "control.sock" /* in the folder of the state */
@@ -60,6 +61,7 @@ struct enforcer {
 	struct judge_sums former;  /* of judges before the present one: a reload makes a new judge */
 	char reload_problem[1024]; /* "" or why the configuration in force is not the one in the file */
 	int64_t reload_time;       /* when that was found */
+	struct meter meter;
 };
 
 /* Takes conf, even on failure. busy is set where another enforcer holds the state. */

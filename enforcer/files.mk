@@ -27,6 +27,7 @@ libenforcer_a_SOURCES = \
 	enforcer/lock.c enforcer/lock_private.h \
 	enforcer/lock_change.c \
 	enforcer/lock_late.c \
+	enforcer/meter.c enforcer/meter.h \
 	enforcer/netlink.c enforcer/netlink.h \
 	enforcer/nft.c enforcer/nft.h \
 	enforcer/nft_ask.c enforcer/nft_private.h \
