@@ -193,7 +193,7 @@ static void apache_message(struct slice message, struct line_fields *out) {
 			asked = up_to(asked, apache_messages[i].end);
 		if (user.n > 0)
 			out->at[FIELD_USER] = apache_user(user);
-		target_split(asked, out);
+		target_fields(asked, out);
 		out->at[FIELD_METHOD] = slice_of("GET");
 		out->at[FIELD_STATUS] = slice_of(apache_messages[i].status);
 		return;

@@ -281,7 +281,7 @@ bool json_split(const struct format *f, const struct field_names *names, struct 
 		if (slice_is(out->at[dashed[i]], "-") || out->at[dashed[i]].n == 0)
 			out->at[dashed[i]] = (struct slice){0};
 	if (r.target.p)
-		target_split(r.target, out);
+		target_fields(r.target, out);
 	else if (r.request.p)
 		(void)request_split(r.request, out);
 	return out->at[FIELD_TIME].p && stamp_set(tc, out->at[FIELD_TIME], out);

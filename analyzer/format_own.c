@@ -23,7 +23,7 @@ static bool own_split(const struct format *f, const struct field_names *names, s
 	}
 	path = out->at[FIELD_PATH];
 	if (path.p)
-		target_split(path, out);
+		target_fields(path, out);
 	else if (request.p)
 		(void)request_split(request, out);
 	return out->at[FIELD_TIME].p && stamp_set(tc, out->at[FIELD_TIME], out);

@@ -3,6 +3,8 @@
 #ifndef PROVCTL_FORMAT_PRIVATE_H
 #define PROVCTL_FORMAT_PRIVATE_H
 
+#include "common/target.h"
+
 #include "analyzer/format.h"
 
 struct pattern;
@@ -76,12 +78,14 @@ struct syslog_head {
 bool syslog_head_take(struct slice *line, struct syslog_head *head);
 
 /* A request's target into host, path, file and query. */
-void target_split(struct slice target, struct line_fields *out);
+void target_fields(struct slice text, struct line_fields *out);
 /* "GET /x HTTP/1.1" into method and target's fields; false where it is no such line. */
 bool request_split(struct slice request, struct line_fields *out);
 
 /* n bytes of scratch memory of the line, NULL where there are not as many. */
 char *scratch_take(struct line_fields *out, size_t n);
+/* Scratch memory for percent_decode: none is taken where there is nothing to decode. */
+char *scratch_to_decode(struct line_fields *out, struct slice s);
 /* Percent-decoded once, into scratch where anything had to be decoded. p NULL where scratch is full. */
 struct slice percent_decoded(struct slice s, struct line_fields *out);
 

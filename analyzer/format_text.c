@@ -169,71 +169,33 @@ char *scratch_take(struct line_fields *out, size_t n) {
 	return p;
 }
 
-static int hex(char c) {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+char *scratch_to_decode(struct line_fields *out, struct slice s) {
+	return scratch_take(out, s.n > 0 && memchr(s.p, '%', s.n) ? s.n : 0);
 }
 
 struct slice percent_decoded(struct slice s, struct line_fields *out) {
+	char *to = scratch_to_decode(out, s);
+
+	return to ? percent_decode(s, to) : (struct slice){0};
+}
+
+void target_fields(struct slice text, struct line_fields *out) {
+	struct target target;
+	const char *slash;
 	char *to;
-	size_t n = 0;
 
-	if (s.n == 0 || !memchr(s.p, '%', s.n))
-		return s;
-	to = scratch_take(out, s.n);
-	if (!to)
-		return (struct slice){0};
-	for (size_t i = 0; i < s.n; i++) {
-		int high = s.p[i] == '%' && i + 2 < s.n ? hex(s.p[i + 1]) : -1;
-		int low = high >= 0 ? hex(s.p[i + 2]) : -1;
-
-		if (low >= 0) {
-			to[n++] = (char)(high * 16 + low);
-			i += 2;
-		} else {
-			to[n++] = s.p[i];
-		}
-	}
-	return (struct slice){to, n};
-}
-
-static struct slice behind_last(struct slice s, char c) {
-	const char *at = s.n ? memrchr(s.p, c, s.n) : NULL;
-
-	if (at)
-		(void)slice_take(&s, (size_t)(at + 1 - s.p));
-	return s;
-}
-
-void target_split(struct slice target, struct line_fields *out) {
-	struct slice path = target;
-	struct slice file;
-	const char *end;
-
-	/* The absolute form, as proxies are asked (RFC 9112, 3.2.2). */
-	if (slice_starts(path, "http://") || slice_starts(path, "https://")) {
-		(void)slice_take(&path, path.p[4] == 's' ? 8 : 7);
-		end = path.n ? memchr(path.p, '/', path.n) : NULL;
-		out->at[FIELD_HOST] = slice_take(&path, end ? (size_t)(end - path.p) : path.n);
-	}
-	/* Servers end the path at a "#" too: without this, one in the request would hide the file's name. */
-	for (size_t i = 0; i < path.n; i++) {
-		if (path.p[i] != '?' && path.p[i] != '#')
-			continue;
-		if (path.p[i] == '?')
-			out->at[FIELD_QUERY] = (struct slice){path.p + i + 1, path.n - i - 1};
-		path.n = i;
-	}
-	out->at[FIELD_PATH] = path;
-	/* Decoding may bring up another slash, which servers take as one. */
-	file = behind_last(percent_decoded(behind_last(path, '/'), out), '/');
-	slice_skip_blanks(&file);
-	while (file.n > 0 && file.p[file.n - 1] == ' ')
-		file.n--;
-	if (file.p)
-		out->at[FIELD_FILE] = file;
+	target_split(text, &target);
+	if (target.host.p)
+		out->at[FIELD_HOST] = target.host;
+	if (target.query.p)
+		out->at[FIELD_QUERY] = target.query;
+	out->at[FIELD_PATH] = target.path;
+	slash = target.path.n ? memrchr(target.path.p, '/', target.path.n) : NULL;
+	if (slash)
+		(void)slice_take(&target.path, (size_t)(slash - target.path.p));
+	to = scratch_to_decode(out, target.path);
+	if (to && target.path.p)
+		out->at[FIELD_FILE] = target_file(target.path, to);
 }
 
 bool request_split(struct slice request, struct line_fields *out) {
@@ -260,6 +222,6 @@ bool request_split(struct slice request, struct line_fields *out) {
 		target = rest;
 	}
 	out->at[FIELD_METHOD] = method;
-	target_split(target, out);
+	target_fields(target, out);
 	return true;
 }

@@ -6,57 +6,17 @@
 #include "analyzer/format_private.h"
 #include "analyzer/rule_private.h"
 
-static bool is_hex(char c) {
-	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-static bool is_letter(char c) {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
-}
-
-uint64_t mac_in_file(struct slice file) {
-	for (size_t i = 0; i < file.n; i++) {
-		size_t run = 0;
-		size_t length = 12;
-		uint64_t mac;
-
-		while (i + run < file.n && is_hex(file.p[i + run]))
-			run++;
-		if (run == 0)
-			continue;
-		if (run == 2)
-			length = 17;
-		else if (run == 4)
-			length = 14;
-		/* The spelled forms end where no digit follows, as the bare one does by being a whole run. */
-		if ((run == 12 || run == 2 || run == 4) && file.n - i >= length &&
-		    (file.n - i == length || !is_hex(file.p[i + length])) && mac_parse(file.p + i, length, &mac) &&
-		    /* y0000000000NN names a model of Yealink's, r0000000000NN one of Akuvox's. */
-		    !(i > 0 && is_letter(file.p[i - 1]) && mac <= 0xff))
-			return mac;
-		i += run - 1;
-	}
-	return MAC_NONE;
-}
-
 uint64_t mac_in_query(struct slice query, struct line_fields *fields) {
 	uint64_t found = MAC_NONE;
+	struct slice name, value;
 
-	while (query.n > 0) {
-		const char *end = memchr(query.p, '&', query.n);
-		struct slice pair = slice_take(&query, end ? (size_t)(end - query.p) : query.n);
-		const char *equal = pair.n ? memchr(pair.p, '=', pair.n) : NULL;
-		struct slice name, value;
-		uint64_t mac;
+	while (query_take(&query, &name, &value)) {
+		struct slice pair = {name.p, value.p ? (size_t)(value.p + value.n - name.p) : name.n};
+		char *to = scratch_to_decode(fields, pair);
+		uint64_t mac = to ? mac_in_parameter(name, value, to) : MAC_NONE;
 
-		(void)slice_skip(&query, '&');
-		if (!equal)
-			continue;
-		name = percent_decoded(slice_take(&pair, (size_t)(equal - pair.p)), fields);
-		(void)slice_skip(&pair, '=');
-		value = percent_decoded(pair, fields);
 		/* Of several the last counts, as for PHP. */
-		if (slice_same_nocase(name, slice_of("mac")) && mac_parse(value.p, value.n, &mac))
+		if (mac != MAC_NONE)
 			found = mac;
 	}
 	return found;

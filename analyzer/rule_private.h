@@ -7,6 +7,7 @@
 #ifndef PROVCTL_RULE_PRIVATE_H
 #define PROVCTL_RULE_PRIVATE_H
 
+#include "common/target.h"
 #include "common/yamldoc.h"
 
 #include "analyzer/pcre.h"
@@ -187,9 +188,7 @@ struct asker { /* what agent and path tell */
 };
 /* What it tells borrows agent, file and rules, until the next call. */
 void phone_tell(struct rules *rules, struct slice agent, struct slice file, uint64_t path_mac, struct asker *out);
-/* The MAC of a file name or query: a maximal run of exactly 12 hex digits, or one of the spellings of mac.h. MAC_NONE for none. */
-uint64_t mac_in_file(struct slice file);
-/* Of `mac=`, in any case and percent-encoded or not; scratch memory of fields is used. */
+/* Of `mac=`, in any case and percent-encoded or not; MAC_NONE for none. Scratch memory of fields is used. */
 uint64_t mac_in_query(struct slice query, struct line_fields *fields);
 /* False: the match makes no event. */
 bool event_make(struct line_context *ctx, const struct rule *rule, struct line_fields *fields, struct slice line,

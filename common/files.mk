@@ -7,6 +7,7 @@ libcommon_a_SOURCES = \
 	common/event.c common/event.h \
 	common/js.c common/js.h \
 	common/mac.c common/mac.h \
+	common/target.c common/target.h \
 	common/timefmt.c common/timefmt.h \
 	common/token.c common/token.h \
 	common/yamldoc.c common/yamldoc.h common/yamldoc_value.c

@@ -103,6 +103,9 @@ tests_unit_test_js_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_mac
 tests_unit_test_mac_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test_target
+tests_unit_test_target_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test_timefmt
 tests_unit_test_timefmt_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
