@@ -3,7 +3,7 @@
 
 #include "analyzer/rule_private.h"
 
-#define RAW_MAX  2048
+#define RAW_MAX  EVIDENCE_RAW_MAX
 #define WORD_MAX 64
 #define BLANK    "***"
 

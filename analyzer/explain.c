@@ -229,9 +229,11 @@ int rules_explain(struct line_context *ctx, struct slice line, struct buf *out, 
 		}
 		js_end(out, ']');
 	}
-	if (made)
+	if (made) {
+		if (e.raw)
+			e.line = evidence_of(&ctx->evidence, e.line, e.folder);
 		put_event(out, &e);
-	else {
+	} else {
 		js_key(out, "event");
 		buf_text(out, "null");
 	}

@@ -188,7 +188,7 @@ static bool feed_before(const struct feed *a, const struct feed *b) {
 		return a->key < b->key;
 	if (a->order != b->order)
 		return a->order < b->order;
-	return a->offset < b->offset;
+	return a->event.offset < b->event.offset;
 }
 
 /* The heap holds feeds with a pending event, the one that goes first at its top. */
@@ -278,8 +278,11 @@ static int round_begin(struct run *r, uint64_t turn, struct err *err) {
 		result = feed_advance(r, f, err);
 		if (result != 0)
 			return result;
-		if (f->state == FEED_PENDING)
-			r->heap[r->nheap++] = i;
+		if (f->state != FEED_PENDING)
+			continue;
+		if (feed_keep(f, err) < 0)
+			return -1;
+		r->heap[r->nheap++] = i;
 	}
 	for (uint32_t i = r->nheap / 2; i-- > 0;)
 		heap_down(r, i);
@@ -293,7 +296,7 @@ int run_round(struct run *r, uint64_t turn, struct err *err) {
 	while (result == 0 && r->nheap > 0 && !run_stopped(r)) {
 		struct feed *f = &r->feeds[r->heap[0]];
 
-		result = batch_add(r, f, err);
+		result = batch_add(r, f, &f->event, err);
 		if (result == 0)
 			result = feed_advance(r, f, err);
 		if (result == 0 && ++since_tick == TICK_EVENTS) {
@@ -303,6 +306,9 @@ int run_round(struct run *r, uint64_t turn, struct err *err) {
 		if (f->state != FEED_PENDING)
 			r->heap[0] = r->heap[--r->nheap];
 		heap_down(r, 0);
+		/* Where this log's next event is the next of all, as in most logs that are long, it goes from the line into the batch. */
+		if (result == 0 && f->state == FEED_PENDING && f != &r->feeds[r->heap[0]])
+			result = feed_keep(f, err);
 	}
 	return result;
 }

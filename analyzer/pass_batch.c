@@ -6,11 +6,13 @@
 #define BATCH_BYTES  (LINK_FRAME_MAX / 2)
 #define CURSOR_FIXED 160 /* bytes of an encoded cursor and of its `from`, without texts */
 #define UNANSWERED   2
+#define EVENT_MOST   2048 /* bytes of an encoded event */
 
 int batches_init(struct run *r, struct err *err) {
 	for (uint32_t i = 0; i < BATCHES; i++)
 		buf_init(&r->batches[i].events, LINK_FRAME_MAX);
 	buf_init(&r->frame, LINK_FRAME_MAX + LINK_HEADER);
+	buf_init(&r->evidence, (size_t)4 * EVENT_LINE_MAX);
 	return buf_reserve(&r->frame, LINK_HEADER) ? 0 : err_set(err, ERR_SYSTEM, "pass: out of memory");
 }
 
@@ -20,6 +22,7 @@ void batches_release(struct run *r) {
 		free(r->batches[i].slots);
 	}
 	buf_release(&r->frame);
+	buf_release(&r->evidence);
 }
 
 struct batch *batch_at_hand(struct run *r) {
@@ -189,13 +192,26 @@ int batch_flush(struct run *r, struct err *err) {
 	return 0;
 }
 
-int batch_add(struct run *r, struct feed *f, struct err *err) {
+/* e as it goes over the link. */
+static void batch_encode(struct run *r, struct buf *out, const struct event *e, uint32_t cursor) {
+	struct event sent = *e;
+
+	sent.cursor = cursor;
+	sent.line = e->raw ? evidence_of(&r->evidence, e->line, e->folder) : e->line;
+	sent.raw = false;
+	event_encode(out, &sent);
+}
+
+int batch_add(struct run *r, struct feed *f, const struct event *e, struct err *err) {
 	uint32_t max = r->p->batch_max ? r->p->batch_max : LINK_EVENTS_MAX;
 	struct batch *b = batch_at_hand(r);
-	size_t more = f->pending.n + (f->slot == SLOT_NONE ? cursor_size(&f->mark) : 0);
-	struct slice bytes = {f->pending.p, f->pending.n};
-	struct event e;
+	struct cursor at = {0};
+	size_t more = EVENT_MOST;
 
+	if (f->slot == SLOT_NONE) {
+		feed_cursor(f, &at);
+		more += cursor_size(&at);
+	}
 	if (b->nevents >= max || b->nslots == LINK_LOGS_MAX || b->events.n + b->size + more > BATCH_BYTES) {
 		int result = batch_flush(r, err);
 
@@ -204,11 +220,8 @@ int batch_add(struct run *r, struct feed *f, struct err *err) {
 		b = batch_at_hand(r);
 	}
 	if (f->slot == SLOT_NONE)
-		batch_slot(b, r, f, cursor_size(&f->mark));
-	if (event_decode(&bytes, &e, err) < 0)
-		return -1;
-	e.cursor = f->slot;
-	event_encode(&b->events, &e);
+		batch_slot(b, r, f, cursor_size(&at));
+	batch_encode(r, &b->events, e, f->slot);
 	b->nevents++;
 	return b->events.failed ? err_set(err, ERR_SYSTEM, "pass: out of memory") : 0;
 }
@@ -238,7 +251,7 @@ void batch_recall(struct run *r, struct feed *input) {
 	if (input->slot != SLOT_NONE)
 		recall(batch_at_hand(r), input->slot, &again);
 	if (input->state == FEED_PENDING)
-		buf_add(&again, input->pending.p, input->pending.n);
+		batch_encode(r, &again, &input->event, 0);
 	buf_add(&again, input->again.p + input->again_taken, input->again.n - input->again_taken);
 	buf_release(&input->again);
 	input->again = again;

@@ -15,7 +15,7 @@ int feed_init(struct feed *f, struct run *r, struct source *source, uint32_t ord
 	                   .order = order,
 	                   .slot = SLOT_NONE,
 	                   .input = source == r->input};
-	buf_init(&f->pending, PENDING_MAX);
+	buf_init(&f->texts, PENDING_MAX);
 	buf_init(&f->sample, EVENT_LINE_MAX);
 	buf_init(&f->again, (size_t)BATCHES * LINK_FRAME_MAX);
 	if (time_context_new(&f->time, conf->timezone, err) < 0)
@@ -36,19 +36,23 @@ int feed_init(struct feed *f, struct run *r, struct source *source, uint32_t ord
 
 void feed_release(struct feed *f) {
 	time_context_free(&f->time);
-	buf_release(&f->pending);
+	buf_release(&f->texts);
 	buf_release(&f->sample);
 	buf_release(&f->again);
 }
 
 void feed_cursor(const struct feed *f, struct cursor *out) {
-	if (f->state == FEED_PENDING) {
+	bool pending = f->state == FEED_PENDING;
+
+	if (pending && f->retold) {
 		*out = f->mark;
 	} else {
 		*out = f->read;
+		out->lines -= pending;
+		out->events -= pending;
 		out->skipped += source_skipped(f->source);
-		out->high_time = f->high;
-		source_place(f->source, false, out);
+		out->high_time = pending ? f->before : f->high;
+		source_place(f->source, pending, out);
 	}
 	out->id = f->id;
 	if (f->sampled)
@@ -66,45 +70,54 @@ static void feed_sample(struct feed *f, struct slice line) {
 /* The next event that standard input told before the link went stale. */
 static bool feed_again(struct feed *f) {
 	struct slice rest = {f->again.p + f->again_taken, f->again.n - f->again_taken};
-	struct slice event = rest;
-	struct event e;
 	struct err err;
 
-	if (rest.n == 0 || event_decode(&rest, &e, &err) < 0)
+	if (rest.n == 0 || event_decode(&rest, &f->event, &err) < 0)
 		return false;
-	event.n -= rest.n;
-	f->again_taken += event.n;
+	f->again_taken = f->again.n - rest.n;
 	f->mark = f->acked;
 	source_place(f->source, false, &f->mark);
 	f->mark.head_len = f->mark.tail_len = 0;
-	f->mark.offset = f->offset = e.offset;
-	f->acked_high = e.time > f->acked_high ? e.time : f->acked_high;
+	f->mark.offset = f->event.offset;
+	f->acked_high = f->event.time > f->acked_high ? f->event.time : f->acked_high;
 	f->mark.high_time = f->key = f->acked_high;
-	buf_clear(&f->pending);
-	buf_add(&f->pending, event.p, event.n);
+	f->retold = true;
 	f->state = FEED_PENDING;
 	return true;
 }
 
+int feed_keep(struct feed *f, struct err *err) {
+	struct event *e = &f->event;
+	struct slice *const texts[] = {&e->user,   &e->realm, &e->account, &e->agent, &e->folder,
+	                               &e->vendor, &e->model, &e->version, &e->rule,  &e->line};
+	size_t n = 0;
+	char *to;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		n += texts[i]->n;
+	buf_clear(&f->texts);
+	to = buf_reserve(&f->texts, n);
+	if (!to)
+		return err_set(err, ERR_SYSTEM, "pass: out of memory");
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		if (texts[i]->n > 0)
+			memcpy(to, texts[i]->p, texts[i]->n);
+		texts[i]->p = to;
+		to += texts[i]->n;
+	}
+	return 0;
+}
+
 /* Takes the event of a line as pending. False: it is none that the enforcer would take. */
-static bool feed_take(struct feed *f, struct event *e, uint64_t offset, int64_t high) {
-	struct slice bytes;
-	struct event checked;
+static bool feed_take(struct feed *f, uint64_t offset, int64_t before) {
 	struct err err;
 
-	e->cursor = 0;
-	e->offset = offset;
-	buf_clear(&f->pending);
-	event_encode(&f->pending, e);
-	bytes = (struct slice){f->pending.p, f->pending.n};
-	if (f->pending.failed || event_decode(&bytes, &checked, &err) < 0)
+	f->event.offset = offset;
+	if (!event_is_sound(&f->event, &err))
 		return false;
-	f->mark = f->read;
-	f->mark.skipped += source_skipped(f->source);
-	f->mark.high_time = high;
-	source_place(f->source, true, &f->mark);
-	f->offset = offset;
+	f->before = before;
 	f->key = f->high;
+	f->retold = false;
 	f->state = FEED_PENDING;
 	return true;
 }
@@ -122,10 +135,9 @@ void feed_read(struct run *r, struct feed *f) {
 		return;
 	context->time = f->time;
 	for (unsigned i = 0; i < FEED_STEP && f->read.lines < f->until && f->state == FEED_READING; i++) {
-		int64_t high = f->high;
+		int64_t before = f->high;
 		uint64_t offset;
 		struct slice line;
-		struct event e;
 		struct err err;
 		int got = source_line(f->source, &line, &offset, &err);
 
@@ -135,10 +147,10 @@ void feed_read(struct run *r, struct feed *f) {
 			f->state = FEED_DONE;
 			break;
 		}
-		switch (rules_event(context, line, &e)) {
+		switch (rules_event(context, line, &f->event)) {
 		case OUTCOME_EVENT:
-			f->high = later(later(f->high, e.time), time_context_highest(f->time));
-			if (feed_take(f, &e, offset, high))
+			f->high = later(later(f->high, f->event.time), time_context_highest(f->time));
+			if (feed_take(f, offset, before))
 				f->read.events++;
 			else
 				f->read.skipped++;

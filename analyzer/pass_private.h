@@ -10,7 +10,7 @@
 #include "analyzer/uplink.h"
 #include "analyzer/watch.h"
 
-#define PENDING_MAX 8192 /* one encoded event */
+#define PENDING_MAX 8192 /* the texts of one event */
 
 /* What logs of equal format, zone and account share: a line_context is too large to have one for each of a thousand logs. */
 struct setting {
@@ -30,12 +30,12 @@ struct feed {
 	struct time_context *time;
 	uint32_t order; /* ties of the merge */
 	enum feed_state state;
-	struct buf pending; /* its next event, encoded */
+	struct event event; /* the pending one. Its texts borrow the line until another log is read, then `texts` */
+	struct buf texts;
 	int64_t key;        /* of the pending event: highest time so far, its own included */
-	uint64_t offset;    /* of the pending event */
 	int64_t high;       /* highest time so far */
-	struct cursor read; /* sums of all that was read */
-	struct cursor mark; /* cursor in front of the pending event's line */
+	int64_t before;     /* the same in front of the pending event's line */
+	struct cursor read; /* sums of all that was read, the pending event's line included */
 	struct cursor sent; /* as it was sent last */
 	uint64_t from;      /* what the next batch builds on */
 	uint32_t id;
@@ -49,6 +49,8 @@ struct feed {
 	/* Standard input alone, for it cannot be read twice: what was committed, and events to be sent again. */
 	struct cursor acked;
 	int64_t acked_high;
+	bool retold;        /* the pending event is one of those */
+	struct cursor mark; /* in front of it */
 	struct buf again;
 	size_t again_taken;
 };
@@ -87,6 +89,7 @@ struct run {
 	struct batch batches[BATCHES]; /* a ring */
 	uint32_t first, unanswered;
 	struct buf frame;
+	struct buf evidence;
 	uint64_t seq;
 	uint32_t next_id;
 	int64_t flushed, shown; /* milliseconds */
@@ -123,6 +126,8 @@ int feed_init(struct feed *f, struct run *r, struct source *source, uint32_t ord
 void feed_release(struct feed *f);
 /* Reads on, some lines at most: a log without events must not hold up what is due. */
 void feed_read(struct run *r, struct feed *f);
+/* Makes the pending event its own: before another log is read. */
+int feed_keep(struct feed *f, struct err *err);
 /* Where the log stands: in front of the pending event, or behind all that was read. */
 void feed_cursor(const struct feed *f, struct cursor *out);
 void run_notice(struct run *r, struct slice name, struct slice problem);
@@ -133,7 +138,8 @@ void batches_release(struct run *r);
 struct batch *batch_at_hand(struct run *r);
 /* For the feeds of this session. */
 int batch_reset(struct run *r, struct err *err);
-int batch_add(struct run *r, struct feed *f, struct err *err);
+/* e borrows for the call; its cursor is set. */
+int batch_add(struct run *r, struct feed *f, const struct event *e, struct err *err);
 /* Sends what is at hand, and cursors that moved. */
 bool batch_has_events(struct run *r);
 int batch_flush(struct run *r, struct err *err);

@@ -37,7 +37,7 @@ enum outcome {
 };
 
 /* One line of a log whose format is f. ctx carries what belongs to the log. On OUTCOME_EVENT *e is filled but for cursor and offset; its slices
- * borrow the line and the context, until the next call. */
+ * borrow the line and the context, until the next call; its line is not evidence yet where it is raw. */
 struct line_context {
 	const struct conf *conf;
 	struct rules *rules;
@@ -54,6 +54,8 @@ int line_context_init(struct line_context *ctx, const struct conf *conf, struct 
 void line_context_release(struct line_context *ctx);
 enum outcome rules_event(struct line_context *ctx, struct slice line, struct event *e);
 
+/* The longest line that an event carries as it is, to be made evidence when that is asked for; a longer one's is made at once. */
+#define EVIDENCE_RAW_MAX 2048
 /* The line fit to be shown: secrets blanked, escaped, cut to EVENT_LINE_MAX. folder: a secret folder in it, or empty. It is the line itself, or in out
  * (buf_init(.., 4 * EVENT_LINE_MAX)) until that is used again. */
 struct slice evidence_of(struct buf *out, struct slice line, struct slice folder);

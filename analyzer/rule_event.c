@@ -281,7 +281,9 @@ bool event_make(struct line_context *ctx, const struct rule *rule, struct line_f
 	made.model = cut(either(fields->at[FIELD_MODEL], asker.model), EVENT_WORD_MAX);
 	made.version = cut(either(fields->at[FIELD_VERSION], asker.version), EVENT_WORD_MAX);
 	made.rule = rule->id;
-	made.line = evidence_of(&ctx->evidence, line, folder);
+	/* Secrets may begin anywhere in a longer one. */
+	made.raw = line.n <= EVIDENCE_RAW_MAX;
+	made.line = made.raw ? line : evidence_of(&ctx->evidence, line, folder);
 	*e = made;
 	return true;
 }

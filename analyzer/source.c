@@ -115,6 +115,8 @@ static void reader_close(struct source *s) {
 	if (!s->buffer)
 		return;
 	park(s);
+	s->front_length = s->line < CURSOR_TAIL ? s->line : CURSOR_TAIL;
+	memcpy(s->front, s->buffer + s->line - s->front_length, s->front_length);
 	s->discard = false;
 	gz_close(&s->stream);
 	if (s->fd >= 0)
@@ -429,7 +431,11 @@ static void place_tail(const struct source *s, bool in_front, struct cursor *io)
 		io->tail_hash = hash_bytes(0, s->tail, s->tail_length);
 		return;
 	}
-	assert(s->buffer);
+	if (!s->buffer) {
+		io->tail_len = (uint32_t)s->front_length;
+		io->tail_hash = hash_bytes(0, s->front, s->front_length);
+		return;
+	}
 	end = s->buffer + (in_front ? s->line : s->next);
 	n = (size_t)(end - s->buffer) < CURSOR_TAIL ? (size_t)(end - s->buffer) : CURSOR_TAIL;
 	io->tail_len = (uint32_t)n;

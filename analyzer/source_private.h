@@ -64,7 +64,9 @@ struct source {
 	uint64_t at, before;
 	char tail[CURSOR_TAIL]; /* what stands before `at`, while the buffer does not hold it */
 	size_t tail_length;
-	bool parked;   /* `tail` holds it */
+	bool parked;             /* `tail` holds it */
+	char front[CURSOR_TAIL]; /* what stands before `before`, once the buffer was given back */
+	size_t front_length;
 	bool discard;  /* inside a line that is dropped */
 	bool resync;   /* ... because reading began in its middle: it was counted already */
 	bool ended;    /* cannot be read any further in this pass */

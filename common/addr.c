@@ -27,26 +27,63 @@ int addr_compare(struct addr a, struct addr b) {
 	return memcmp(a.b, b.b, sizeof(a.b));
 }
 
+/* What inet_pton takes: four numbers without leading zeros. Nearly every line has one. */
+static bool v4_parse(const char *text, size_t n, struct addr *out) {
+	unsigned number = 0;
+	size_t digits = 0;
+	size_t octet = 0;
+	struct addr a;
+
+	if (n < 7 || n > 15)
+		return false;
+	for (size_t i = 0; i < n; i++) {
+		unsigned digit = (unsigned)(unsigned char)text[i] - '0';
+
+		if (digit <= 9) {
+			if (digits > 0 && number == 0)
+				return false;
+			number = number * 10 + digit;
+			if (number > 255)
+				return false;
+			digits++;
+		} else {
+			if (text[i] != '.' || digits == 0 || octet == 3)
+				return false;
+			a.b[12 + octet++] = (uint8_t)number;
+			number = 0;
+			digits = 0;
+		}
+	}
+	if (octet != 3 || digits == 0)
+		return false;
+	memcpy(a.b, v4_mapped, sizeof(v4_mapped));
+	a.b[15] = (uint8_t)number;
+	*out = a;
+	return true;
+}
+
 /* inet_pton takes what we want and nothing more, but wants a NUL. */
 static bool parse(const char *text, size_t n, struct addr *out) {
 	char copy[INET6_ADDRSTRLEN];
 	struct addr a;
 	const char *zone;
 
-	zone = n > 0 ? memchr(text, '%', n) : NULL;
-	if (zone && zone > text && memchr(text, ':', n))
+	if (v4_parse(text, n, out))
+		return true;
+	if (n == 0 || !memchr(text, ':', n))
+		return false;
+
+	zone = memchr(text, '%', n);
+	if (zone && zone > text)
 		n = (size_t)(zone - text);
-	if (n == 0 || n >= sizeof(copy) || memchr(text, '\0', n))
+	if (n >= sizeof(copy) || memchr(text, '\0', n))
 		return false;
 	memcpy(copy, text, n);
 	copy[n] = '\0';
-	memcpy(a.b, v4_mapped, sizeof(v4_mapped));
-	if (inet_pton(AF_INET, copy, a.b + 12) != 1) {
-		if (inet_pton(AF_INET6, copy, a.b) != 1)
-			return false;
-		if (memcmp(a.b, nat64, sizeof(nat64)) == 0)
-			memcpy(a.b, v4_mapped, sizeof(v4_mapped));
-	}
+	if (inet_pton(AF_INET6, copy, a.b) != 1)
+		return false;
+	if (memcmp(a.b, nat64, sizeof(nat64)) == 0)
+		memcpy(a.b, v4_mapped, sizeof(v4_mapped));
 	*out = a;
 	return true;
 }
@@ -70,6 +107,8 @@ bool addr_parse_endpoint(const char *text, size_t n, struct addr *out) {
 	const char *mark;
 	size_t left;
 
+	if (v4_parse(text, n, out))
+		return true;
 	if (n > 0 && text[0] == '[') {
 		mark = memchr(text, ']', n);
 		if (!mark)

@@ -23,12 +23,15 @@ static void setup(void) {
 	fuzz_want(rules_load(&rules, conf, NULL, &err) == 0, err.text);
 }
 
-static void event_check(const struct event *e) {
+static void event_check(struct line_context *ctx, struct event *e) {
 	struct buf b;
 	struct slice in;
 	struct event back;
 	struct err err;
 
+	if (e->raw)
+		e->line = evidence_of(&ctx->evidence, e->line, e->folder);
+	e->raw = false;
 	buf_init(&b, 1U << 16);
 	event_encode(&b, e);
 	in = (struct slice){b.p, b.n};
@@ -66,7 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		struct event e;
 
 		if (rules_event(ctx, line, &e) == OUTCOME_EVENT)
-			event_check(&e);
+			event_check(ctx, &e);
 		text.p += line.n + (end != NULL);
 		text.n -= line.n + (end != NULL);
 	}

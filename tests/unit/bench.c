@@ -122,6 +122,8 @@ const char *told(struct bench *b, const char *line, struct event *e) {
 	case OUTCOME_EVENT:
 		break;
 	}
+	if (e->raw)
+		e->line = evidence_of(&b->ctx.evidence, e->line, e->folder);
 	addr_print(e->ip, ip);
 	(void)snprintf(text, sizeof(text), "%s %s", event_kind_name(e->kind), ip);
 	return text;

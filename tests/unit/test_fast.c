@@ -1,5 +1,6 @@
 /* What is done quickly for nearly every line gives what the plain way gives, for any line: each fast path beside the plain one, over the rules' own
  * samples, what a seeded hand makes of them, and noise. PROVCTL_SEED=N tells the seed, which is printed. */
+#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -222,8 +223,58 @@ static void evidence_is_the_same_as_byte_by_byte(void **unused) {
 	buf_release(&expected);
 }
 
+/* ---- addresses, by inet_pton ---- */
+
+static bool addr_plain(const char *text, size_t n, struct addr *out) {
+	static const unsigned char nat64[12] = {0, 0x64, 0xff, 0x9b};
+	const char *zone = memchr(text, '%', n);
+	const char *colon = memchr(text, ':', n);
+	char copy[64] = "";
+
+	if (colon && zone > colon)
+		n = (size_t)(zone - text);
+	if (n == 0 || n >= INET6_ADDRSTRLEN || memchr(text, '\0', n))
+		return false;
+	memcpy(copy, text, n);
+	memset(out->b, 0, 10);
+	memset(out->b + 10, 0xff, 2);
+	if (inet_pton(AF_INET, copy, out->b + 12) == 1)
+		return true;
+	if (inet_pton(AF_INET6, copy, out->b) != 1)
+		return false;
+	if (memcmp(out->b, nat64, sizeof(nat64)) == 0)
+		memset(memset(out->b, 0, 10) + 10, 0xff, 2);
+	return !addr_is_none(*out);
+}
+
+static void an_address_is_read_as_inet_pton_reads_it(void **unused) {
+	static const char *const starts[] = {"203.0.113.7", "255.255.255.255", "0.0.0.0",        "1.2.3.4.",
+	                                     "01.2.3.4",    "2001:db8::7",     "::ffff:1.2.3.4", "64:ff9b::c000:201"};
+	static const char odd[] = "0123456789.:%[]a\xff";
+
+	(void)unused;
+	for (unsigned round = 0; round < 10 * ROUNDS; round++) {
+		struct addr is = {{0}}, expected = {{0}};
+		char text[64];
+		size_t n;
+		bool sound;
+
+		(void)snprintf(text, sizeof(text), "%s", starts[number(sizeof(starts) / sizeof(starts[0]))]);
+		n = strlen(text);
+		for (uint32_t changes = number(4); changes > 0; changes--)
+			text[number((uint32_t)n)] = odd[number(sizeof(odd))];
+		n -= number(4) ? 0 : number((uint32_t)n);
+		sound = addr_plain(text, n, &expected);
+		if (addr_parse(text, n, &is) != sound || (sound && !addr_same(is, expected)))
+			fail_msg("%.*s", (int)n, text);
+		if (!memchr(text, ':', n) && text[0] != '[' && addr_parse_endpoint(text, n, &is) != sound)
+			fail_msg("%.*s as endpoint", (int)n, text);
+	}
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_address_is_read_as_inet_pton_reads_it),
 		cmocka_unit_test(evidence_is_the_same_as_byte_by_byte),
 	};
 	const char *seed = getenv("PROVCTL_SEED");

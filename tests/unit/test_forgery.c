@@ -271,7 +271,8 @@ static bool has_control(struct slice s) {
 }
 
 /* What is wrong with what was made of a forged line, NULL for nothing. */
-static const char *wrong(const struct event *e, const struct event *truth, const struct forge_span *span) {
+static const char *wrong(struct line_context *ctx, const struct event *e, const struct event *truth,
+                         const struct forge_span *span) {
 	if (!addr_same(e->ip, truth->ip))
 		return "another address";
 	if (!span->device && e->mac != truth->mac)
@@ -280,7 +281,7 @@ static const char *wrong(const struct event *e, const struct event *truth, const
 		return "another time";
 	if (span->named && e->proof > truth->proof)
 		return "more proof";
-	return has_control(e->line) ? "a control byte in the evidence" : NULL;
+	return has_control(evidence_of(&ctx->evidence, e->line, e->folder)) ? "a control byte in the evidence" : NULL;
 }
 
 static void line_try(struct line_context *ctx, struct slice line, const struct event *truth,
@@ -293,7 +294,7 @@ static void line_try(struct line_context *ctx, struct slice line, const struct e
 	if (rules_event(ctx, line, &e) != OUTCOME_EVENT)
 		return;
 	t->events++;
-	what = wrong(&e, truth, span);
+	what = wrong(ctx, &e, truth, span);
 	if (!what)
 		return;
 	if (t->moved++ < 20)

@@ -42,6 +42,12 @@ void line_context_release(struct line_context *ctx) {
 	time_context_free(&ctx->time);
 }
 
+struct slice evidence_of(struct buf *out, struct slice line, struct slice folder) {
+	(void)out;
+	(void)folder;
+	return line;
+}
+
 enum outcome rules_event(struct line_context *ctx, struct slice line, struct event *e) {
 	char text[128], kind, word[32];
 	long long time;
