@@ -253,6 +253,7 @@ bool format_split(const struct format *f, const struct field_names *names, struc
 	memset(out->at, 0, (size_t)names->count * sizeof(out->at[0]));
 	out->has_time = false;
 	out->scratch_used = 0;
+	out->parsed = (struct slice){0};
 	if (line.n == 0 || !f->split(f, names, tc, line, out))
 		return false;
 	out->at[FIELD_LINE] = line;

@@ -65,7 +65,9 @@ int field_count(const struct field_names *names);
 struct line_fields {
 	struct slice at[FIELDS_MAX]; /* p NULL: not there */
 	bool has_time;
-	int64_t time; /* UTC */
+	int64_t time;        /* UTC */
+	struct slice parsed; /* what `ip` was read from: of a field that was read already */
+	struct addr ip;
 	size_t scratch_used;
 	char scratch[SCRATCH_MAX];
 };

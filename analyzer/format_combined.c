@@ -5,18 +5,26 @@
 
 #include "analyzer/format_private.h"
 
+/* Behind a quote: what stands before the next one that no backslash hides. */
+static const char *quote_find(struct slice s) {
+	const char *quote = s.n ? memchr(s.p, '"', s.n) : NULL;
+	size_t n = 0;
+
+	if (!quote || !memchr(s.p, '\\', (size_t)(quote - s.p)))
+		return quote;
+	while (n < s.n && s.p[n] != '"')
+		n += s.p[n] == '\\' && n + 1 < s.n ? 2 : 1;
+	return n < s.n ? s.p + n : NULL;
+}
+
 /* A quoted field at the start of *s, as it is written, without its quotes. */
 static bool quoted_take(struct slice *s, struct slice *out) {
 	struct slice at = *s;
-	size_t n = 0;
+	const char *quote;
 
-	if (!slice_skip(&at, '"'))
+	if (!slice_skip(&at, '"') || !(quote = quote_find(at)))
 		return false;
-	while (n < at.n && at.p[n] != '"')
-		n += at.p[n] == '\\' && n + 1 < at.n ? 2 : 1;
-	if (n >= at.n)
-		return false;
-	*out = slice_take(&at, n);
+	*out = slice_take(&at, (size_t)(quote - at.p));
 	(void)slice_skip(&at, '"');
 	*s = at;
 	return true;
@@ -31,16 +39,21 @@ static bool is_status(struct slice word) {
 /* The quoted request at the start of *s, and the blank behind it. It ends at the first quote behind which a status stands: Traefik writes a quote in
  * a query as it came, and without this a client could make its requests unreadable. It cannot write a status there, for no blank stands in a target. */
 static bool request_take(struct slice *s, struct slice *out) {
-	for (size_t n = 1; n < s->n; n++) {
-		struct slice behind = {s->p + n + 1, s->n - n - 1};
+	struct slice at = *s;
+	const char *quote;
 
-		if (s->p[n] == '\\')
-			n++;
-		else if (s->p[n] == '"' && slice_skip(&behind, ' ') &&
-		         is_status(slice_word(&(struct slice){behind.p, behind.n}))) {
-			*out = (struct slice){s->p + 1, n - 1};
-			*s = behind;
-			return true;
+	(void)slice_take(&at, 1);
+	while ((quote = quote_find(at)) != NULL) {
+		at.n -= (size_t)(quote + 1 - at.p);
+		at.p = quote + 1;
+		if (at.n > 0 && at.p[0] == ' ') {
+			struct slice behind = {at.p + 1, at.n - 1};
+
+			if (is_status(slice_word(&(struct slice){behind.p, behind.n}))) {
+				*out = (struct slice){s->p + 1, (size_t)(quote - s->p) - 1};
+				*s = behind;
+				return true;
+			}
 		}
 	}
 	return false;
@@ -51,10 +64,10 @@ static void set_unless_dash(struct slice value, struct slice *field) {
 		*field = value;
 }
 
-static bool is_address(struct slice s) {
+static bool is_address(struct line_fields *fields, struct slice s) {
 	struct addr ip;
 
-	return addr_parse_endpoint(s.p, s.n, &ip);
+	return endpoint_read(fields, s, &ip);
 }
 
 /* What stands before the time: [host] ip ident user. A user may hold blanks; the others cannot. */
@@ -64,7 +77,7 @@ static bool head_split(struct slice head, struct line_fields *out) {
 	struct slice second = slice_word(&rest);
 	const char *colon;
 
-	if (is_address(second)) {
+	if (is_address(out, second)) {
 		/* A host, or in the plain form what an ident server said? With fewer than four fields this cannot be known. */
 		if (!memchr(rest.p, ' ', rest.n))
 			return false;
@@ -77,7 +90,7 @@ static bool head_split(struct slice head, struct line_fields *out) {
 		set_unless_dash(first, &out->at[FIELD_HOST]);
 		out->at[FIELD_IP] = second;
 		(void)slice_word(&rest);
-	} else if (is_address(first))
+	} else if (is_address(out, first))
 		out->at[FIELD_IP] = first;
 	else
 		return false;
@@ -86,10 +99,23 @@ static bool head_split(struct slice head, struct line_fields *out) {
 	return true;
 }
 
+/* No client can write a bare quote, so the first `] "` is where the request begins. */
+static const char *request_find(struct slice line) {
+	const char *at = line.p;
+	size_t left = line.n;
+
+	while (left >= 3 && (at = memchr(at, ']', left - 2)) != NULL) {
+		if (at[1] == ' ' && at[2] == '"')
+			return at;
+		at++;
+		left = line.n - (size_t)(at - line.p);
+	}
+	return NULL;
+}
+
 bool combined_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
                     struct line_fields *out) {
-	/* No client can write a bare quote, so the first `] "` is where the request begins. */
-	const char *end = memmem(line.p, line.n, "] \"", 3);
+	const char *end = request_find(line);
 	const char *begin = end ? memrchr(line.p, '[', (size_t)(end - line.p)) : NULL;
 	struct slice rest, value;
 

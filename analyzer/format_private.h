@@ -3,6 +3,8 @@
 #ifndef PROVCTL_FORMAT_PRIVATE_H
 #define PROVCTL_FORMAT_PRIVATE_H
 
+#include <string.h>
+
 #include "common/target.h"
 
 #include "analyzer/format.h"
@@ -46,6 +48,8 @@ bool json_split(const struct format *f, const struct field_names *names, struct 
 /* Reads all of text as one of: 22/Nov/2026:10:00:00 +0100; 2026-11-22 10:00:00 with "T", "/", a fraction and a zone or without; Nov 22 10:00:00;
  * Nov 22 2026 10:00:00; 11-22 10:00:00; seconds or milliseconds since the epoch. Without a zone it is that of the log. */
 bool stamp_decode(struct time_context *tc, struct slice text, int64_t *out);
+/* It is, byte by byte, the stamp that was decoded last. */
+bool stamp_is_last(const struct time_context *tc, struct slice text);
 /* As stamp_decode for a field, setting the line's time. */
 bool stamp_set(struct time_context *tc, struct slice text, struct line_fields *out);
 /* The length of the date and time that text begins with ("2026-11-22T10:00:00.123+01:00", "Nov  2 10:00:00", "11-22 10:00:00.1"), 0 for none.
@@ -63,10 +67,30 @@ static inline struct slice slice_take(struct slice *s, size_t n) {
 	return head;
 }
 
-bool slice_skip(struct slice *s, char c); /* the next byte, where it is c */
-void slice_skip_blanks(struct slice *s);  /* any number */
-struct slice slice_word(struct slice *s); /* up to a blank, and the blank; empty at the end */
-bool slice_starts(struct slice s, const char *text);
+/* The next byte, where it is c. */
+static inline bool slice_skip(struct slice *s, char c) {
+	if (s->n == 0 || s->p[0] != c)
+		return false;
+	(void)slice_take(s, 1);
+	return true;
+}
+
+/* Up to a blank, and the blank; empty at the end. */
+static inline struct slice slice_word(struct slice *s) {
+	const char *blank = s->n ? memchr(s->p, ' ', s->n) : NULL;
+	struct slice word = slice_take(s, blank ? (size_t)(blank - s->p) : s->n);
+
+	(void)slice_skip(s, ' ');
+	return word;
+}
+
+static inline bool slice_starts(struct slice s, const char *text) {
+	size_t n = strlen(text);
+
+	return s.n >= n && memcmp(s.p, text, n) == 0;
+}
+
+void slice_skip_blanks(struct slice *s); /* any number */
 struct slice slice_take_digits(struct slice *s);
 struct slice slice_take_letters(struct slice *s); /* ASCII letters */
 void slice_skip_colours(struct slice *s);         /* terminal colour sequences: ESC [ digits and ; m */
@@ -81,6 +105,9 @@ bool syslog_head_take(struct slice *line, struct syslog_head *head);
 void target_fields(struct slice text, struct line_fields *out);
 /* "GET /x HTTP/1.1" into method and target's fields; false where it is no such line. */
 bool request_split(struct slice request, struct line_fields *out);
+
+/* As addr_parse_endpoint, keeping what was read for whoever reads the same text of the line again. */
+bool endpoint_read(struct line_fields *fields, struct slice text, struct addr *ip);
 
 /* n bytes of scratch memory of the line, NULL where there are not as many. */
 char *scratch_take(struct line_fields *out, size_t n);

@@ -4,30 +4,9 @@
 
 #define HEAD_WORD_MAX 255 /* of a host or program name in a syslog line */
 
-bool slice_skip(struct slice *s, char c) {
-	if (s->n == 0 || s->p[0] != c)
-		return false;
-	(void)slice_take(s, 1);
-	return true;
-}
-
 void slice_skip_blanks(struct slice *s) {
 	while (slice_skip(s, ' '))
 		;
-}
-
-struct slice slice_word(struct slice *s) {
-	const char *blank = s->n ? memchr(s->p, ' ', s->n) : NULL;
-	struct slice word = slice_take(s, blank ? (size_t)(blank - s->p) : s->n);
-
-	(void)slice_skip(s, ' ');
-	return word;
-}
-
-bool slice_starts(struct slice s, const char *text) {
-	size_t n = strlen(text);
-
-	return s.n >= n && memcmp(s.p, text, n) == 0;
 }
 
 struct slice slice_take_digits(struct slice *s) {
@@ -160,6 +139,19 @@ bool syslog_head_take(struct slice *line, struct syslog_head *head) {
 	return true;
 }
 
+bool endpoint_read(struct line_fields *fields, struct slice text, struct addr *ip) {
+	/* No address is shorter. */
+	if (text.n < 2)
+		return false;
+	if (text.p != fields->parsed.p || text.n != fields->parsed.n) {
+		if (!addr_parse_endpoint(text.p, text.n, &fields->ip))
+			return false;
+		fields->parsed = text;
+	}
+	*ip = fields->ip;
+	return true;
+}
+
 char *scratch_take(struct line_fields *out, size_t n) {
 	char *p = out->scratch + out->scratch_used;
 
@@ -211,8 +203,8 @@ bool request_split(struct slice request, struct line_fields *out) {
 	if (method.n == 0 || !slice_skip(&rest, ' '))
 		return false;
 	/* The version stands behind the last " HTTP/": a target may hold blanks, and an attacker's may hold this too. */
-	for (n = rest.n; n > 0; n--)
-		if (rest.n - n >= sizeof(version) - 1 && memcmp(rest.p + n, version, sizeof(version) - 1) == 0)
+	for (n = rest.n > sizeof(version) - 1 ? rest.n - (sizeof(version) - 1) : 0; n > 0; n--)
+		if (rest.p[n] == ' ' && memcmp(rest.p + n, version, sizeof(version) - 1) == 0)
 			break;
 	target = (struct slice){rest.p, n};
 	if (n == 0) {

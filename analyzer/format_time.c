@@ -18,6 +18,7 @@ struct time_context {
 	/* The stamp decoded last, without its fraction: most lines share the second of the one before. */
 	char last[STAMP_MAX];
 	size_t last_n;
+	bool last_whole; /* it had no fraction */
 	int64_t last_time;
 };
 
@@ -55,6 +56,10 @@ void time_context_resume(struct time_context *tc, int64_t highest) {
 
 int64_t time_context_highest(const struct time_context *tc) {
 	return tc->highest;
+}
+
+bool stamp_is_last(const struct time_context *tc, struct slice text) {
+	return text.n > 0 && text.n == tc->last_n && tc->last_whole && memcmp(text.p, tc->last, text.n) == 0;
 }
 
 static bool digit(char c) {
@@ -250,9 +255,14 @@ static size_t stamp_key(struct slice text, char key[STAMP_MAX]) {
 
 bool stamp_decode(struct time_context *tc, struct slice text, int64_t *out) {
 	char key[STAMP_MAX];
-	size_t n = stamp_key(text, key);
 	int64_t time = TIME_NONE;
+	size_t n;
 
+	if (stamp_is_last(tc, text)) {
+		*out = tc->last_time;
+		return true;
+	}
+	n = stamp_key(text, key);
 	if (n == 0)
 		return false;
 	if (n == tc->last_n && memcmp(key, tc->last, n) == 0) {
@@ -263,6 +273,7 @@ bool stamp_decode(struct time_context *tc, struct slice text, int64_t *out) {
 		return false;
 	memcpy(tc->last, key, n);
 	tc->last_n = n;
+	tc->last_whole = n == text.n;
 	tc->last_time = time;
 	if (time > tc->highest)
 		tc->highest = time;

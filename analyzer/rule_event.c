@@ -70,11 +70,10 @@ static bool forwarded_address(const struct conf *conf, struct slice list, struct
 	return false;
 }
 
-static bool address_of(const struct line_context *ctx, const struct line_fields *fields, struct addr *out) {
-	struct slice text = fields->at[FIELD_IP];
+static bool address_of(const struct line_context *ctx, struct line_fields *fields, struct addr *out) {
 	struct addr ip;
 
-	if (!text.p || !addr_parse_endpoint(text.p, text.n, &ip))
+	if (!endpoint_read(fields, fields->at[FIELD_IP], &ip))
 		return false;
 	if (conf_is_proxy(ctx->conf, ip) && !forwarded_address(ctx->conf, fields->at[FIELD_FORWARDED], &ip))
 		return false;

@@ -25,6 +25,7 @@ struct line_fields *rule_fields(struct line_context *ctx, const struct rule *rul
 		second->has_time = ctx->fields->has_time;
 		second->time = ctx->fields->time;
 		second->scratch_used = 0;
+		second->parsed = (struct slice){0};
 		rules->tried[slot] =
 			format_split_message(rule->message, rules->names, ctx->time, second) ? SECOND_READ : SECOND_NOT;
 	}

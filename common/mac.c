@@ -2,15 +2,17 @@
 
 #include "common/mac.h"
 
-static int hex_digit(char c) {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
+const int8_t hex_value[256] = {
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 0,  1,  2,  3,  4,  5,  6,  7,  8,  9,
+	-1, -1, -1, -1, -1, -1, -1, 10, 11, 12, 13, 14, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, 10, 11, 12, 13, 14, 15, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+	-1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1,
+};
 
 /* The length of the separator at p: one of : - _ . or %3A in either case; 0 for none. */
 static size_t separator_length(const char *p, size_t n) {
@@ -19,34 +21,46 @@ static size_t separator_length(const char *p, size_t n) {
 	return n >= 1 && (p[0] == ':' || p[0] == '-' || p[0] == '_' || p[0] == '.') ? 1 : 0;
 }
 
+/* Moves *p behind n digits, adding them to *value. Their sum is negative where one is none. */
+static int digits_take(const char **p, size_t n, uint64_t *value) {
+	int sound = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		int digit = hex_value[(unsigned char)(*p)[i]];
+
+		sound |= digit;
+		*value = *value << 4 | ((unsigned)digit & 15);
+	}
+	*p += n;
+	return sound;
+}
+
 bool mac_parse(const char *text, size_t n, uint64_t *mac) {
+	const char *p = text;
 	uint64_t value = 0;
 	size_t group = 12; /* digits between two separators */
 	size_t separator = 0;
-	size_t i = 0;
+	int sound;
 
 	if (n < 12 || n > 12 + 5 * 3)
 		return false;
 	if (n > 12) {
 		group = separator_length(text + 2, n - 2) ? 2 : 4;
 		separator = separator_length(text + group, n - group);
-		if (separator == 0 || (group == 4 && text[group] != '.'))
+		if (separator == 0 || (group == 4 && text[group] != '.') || n != 12 + (12 / group - 1) * separator)
 			return false;
 	}
-	for (size_t digit = 0; digit < 12; digit++) {
-		if (digit > 0 && digit % group == 0) {
-			if (n - i < separator || memcmp(text + i + (separator == 3), text + group + (separator == 3), 1) != 0 ||
-			    separator_length(text + i, n - i) != separator)
-				return false;
-			i += separator;
-		}
-		if (i >= n || hex_digit(text[i]) < 0)
+	sound = digits_take(&p, group, &value);
+	for (size_t digits = group; digits < 12; digits += group) {
+		/* %3A and %3a may stand beside each other. */
+		if (separator_length(p, n - (size_t)(p - text)) != separator ||
+		    p[separator == 3] != text[group + (separator == 3)])
 			return false;
-		value = value << 4 | (uint64_t)hex_digit(text[i]);
-		i++;
+		p += separator;
+		sound |= digits_take(&p, group, &value);
 	}
 	/* Bit 0 of the first byte marks a group address (IEEE 802). */
-	if (i != n || value == MAC_NONE || (value >> 40 & 1))
+	if (sound < 0 || value == MAC_NONE || (value >> 40 & 1))
 		return false;
 	*mac = value;
 	return true;

@@ -15,6 +15,9 @@
  * all-zero address, and group addresses such as ffffffffffff (no device has one). */
 bool mac_parse(const char *text, size_t n, uint64_t *mac);
 
+/* The value of a hex digit in either case, -1 of any other byte. */
+extern const int8_t hex_value[256];
+
 /* Writes 12 lower-case hex digits and NUL. */
 void mac_print(uint64_t mac, char out[MAC_TEXT]);
 

@@ -4,10 +4,7 @@
 #include "common/target.h"
 
 static int hex(char c) {
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	return hex_value[(unsigned char)c];
 }
 
 static bool is_letter(char c) {
@@ -34,7 +31,7 @@ void target_split(struct slice text, struct target *out) {
 	struct slice path = text;
 
 	*out = (struct target){0};
-	if (begins(path, "http://") || begins(path, "https://")) {
+	if (path.n > 0 && path.p[0] == 'h' && (begins(path, "http://") || begins(path, "https://"))) {
 		const char *end;
 
 		path = behind(path, path.p[4] == 's' ? 8 : 7);
