@@ -1,0 +1,178 @@
+/* page: who is signed in, and which part of the page is shown. What a role may not do is not there. */
+
+import * as addresses from './addresses.js';
+import * as all from './all.js';
+import { ask, keepToken, press, Problem, signedIn, tell, whenSignedOut } from './api.js';
+import * as me from './me.js';
+import * as phone from './phone.js';
+import * as phones from './phones.js';
+import { record } from './record.js';
+import * as windows from './windows.js';
+import { brand, find, label, load, say, text } from './words.js';
+
+/* The server decides; this is what it is worth showing. */
+const rights = {
+	operator: ['accounts', 'unlock', 'held', 'unlock-all', 'lock', 'windows', 'activity', 'explain', 'addresses'],
+	support: ['accounts', 'unlock', 'held', 'unlock-all', 'lock', 'windows', 'activity', 'explain', 'addresses'],
+	account: ['unlock', 'unlock-all', 'lock', 'windows', 'activity', 'explain'],
+	user: ['unlock'],
+};
+
+let session = null;
+let views = {}; /* name: what loads it */
+
+function may(what) {
+	return session !== null && rights[session.role].includes(what);
+}
+
+function account() {
+	return session?.account ?? null;
+}
+
+function told(words) {
+	find('told').replaceChildren(...words);
+}
+
+/* After something was done: say it, and show how things are now. */
+function changed(words) {
+	told(words);
+	views[shown()]?.();
+}
+
+function shown() {
+	const name = location.hash.slice(1);
+	return session === null ? '' : name in views && (name === 'phones' || may(name)) ? name : 'phones';
+}
+
+function show() {
+	const name = shown();
+	for (const each of Object.keys(views))
+		find(each).hidden = each !== name;
+	find('me').hidden = session !== null;
+	find('sign-in').hidden = session !== null;
+	find('nav').hidden = session === null || !may('windows');
+	find('who').hidden = session === null;
+	find('here').hidden = session === null;
+	for (const link of find('nav').querySelectorAll('a')) {
+		if (link.hash === '#' + name)
+			link.setAttribute('aria-current', 'page');
+		else
+			link.removeAttribute('aria-current');
+	}
+	document.title = name ? text(name + '.title') + ' – ' + brand.name : brand.name;
+	views[name]?.();
+}
+
+async function enter() {
+	const found = await ask('GET', 'session');
+	if (!(found.role in rights))
+		throw new Problem(-1, '');
+	session = found;
+	for (const element of document.querySelectorAll('[data-may]'))
+		element.hidden = !may(element.dataset.may);
+	find('role').replaceChildren(...say('session.' + found.role, { account: found.account ?? '', n: found.macs?.length ?? 0 }));
+	show();
+}
+
+/* Nothing of what was seen stays in the page. */
+function leave(words) {
+	keepToken(null);
+	session = null;
+	for (const dialog of document.querySelectorAll('dialog[open]'))
+		dialog.close();
+	for (const form of document.forms)
+		form.reset();
+	for (const id of ['phones-rows', 'windows-rows', 'networks-list', 'activity-list', 'address-found', 'phone-facts', 'phone-because',
+		'phone-moved', 'phone-log-list', 'all-list'])
+		find(id).replaceChildren();
+	find('address-found').hidden = true;
+	show();
+	told(words);
+	find('token').focus();
+}
+
+function signIn(event) {
+	event.preventDefault();
+	told([]);
+	press(find('sign-in-form').querySelector('button'), 'session.signing', find('sign-in-trouble'), async () => {
+		keepToken(find('token').value.trim());
+		await enter();
+		find('token').value = '';
+		find('phones-title').focus();
+	}, (place, problem) => {
+		keepToken(null);
+		if (problem.status === 401 || problem.status === -1)
+			place.replaceChildren(notice(problem.status === 401 ? 'session.wrong' : 'session.useless'));
+		else
+			tell(place, problem);
+	});
+}
+
+function notice(key) {
+	const element = document.createElement('p');
+	element.className = 'notice bad';
+	element.append(...say(key));
+	return element;
+}
+
+/* White or black, whichever can be read better on the accent (WCAG 2, relative luminance). */
+function paint(colour) {
+	const linear = (part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+	const [r, g, b] = [1, 3, 5].map((at) => linear(parseInt(colour.slice(at, at + 2), 16) / 255));
+	const style = document.documentElement.style;
+	style.setProperty('--accent', colour);
+	style.setProperty('--on-accent', 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? '#000' : '#fff');
+}
+
+function dress() {
+	label(document);
+	find('brand').textContent = brand.name;
+	find('support').replaceChildren(...say('page.support'));
+	find('support').hidden = !brand.support;
+	if (brand.logo)
+		find('logo').src = brand.logo;
+	if (/^#[0-9a-f]{6}$/i.test(brand.colour))
+		paint(brand.colour);
+}
+
+async function begin() {
+	await load();
+	dress();
+	const actions = phone.start(may, changed);
+	views = { phones: phones.start(actions), windows: windows.load, activity: record('activity', () => null, actions.open),
+		addresses: () => {} };
+	all.start(account, changed);
+	windows.start(account, changed);
+	addresses.start(told);
+	me.start(told);
+	whenSignedOut(() => leave(say('session.over')));
+	find('sign-in-form').onsubmit = signIn;
+	find('sign-out').onclick = () => leave(say('session.signed_out'));
+	document.querySelector('.skip').onclick = (event) => {
+		event.preventDefault();
+		find('main').focus();
+	};
+	for (const button of document.querySelectorAll('[data-close]'))
+		button.onclick = () => button.closest('dialog').close();
+	addEventListener('hashchange', () => {
+		told([]);
+		show();
+		find(shown() + '-title')?.focus();
+	});
+	me.look();
+	if (!signedIn())
+		return show();
+	try {
+		await enter();
+	} catch (problem) {
+		if (problem.status === 401)
+			return leave(say('session.over'));
+		show();
+		tell(find('sign-in-trouble'), problem, () => location.reload());
+	}
+}
+
+begin().catch((fault) => {
+	find('broken').hidden = false;
+	throw fault;
+});
