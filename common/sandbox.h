@@ -18,7 +18,11 @@
 #include "common/err.h"
 
 /* Capabilities that sandbox_become may keep. */
-enum { SANDBOX_NET_ADMIN = 1, SANDBOX_FILES = 2 /* reading and writing whatever their owner is */ };
+enum {
+	SANDBOX_NET_ADMIN = 1,
+	SANDBOX_READ_ALL = 2, /* files can be read whoever owns them */
+	SANDBOX_WRITE_ALL = 4 /* and written, and given away */
+};
 
 /* Becomes `user` where the caller is root; anybody else stays who he is, and whose programs run then is his business. Of root's groups nothing stays:
  * there are the user's own and those of `groups` (names, NULL-terminated; who is not there is left out). NULL as user: stays root, without the
