@@ -172,6 +172,12 @@ struct conf {
 		int64_t keep; /* seconds */
 		int64_t max;  /* bytes */
 	} record;
+	struct {
+		int64_t every; /* seconds; 0: never */
+	} backup;
+	struct {
+		char *enforcer, *analyzer;
+	} users;    /* whom root's programs become */
 	char *hook; /* program, absolute, "" for none */
 
 	/* For messages and conf_print. */

@@ -80,9 +80,9 @@ extern const char *const conf_trigger_macs[];
 extern const struct conf_type conf_type_bool, conf_type_choice, conf_type_switch, conf_type_number_choice,
 	conf_type_count, conf_type_number, conf_type_duration, conf_type_size, conf_type_port, conf_type_length4,
 	conf_type_length6, conf_type_mode, conf_type_text, conf_type_pattern, conf_type_path, conf_type_word,
-	conf_type_group, conf_type_table, conf_type_zone, conf_type_account, conf_type_paths, conf_type_patterns,
-	conf_type_prefixes, conf_type_proxies, conf_type_journal, conf_type_ports, conf_type_all_ports, conf_type_sources,
-	conf_type_triggers, conf_type_listens, conf_type_header;
+	conf_type_group, conf_type_user, conf_type_table, conf_type_zone, conf_type_account, conf_type_paths,
+	conf_type_patterns, conf_type_prefixes, conf_type_proxies, conf_type_journal, conf_type_ports, conf_type_all_ports,
+	conf_type_sources, conf_type_triggers, conf_type_listens, conf_type_header;
 
 /* The field of a row, and the number of a list's items. */
 #define CONF_FIELD(type, row, base)    ((type *)(void *)((char *)(base) + (row)->offset))

@@ -277,6 +277,12 @@ static int read_group(struct conf_reader *r, const struct conf_row *row, const s
 	return read_word_of(row, n, base, SMALL LARGE DIGITS "_-", true, 32, "must be the name of a group", err);
 }
 
+static int read_user(struct conf_reader *r, const struct conf_row *row, const struct yamldoc_node *n, void *base,
+                     struct err *err) {
+	(void)r;
+	return read_word_of(row, n, base, SMALL LARGE DIGITS "_-.", false, 32, "must be the name of a user", err);
+}
+
 static int read_table(struct conf_reader *r, const struct conf_row *row, const struct yamldoc_node *n, void *base,
                       struct err *err) {
 	(void)r;
@@ -350,6 +356,7 @@ const struct conf_type conf_type_path = {"path", read_path, print_text, release_
 const struct conf_type conf_type_word = {"word", read_word, print_text, release_text};
 const struct conf_type conf_type_header = {"header", read_header, print_text, release_text};
 const struct conf_type conf_type_group = {"group", read_group, print_text, release_text};
+const struct conf_type conf_type_user = {"user", read_user, print_text, release_text};
 const struct conf_type conf_type_table = {"name", read_table, print_text, release_text};
 const struct conf_type conf_type_zone = {"time zone", read_zone, print_text, release_text};
 const struct conf_type conf_type_account = {"account", read_account, print_text, release_text};

@@ -31,6 +31,7 @@ configure() {
 		"lockstate: {path: $folder/publish/lockstate, group: \"\"}" \
 		"rules: [${top_srcdir:-$BATS_TEST_DIRNAME/../..}/rules]" \
 		"firewall: {backend: none}" \
+		"users: {enforcer: root, analyzer: root}" \
 		"sources: [{path: $folder/log/web.log, format: combined, account: acct1}, {path: $folder/log/sip.log, format: asterisk}]"; do
 		grep -q "^${key%%:*}:" <<<"$more" || echo "$key" >>provctl.yaml
 	done
