@@ -185,7 +185,7 @@ static int change(struct request *r, const struct control_verb *verb, struct err
 	}
 	if (enforcer_commit(e, err) < 0)
 		return -1;
-	if (projection_follow(e, !js_true(r->args, "more"), err) < 0)
+	if ((js_true(r->args, "more") ? projection_follow(e, false, err) : projection_answer(e, err)) < 0)
 		return err_prefix(err, "it is decided and kept, but not in force yet and will be tried again");
 	return 0;
 }

@@ -35,7 +35,7 @@ libenforcer_a_SOURCES = \
 	enforcer/newfile.c enforcer/newfile.h \
 	enforcer/page.c enforcer/page.h \
 	enforcer/publish.c enforcer/publish.h \
-	enforcer/publish_private.h \
+	enforcer/publish_copy.c enforcer/publish_private.h \
 	enforcer/publish_text.c \
 	enforcer/standing.c \
 	enforcer/store.c enforcer/store.h \

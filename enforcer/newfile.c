@@ -55,6 +55,11 @@ static int flush(struct newfile *f, struct err *err) {
 	return 0;
 }
 
+int newfile_again(struct newfile *f, struct err *err) {
+	buf_clear(&f->out);
+	return ftruncate(f->fd, 0) != 0 || lseek(f->fd, 0, SEEK_SET) != 0 ? failed(f, err) : 0;
+}
+
 int newfile_add(struct newfile *f, struct slice text, struct err *err) {
 	while (text.n > 0) {
 		size_t n = text.n < FLUSH_AT - f->out.n ? text.n : FLUSH_AT - f->out.n;

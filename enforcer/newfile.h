@@ -32,6 +32,8 @@ struct newfile_access {
 /* The name under which a name is prepared: ".NAME.tmp". */
 int newfile_beside(const char *name, char out[NEWFILE_NAME], struct err *err);
 int newfile_begin(struct newfile *f, int folder, const char *path, const char *name, struct err *err);
+/* As it was begun: what was added is gone. On -1 it must be dropped. */
+int newfile_again(struct newfile *f, struct err *err);
 int newfile_add(struct newfile *f, struct slice text, struct err *err);
 int newfile_text(struct newfile *f, const char *text, struct err *err);
 /* keep: it keeps its name beside, for a caller that exchanges it itself. On -1 it is dropped. */

@@ -15,6 +15,7 @@
 #define FILES_EVERY  1000   /* milliseconds between two writes of the files for batches, at least, */
 #define FILES_LAST   10000  /* and at most: */
 #define FILES_SHARE  4      /* a backlog that changes every file spends no more than a fifth of the time on them */
+#define FILES_SLICE  5      /* milliseconds of writing before others have their turn */
 #define REPAIR_EVERY 500    /* milliseconds: who changes the table all the time does not keep us from all else */
 #define COUNT_EVERY  300000 /* milliseconds between two looks at what the kernel counted, if nobody asks */
 #define COUNT_SHARE  20     /* reading counters takes no more than a 20th of the time, however often somebody asks */
@@ -174,25 +175,45 @@ static int note_shape(struct enforcer *e, int64_t shape, struct err *err) {
 	return 0;
 }
 
-static int follow_files(struct enforcer *e, bool now, bool locks_off, struct err *err) {
+/* till 0 and only NULL: all of it. What is left is taken up by projection_tick. */
+static int write_files(struct enforcer *e, bool locks_off, const struct unpublished *only, int64_t till,
+                       struct err *err) {
 	struct projection *p = e->projection;
 	int64_t shape = shape_of(e->conf, locks_off), former;
+	struct publish_order order = {.all = p->all, .only = only, .till = till, .now = clock_now()};
+	struct published sum;
 
-	int64_t begin = monotonic_ms(), rest;
-
-	if (!now && (waits(&p->files) || begin < p->files_next)) {
-		p->files.due = true;
-		return 0;
-	}
 	if (store_number(e->store, SHAPE, &former, err) < 0)
 		return failed(&p->files, err);
-	if (publish(e->store, e->judge, e->conf, p->all || former != shape, clock_now(), NULL, err) < 0 ||
+	order.all = order.all || former != shape;
+	if (publish(e->store, e->judge, e->conf, &order, &sum, err) < 0 ||
 	    (former != shape && note_shape(e, shape, err) < 0))
 		return failed(&p->files, err);
 	p->all = false;
-	rest = (monotonic_ms() - begin) * FILES_SHARE;
+	if (!sum.left)
+		return done(&p->files);
+	p->files.due = true; /* a problem stands until all is written */
+	return 0;
+}
+
+/* For batches: now and then, and never so long that a command waits for it. */
+static int follow_files(struct enforcer *e, bool locks_off, struct err *err) {
+	struct projection *p = e->projection;
+	int64_t begin = monotonic_ms(), rest;
+	int result;
+
+	if (waits(&p->files) || begin < p->files_next) {
+		p->files.due = true;
+		return 0;
+	}
+	result = write_files(e, locks_off, NULL, begin + FILES_SLICE, err);
+	p->files_spent += monotonic_ms() - begin;
+	if (p->files.due)
+		return result;
+	rest = p->files_spent * FILES_SHARE;
+	p->files_spent = 0;
 	p->files_next = monotonic_ms() + (rest < FILES_EVERY ? FILES_EVERY : rest > FILES_LAST ? FILES_LAST : rest);
-	return done(&p->files);
+	return result;
 }
 
 /* ---- what an enforcer leaves to the next ---- */
@@ -343,11 +364,12 @@ int projection_prepare(struct enforcer *e, struct err *err) {
 	return 0;
 }
 
-int projection_follow(struct enforcer *e, bool now, struct err *err) {
+/* touched: of the files these parts alone, at once; NULL: all that is due, at once or, without `now`, when it is time. */
+static int follow(struct enforcer *e, bool now, const struct unpublished *touched, struct err *err) {
 	struct projection *p = e->projection;
 	bool asked = p->asked, locks_off;
 	struct err files;
-	int result;
+	int result, written = 0;
 
 	if (e->options.dry_run)
 		return 0;
@@ -356,12 +378,27 @@ int projection_follow(struct enforcer *e, bool now, struct err *err) {
 		return failed(&p->files, err);
 	/* The firewall first: the files clear the mark by which a kill between the two would be noticed. */
 	result = follow_firewall(e, now, err);
-	if (follow_files(e, now, locks_off, &files) < 0) {
+	if (now)
+		written = write_files(e, locks_off, touched, 0, &files);
+	else
+		written = follow_files(e, locks_off, &files);
+	if (written < 0) {
 		*err = files;
 		return -1;
 	}
 	/* A firewall that failed before fails those commands only that need it. */
 	return asked ? result : 0;
+}
+
+int projection_follow(struct enforcer *e, bool now, struct err *err) {
+	return follow(e, now, NULL, err);
+}
+
+int projection_answer(struct enforcer *e, struct err *err) {
+	struct unpublished touched;
+
+	store_touched(e->store, &touched);
+	return follow(e, true, &touched, err);
 }
 
 int projection_sync(struct enforcer *e, bool everything, struct err *err) {

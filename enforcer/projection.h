@@ -23,6 +23,8 @@ int projection_prepare(struct enforcer *e, struct err *err);
 /* After a commit. The firewall follows at once, the files at once too where `now`, else at most every second. -1 with the reason
  * where something could not be written: it stays due. Retries that are waiting are not waited for: a call with `now` tries at once. */
 int projection_follow(struct enforcer *e, bool now, struct err *err);
+/* After the commit of a command: what that transaction changed is in force when this returns; what batches left for later stays for later. */
+int projection_answer(struct enforcer *e, struct err *err);
 /* Makes both agree with the state: only where they do not, or whatever they hold with `everything`. */
 int projection_sync(struct enforcer *e, bool everything, struct err *err);
 /* Milliseconds until projection_tick has something to do; -1 for never. */

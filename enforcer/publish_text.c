@@ -8,7 +8,6 @@
 #include "enforcer/publish_private.h"
 
 #define LINES_MAX (256U << 20) /* bytes of lines that are sorted in memory */
-#define LINE_SIZE 4096         /* a device's line; twenty homes fill a third of it */
 
 /* Lines that come in another order than they are to stand in. Each ends in NUL until they are sorted. */
 struct lines {
@@ -125,6 +124,64 @@ static int put_end(struct newfile *f, uint64_t n, struct err *err) {
 	return newfile_text(f, line, err);
 }
 
+int publish_head(struct publication *p, struct newfile *f, int shard, struct err *err) {
+	return put_head(f, "provctl-lockstate", store_lines_changed(p->s, shard), err);
+}
+
+int publish_tail(struct publication *p, struct newfile *f, uint64_t devices, struct err *err) {
+	bool watch = p->conf->mode == MODE_WATCH;
+	bool open = watch || p->conf->devices.unlisted_open;
+
+	if (!watch && newfile_add(f, (struct slice){p->common.p, p->common.n}, err) != 0)
+		return -1;
+	if (newfile_text(f, open ? "default open\n" : "default locked\n", err) != 0)
+		return -1;
+	return put_end(f, watch ? 0 : devices + p->ncommon, err);
+}
+
+/* A pause opens what is locked, and what would be locked again before its end. The state stands in the line from `at` on. */
+static void open_state(const struct publication *p, struct buf *line, size_t at) {
+	char head[64], rest[PUBLISH_LINE];
+	const char *state = line->p + at, *behind;
+	int64_t until = 0;
+
+	if (strncmp(state, "open - ", 7) == 0)
+		return;
+	if (strncmp(state, "open ", 5) == 0)
+		until = strtoll(state + 5, NULL, 10);
+	/* Behind the second word. */
+	behind = strchr(state, ' ');
+	behind = behind ? strchr(behind + 1, ' ') : NULL;
+	if (!behind)
+		return;
+	(void)snprintf(head, sizeof(head), "open %" PRId64, until > p->until ? until : p->until);
+	(void)slice_copy(slice_of(behind), rest, sizeof(rest));
+	line->n = at;
+	buf_text(line, head);
+	buf_text(line, rest);
+	buf_byte(line, '\0');
+}
+
+int publish_device(struct publication *p, const struct device *d, struct buf *line, struct err *err) {
+	char mac[MAC_TEXT];
+	size_t at;
+
+	mac_print(d->mac, mac);
+	buf_clear(line);
+	buf_text(line, "device ");
+	buf_text(line, mac);
+	buf_byte(line, ' ');
+	at = line->n;
+	device_line(d, p->conf, line);
+	buf_byte(line, '\0');
+	if (!line->failed && p->locks)
+		open_state(p, line, at);
+	if (line->failed)
+		return err_set(err, ERR_SYSTEM, "device %s: its line is too long", mac);
+	line->n--;
+	return 0;
+}
+
 struct devices {
 	struct publication *p;
 	struct newfile *f;
@@ -132,60 +189,25 @@ struct devices {
 	uint64_t n;
 };
 
-/* A pause opens what is locked, and what would be locked again before its end. */
-static int put_state(struct devices *l, const char *line, struct err *err) {
-	char head[64];
-	const char *rest;
-	int64_t until = 0;
-
-	if (!l->p->locks || strncmp(line, "open - ", 7) == 0)
-		return newfile_text(l->f, line, err);
-	if (strncmp(line, "open ", 5) == 0)
-		until = strtoll(line + 5, NULL, 10);
-	/* Behind the second word. */
-	rest = strchr(line, ' ');
-	rest = rest ? strchr(rest + 1, ' ') : NULL;
-	if (!rest)
-		return newfile_text(l->f, line, err);
-	(void)snprintf(head, sizeof(head), "open %" PRId64, until > l->p->until ? until : l->p->until);
-	return newfile_text(l->f, head, err) != 0 ? -1 : newfile_text(l->f, rest, err);
-}
-
 static int put_device(void *context, const struct device *d, struct err *err) {
 	struct devices *l = context;
-	char mac[MAC_TEXT];
 
-	mac_print(d->mac, mac);
-	buf_clear(&l->line);
-	device_line(d, l->p->conf, &l->line);
-	buf_byte(&l->line, '\0');
-	if (l->line.failed)
-		return err_set(err, ERR_SYSTEM, "device %s: its line is too long", mac);
-	l->n++;
-	if (newfile_text(l->f, "device ", err) != 0 || newfile_text(l->f, mac, err) != 0 ||
-	    newfile_text(l->f, " ", err) != 0 || put_state(l, l->line.p, err) != 0)
+	if (publish_device(l->p, d, &l->line, err) != 0)
 		return -1;
-	return newfile_text(l->f, "\n", err);
+	l->n++;
+	buf_byte(&l->line, '\n');
+	return newfile_add(l->f, (struct slice){l->line.p, l->line.n}, err);
 }
 
 int publish_lockstate(struct publication *p, struct newfile *f, int shard, struct err *err) {
 	struct device_filter filter = {.shard = shard, .removed = true};
 	struct devices l = {.p = p, .f = f};
-	bool watch = p->conf->mode == MODE_WATCH;
-	bool open = watch || p->conf->devices.unlisted_open;
 	int done = -1;
 
-	buf_init(&l.line, LINE_SIZE);
-	if (put_head(f, "provctl-lockstate", store_lines_changed(p->s, shard), err) != 0)
-		goto end;
-	if (!watch && (store_devices(p->s, &filter, put_device, &l, err) != 0 ||
-	               newfile_add(f, (struct slice){p->common.p, p->common.n}, err) != 0))
-		goto end;
-	if (newfile_text(f, open ? "default open\n" : "default locked\n", err) != 0 ||
-	    put_end(f, watch ? 0 : l.n + p->ncommon, err) != 0)
-		goto end;
-	done = 0;
-end:
+	buf_init(&l.line, PUBLISH_LINE);
+	if (publish_head(p, f, shard, err) == 0 &&
+	    (p->conf->mode == MODE_WATCH || store_devices(p->s, &filter, put_device, &l, err) == 0))
+		done = publish_tail(p, f, l.n, err);
 	buf_release(&l.line);
 	return done;
 }

@@ -275,7 +275,8 @@ static int load_parts(struct store *s, struct err *err) {
 		int64_t id = db_int(q, 0);
 
 		if (id >= 0 && id < PARTS)
-			s->parts[id] = (struct part){.marked = db_int(q, 1) != 0, .changed = db_int(q, 2)};
+			s->parts[id] = (struct part){
+				.marked = db_int(q, 1) != 0, .whole = db_int(q, 1) == PART_WHOLE, .changed = db_int(q, 2)};
 	}
 	db_end(q);
 	return step;
@@ -291,7 +292,7 @@ static int save_parts(struct store *s, struct err *err) {
 			continue;
 		q = db_query(s->db, sql, err);
 		db_bind(q, i);
-		db_bind(q, s->parts[i].marked);
+		db_bind(q, s->parts[i].whole ? PART_WHOLE : s->parts[i].marked);
 		db_bind(q, s->parts[i].changed);
 		if (db_run(q, err) != 0)
 			return -1;
@@ -414,6 +415,8 @@ void store_set_conf(struct store *s, const struct conf *conf) {
 int store_begin(struct store *s, struct err *err) {
 	if (!s->loaded && load(s, err) != 0)
 		return -1;
+	for (unsigned i = 0; i < PARTS; i++)
+		s->parts[i].touched = false;
 	return db_run(db_query(s->db, "BEGIN IMMEDIATE", err), err);
 }
 
@@ -469,12 +472,18 @@ void store_mark(struct store *s, unsigned part) {
 	struct part *p = &s->parts[part];
 	int64_t time = store_time(s);
 
+	p->touched = true;
 	if (p->marked && p->changed >= time)
 		return;
 	p->marked = true;
 	p->dirty = true;
 	if (p->changed < time)
 		p->changed = time;
+}
+
+void store_mark_whole(struct store *s, unsigned shard) {
+	store_mark(s, shard);
+	s->parts[shard].whole = s->parts[shard].dirty = true;
 }
 
 int64_t store_lines_changed(const struct store *s, int shard) {
@@ -493,8 +502,10 @@ int64_t store_bans_changed(const struct store *s) {
 int store_unpublished(struct store *s, struct unpublished *out, struct err *err) {
 	if (!s->loaded && load(s, err) != 0)
 		return -1;
-	for (unsigned i = 0; i < SHARDS; i++)
+	for (unsigned i = 0; i < SHARDS; i++) {
 		out->shard[i] = s->parts[i].marked;
+		out->whole[i] = s->parts[i].whole;
+	}
 	out->common = s->parts[PART_COMMON].marked;
 	out->bans = s->parts[PART_BANS].marked;
 	return 0;
@@ -504,10 +515,16 @@ int store_mark_unpublished(struct store *s, const struct unpublished *more, stru
 	(void)err;
 	for (unsigned i = 0; i < SHARDS; i++)
 		if (more->shard[i])
-			store_mark(s, i);
+			store_mark_whole(s, i);
 	if (more->common)
 		store_mark(s, PART_COMMON);
 	if (more->bans)
 		store_mark(s, PART_BANS);
 	return 0;
+}
+
+void store_touched(const struct store *s, struct unpublished *out) {
+	*out = (struct unpublished){.common = s->parts[PART_COMMON].touched, .bans = s->parts[PART_BANS].touched};
+	for (unsigned i = 0; i < SHARDS; i++)
+		out->shard[i] = s->parts[i].touched;
 }

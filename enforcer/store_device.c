@@ -153,9 +153,7 @@ static struct query *page_query(struct store *s, const struct device_filter *f, 
 }
 
 /* Fills a page; the rows are not put on the shelf, so that a listing does not empty it. */
-static int read_page(struct store *s, const struct device_filter *f, uint64_t from, struct device *page, unsigned *n,
-                     struct err *err) {
-	struct query *q = page_query(s, f, from, err);
+static int read_page(struct store *s, struct query *q, struct device *page, unsigned *n, struct err *err) {
 	const struct shelved *on;
 	int step;
 
@@ -187,13 +185,49 @@ int store_devices(struct store *s, const struct device_filter *filter,
 	if (!page)
 		return err_set(err, ERR_SYSTEM, "out of memory");
 	do {
-		done = read_page(s, filter, from, page, &n, err);
+		done = read_page(s, page_query(s, filter, from, err), page, &n, err);
 		for (unsigned i = 0; i < n && done == 0; i++)
 			if (!filter->account || filter->shard < 0 || (int)(page[i].mac & 0xff) == filter->shard)
 				done = each(context, &page[i], err);
 		if (n > 0)
 			from = page[n - 1].mac + 1;
 	} while (done == 0 && n == PAGE);
+	free(page);
+	return done;
+}
+
+/* Paged by shard and MAC: the index that holds the few of them is in that order. */
+static struct query *unpublished_query(struct store *s, unsigned shard, uint64_t from, struct err *err) {
+	static const char sql[] = "SELECT mac, published, seen, data FROM device INDEXED BY device_unpublished"
+							  " WHERE mac & 255 = ? AND published = 0 AND mac >= ? ORDER BY mac LIMIT ?";
+	struct query *q = db_query(s->db, sql, err);
+
+	db_bind(q, shard);
+	db_bind(q, (int64_t)from);
+	db_bind(q, PAGE);
+	return q;
+}
+
+int store_devices_unpublished(struct store *s, int shard,
+                              int (*each)(void *context, const struct device *d, struct err *err), void *context,
+                              struct err *err) {
+	struct device *page = malloc(PAGE * sizeof(*page));
+	int done = 0;
+
+	if (!page)
+		return err_set(err, ERR_SYSTEM, "out of memory");
+	for (int i = shard < 0 ? 0 : shard; i < (shard < 0 ? SHARDS : shard + 1) && done == 0; i++) {
+		uint64_t from = 0;
+		unsigned n;
+
+		do {
+			done = read_page(s, unpublished_query(s, (unsigned)i, from, err), page, &n, err);
+			for (unsigned k = 0; k < n && done == 0; k++)
+				done = each(context, &page[k], err);
+			if (n > 0)
+				from = page[n - 1].mac + 1;
+		} while (done == 0 && n == PAGE);
+	}
 	free(page);
 	return done;
 }
@@ -369,35 +403,42 @@ int store_device_delete(struct store *s, uint64_t mac, struct err *err) {
 	if (db_run(q, err) != 0)
 		return -1;
 	shelf_drop(&s->shelf, mac);
-	store_mark(s, (unsigned)(mac & 0xff));
+	store_mark_whole(s, (unsigned)(mac & 0xff));
 	return 0;
 }
 
+/* The shelf follows. */
+static int put_published(struct store *s, unsigned shard, int64_t now, struct err *err) {
+	static const char sql[] = "UPDATE device SET published = ? WHERE mac & 255 = ? AND published = 0 RETURNING mac";
+	struct query *q = db_query(s->db, sql, err);
+	struct shelved *on;
+	int step;
+
+	db_bind(q, now);
+	db_bind(q, shard);
+	while ((step = db_step(q, err)) == 1) {
+		on = shelf_get(&s->shelf, (uint64_t)db_int(q, 0));
+		if (on)
+			on->published = now;
+	}
+	db_end(q);
+	return step;
+}
+
 int store_published(struct store *s, const struct unpublished *done, int64_t now, struct err *err) {
-	static const char sql[] = "UPDATE device SET published = ? WHERE mac & 255 = ? AND published = 0";
-	struct query *q;
+	bool common = done->common && s->parts[PART_COMMON].marked;
 
 	for (unsigned i = 0; i < PARTS; i++) {
 		bool is = i < SHARDS ? done->shard[i] : i == PART_COMMON ? done->common : done->bans;
 
 		if (is && s->parts[i].marked) {
-			s->parts[i].marked = false;
+			s->parts[i].marked = s->parts[i].whole = false;
 			s->parts[i].dirty = true;
 		}
-		if (!is || i >= SHARDS || now == 0)
-			continue;
-		q = db_query(s->db, sql, err);
-		db_bind(q, now);
-		db_bind(q, i);
-		if (db_run(q, err) != 0)
+		if (!is && i < SHARDS && common && !s->parts[i].marked)
+			s->parts[i].marked = s->parts[i].dirty = true;
+		if (is && i < SHARDS && now != 0 && put_published(s, i, now, err) != 0)
 			return -1;
 	}
-	for (unsigned i = 0; i < SHELF_SETS && now != 0; i++)
-		for (unsigned k = 0; k < SHELF_WAYS && s->shelf.sets[i][k]; k++) {
-			struct shelved *on = s->shelf.sets[i][k];
-
-			if (on->published == 0 && done->shard[on->mac & 0xff])
-				on->published = now;
-		}
 	return 0;
 }

@@ -66,9 +66,11 @@ int device_decode(uint64_t mac, struct slice bytes, struct device *d);
 
 /* What publishing writes: shards, then these. */
 enum { PART_COMMON = SHARDS, PART_BANS, PARTS };
+#define PART_WHOLE 2 /* what stands for 1 in a row where the mark is for the whole shard */
 
 struct part {
-	bool marked, dirty;
+	bool marked, whole, dirty;
+	bool touched;    /* marked since the transaction began */
 	int64_t changed; /* state time of the newest change */
 };
 
@@ -105,6 +107,7 @@ struct store {
 
 /* Marks a part for publishing, and stamps it with the state time. */
 void store_mark(struct store *s, unsigned part);
+void store_mark_whole(struct store *s, unsigned shard);
 /* The firewall and the list of bans must look at this prefix again. */
 void store_ban_changed(struct store *s, struct prefix at);
 

@@ -13,7 +13,7 @@
 #include <cmocka.h>
 
 #include "common/timefmt.h"
-#include "enforcer/publish.h"
+#include "enforcer/publish_private.h"
 
 #define TIME ((int64_t)1795341600) /* 2026-11-22T10:00:00Z */
 
@@ -31,7 +31,7 @@ static struct conf conf;
 static struct store *store;
 static struct judge judge;
 static struct err err;
-static unsigned files;
+static unsigned files, copied;
 
 #define OK(call)                                                                                                       \
 	do {                                                                                                               \
@@ -156,7 +156,12 @@ static const char example_text[] = "provctl-lockstate 1 2026-11-22T10:00:00Z\n"
 								   "end 6\n";
 
 static void publish_all(bool all) {
-	OK(publish(store, &judge, &conf, all, TIME + 5, &files, &err));
+	struct published sum;
+
+	OK(publish(store, &judge, &conf, &(struct publish_order){.all = all, .now = TIME + 5}, &sum, &err));
+	assert_false(sum.left);
+	files = sum.files;
+	copied = sum.copied;
 }
 
 static void one_file_is_the_manuals_example_to_the_byte(void **state) {
@@ -272,7 +277,7 @@ static void a_pause_with_locks_opens_every_device_until_its_end(void **state) {
 	OK(store_commit(store, &err));
 	publish_all(true);
 	assert_non_null(strstr(text_of("lockstate"), "device 000000000001 open 1795478400 - unlocked a\n"));
-	OK(publish(store, &judge, &conf, true, TIME + 10, &files, &err));
+	OK(publish(store, &judge, &conf, &(struct publish_order){.all = true, .now = TIME + 10}, NULL, &err));
 	assert_non_null(strstr(text_of("lockstate"), "device 001565abcdf2 locked - 203.0.113.9 held acct2\n"));
 	assert_non_null(strstr(text_of("bans"), "ban 198.51.100.7 "));
 }
@@ -342,10 +347,216 @@ static void a_large_state_is_written_whole(void **state) {
 	shell("grep '^network' lockstate | LC_ALL=C sort -c && grep '^device' lockstate | LC_ALL=C sort -c");
 }
 
+/* ---- what is taken over from the former file ---- */
+
+static void commit_device(uint64_t mac, enum device_state state, const char *home) {
+	OK(store_begin(store, &err));
+	store_set_time(store, ++judge.now);
+	put_device(mac, state, REASON_PROVISIONED, home, NULL, "a");
+	OK(store_commit(store, &err));
+}
+
+/* Writes what is due, at most so many files and all from former ones, and then all from the state: nothing differs. How many it were. */
+static unsigned copies_equal_the_state(unsigned most) {
+	unsigned written;
+
+	publish_all(false);
+	written = files;
+	assert_true(written <= most);
+	assert_int_equal(copied, written);
+	shell("rm -rf ../former && cp -r . ../former");
+	publish_all(true);
+	assert_int_equal(copied, 0);
+	shell("diff -r . ../former");
+	return written;
+}
+
+static void what_changed_is_put_among_the_lines_of_the_former_file(void **state) {
+	static const unsigned layouts[] = {1, SHARDS};
+	unsigned random = 7, written = 0;
+
+	(void)state;
+	example();
+	for (unsigned l = 0; l < 2; l++) {
+		conf.lockstate.shards = layouts[l];
+		publish_all(false);
+		for (unsigned i = 0; i < (l == 0 ? 60 : 5); i++) {
+			random = random * 1103515245 + 12345;
+			/* Before, between and behind those that are there, and some of them again. */
+			commit_device((uint64_t)(random >> 8 & 0xf) << 40 | (random >> 12 & 0x3) << 8 | 0xef,
+			              random >> 16 & 1 ? DEVICE_LOCKED : DEVICE_UNLOCKED, random >> 17 & 1 ? "203.0.113.7" : NULL);
+			if (random >> 20 & 1)
+				commit_device(0x001565abcdef, DEVICE_LOCKED, random >> 21 & 1 ? "203.0.113.8" : NULL);
+			written += copies_equal_the_state(1);
+		}
+	}
+	assert_true(written > 40);
+}
+
+static void a_device_that_is_gone_is_gone_from_the_file(void **state) {
+	(void)state;
+	example();
+	publish_all(false);
+	OK(store_begin(store, &err));
+	OK(store_device_delete(store, 0x001565abcdf0, &err));
+	OK(store_commit(store, &err));
+	commit_device(0x001565abcdf1, DEVICE_LOCKED, NULL);
+	publish_all(false);
+	assert_int_equal(copied, 0);
+	assert_null(strstr(text_of("lockstate"), "001565abcdf0"));
+	assert_non_null(strstr(text_of("lockstate"), "device 001565abcdf1 locked - - provisioned a\n"));
+}
+
+static void what_is_common_is_changed_in_every_file_without_asking_for_a_device(void **state) {
+	struct network n = {.at = network("198.51.100.0/24"), .account = "acct2", .added = TIME};
+
+	(void)state;
+	conf.lockstate.shards = SHARDS;
+	example();
+	publish_all(false);
+	OK(store_begin(store, &err));
+	store_set_time(store, ++judge.now);
+	OK(store_network_put(store, &n, &err));
+	OK(store_commit(store, &err));
+	assert_int_equal(copies_equal_the_state(SHARDS), SHARDS);
+	assert_non_null(strstr(text_of("lockstate/00"), "network 198.51.100.0/24 acct2\n"));
+}
+
+/* What others did to a file lasts until the next write of any, not until that of this one. */
+static void a_file_that_others_changed_is_not_taken_over(void **state) {
+	(void)state;
+	conf.lockstate.shards = SHARDS;
+	example();
+	publish_all(false);
+	shell("sed -i 's/locked/open/' lockstate/f0");
+	commit_device(0x001565000001, DEVICE_LOCKED, NULL);
+	publish_all(false);
+	assert_int_equal(files, SHARDS + 1);
+	assert_int_equal(copied, 0);
+	assert_non_null(strstr(text_of("lockstate/f0"), "device 001565abcdf0 locked "));
+}
+
+static void a_former_file_that_is_not_whole_and_in_order_is_not_taken_over(void **state) {
+#define HEAD "provctl-lockstate 1 2026-11-22T10:00:00Z\n"
+#define A    "device 00000000000a locked - - stale -\n"
+#define B    "device 00000000000b locked - - stale -\n"
+	static const struct {
+		const char *text;
+		int taken;
+	} rows[] = {
+		{HEAD A B "default open\nend 2\n", 1},
+		{HEAD "default open\nend 0\n", 1},
+		{HEAD A "window 192.0.2.1 1795400000 *\nnetwork 192.0.2.0/28 a\ndefault locked\nend 3\n", 1},
+		{"", 0},
+		{HEAD, 0},
+		{A B "default open\nend 2\n", 0},
+		{"provctl-lockstate 2 2026-11-22T10:00:00Z\n" A "default open\nend 1\n", 0},
+		{HEAD A B "default open\n", 0},
+		{HEAD A B "default open\nend 3\n", 0},
+		{HEAD A B "default open\nend x\n", 0},
+		{HEAD A B "default open\nend 2", 0},
+		{HEAD A B "default open\nend 2\n" A, 0},
+		{HEAD B A "default open\nend 2\n", 0},
+		{HEAD A A "default open\nend 2\n", 0},
+		{HEAD A "device 0b\ndefault open\nend 2\n", 0},
+		{HEAD A "other\ndefault open\nend 2\n", 0},
+	};
+
+	(void)state;
+	publish_all(false);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct publication p;
+		struct newfile f;
+		FILE *former = tmpfile();
+		char full[128];
+		int place;
+
+		assert_non_null(former);
+		assert_true(fputs(rows[i].text, former) >= 0 && fflush(former) == 0 && fseek(former, 0, SEEK_SET) == 0);
+		(void)snprintf(full, sizeof(full), "%s/publish", folder);
+		place = open(full, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		OK(publication_init(&p, store, &conf, TIME, TIME, &err));
+		OK(newfile_begin(&f, place, full, "x", &err));
+		if (publish_lockstate_copy(&p, &f, -1, fileno(former), &err) != rows[i].taken)
+			fail_msg("row %zu is %staken over", i, rows[i].taken ? "not " : "");
+		newfile_drop(&f);
+		publication_release(&p);
+		(void)close(place);
+		(void)fclose(former);
+	}
+}
+
+/* ---- a part of what is due ---- */
+
+static struct published publish_some(const struct unpublished *only, int64_t till) {
+	struct published sum;
+
+	OK(publish(store, &judge, &conf, &(struct publish_order){.only = only, .till = till, .now = TIME + 5}, &sum, &err));
+	return sum;
+}
+
+static void what_is_ordered_is_written_and_the_rest_stays_due(void **state) {
+	struct unpublished touched;
+	struct published sum;
+
+	(void)state;
+	conf.lockstate.shards = SHARDS;
+	example();
+	publish_all(false);
+	commit_device(0x001565000001, DEVICE_LOCKED, NULL);
+	commit_device(0x001565000002, DEVICE_LOCKED, NULL);
+	store_touched(store, &touched);
+	sum = publish_some(&touched, 0);
+	assert_int_equal(sum.files, 1);
+	assert_true(sum.left);
+	assert_non_null(strstr(text_of("lockstate/02"), "device 001565000002"));
+	assert_null(strstr(text_of("lockstate/01"), "device 001565000001"));
+	/* Marked before, and now again. */
+	commit_device(0x001565000101, DEVICE_LOCKED, NULL);
+	store_touched(store, &touched);
+	sum = publish_some(&touched, 0);
+	assert_int_equal(sum.files, 1);
+	assert_false(sum.left);
+	assert_non_null(strstr(text_of("lockstate/01"), "device 001565000001"));
+	sum = publish_some(&touched, 0);
+	assert_int_equal(sum.files, 0);
+}
+
+static void what_is_due_is_written_in_slices_and_nothing_is_forgotten(void **state) {
+	struct network n = {.at = network("198.51.100.0/24"), .account = "acct2", .added = TIME};
+	unsigned written = 0, calls = 0;
+	struct published sum;
+
+	(void)state;
+	conf.lockstate.shards = SHARDS;
+	example();
+	publish_all(false);
+	OK(store_begin(store, &err));
+	store_set_time(store, TIME + 60);
+	judge.now = TIME + 60;
+	OK(store_network_put(store, &n, &err));
+	OK(store_commit(store, &err));
+	do {
+		sum = publish_some(NULL, 1); /* a time that has passed: one file a call */
+		assert_int_equal(sum.files, 1);
+		written += sum.files;
+		if (++calls == 100)
+			commit_device(0x001565000001, DEVICE_LOCKED, NULL);
+	} while (sum.left);
+	/* The one that changed behind the first hundred was written again. */
+	assert_int_equal(written, SHARDS + 1);
+	assert_non_null(strstr(text_of("lockstate/01"), "device 001565000001"));
+	shell("test \"$(grep -lx 'network 198.51.100.0/24 acct2' lockstate/?? | wc -l)\" = 256");
+	shell("test \"$(head -qn 1 lockstate/?? | sort | uniq -c | awk '{print $1, $4}' | xargs)\" = "
+	      "'255 2026-11-22T10:01:00Z 1 2026-11-22T10:01:01Z'");
+	assert_true(publish_is_current(store, &conf));
+}
+
 /* ---- what can go wrong ---- */
 
 static void refused(enum err_class class, const char *because) {
-	assert_int_equal(publish(store, &judge, &conf, true, TIME + 5, &files, &err), -1);
+	assert_int_equal(publish(store, &judge, &conf, &(struct publish_order){.all = true, .now = TIME + 5}, NULL, &err),
+	                 -1);
 	assert_int_equal(err.class, class);
 	if (!strstr(err.text, because))
 		fail_msg("\"%s\" does not say \"%s\"", err.text, because);
@@ -498,6 +709,13 @@ int main(void) {
 		CASE(windows_that_are_over_are_left_out),
 		CASE(bans_are_those_in_force_sorted_as_text),
 		CASE(a_large_state_is_written_whole),
+		CASE(what_changed_is_put_among_the_lines_of_the_former_file),
+		CASE(a_device_that_is_gone_is_gone_from_the_file),
+		CASE(what_is_common_is_changed_in_every_file_without_asking_for_a_device),
+		CASE(a_file_that_others_changed_is_not_taken_over),
+		CASE(a_former_file_that_is_not_whole_and_in_order_is_not_taken_over),
+		CASE(what_is_ordered_is_written_and_the_rest_stays_due),
+		CASE(what_is_due_is_written_in_slices_and_nothing_is_forgotten),
 		CASE(a_write_that_fails_leaves_the_old_file_and_is_tried_again),
 		CASE(an_unknown_group_is_named_with_what_to_do),
 		CASE(mode_and_group_are_set),
