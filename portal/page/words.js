@@ -1,31 +1,37 @@
-/* words: what the page says. All texts are those of texts.json, in the first of the viewer's languages that it holds, else in
- * its first; a text that a translation lacks comes from there, too. Placeholders are {name}; a text with forms ("one",
- * "other") is chosen by the value n. Nothing here or elsewhere makes markup of data: texts become text nodes. */
+/* words: what the page says. All texts are those of texts.json, with those of the provider's brand.json before them, in the first of
+ * the viewer's languages that either holds, else in the first of texts.json; what a translation lacks comes from there, too.
+ * Placeholders are {name}; a text with forms ("one", "other") is chosen by the value n. Nothing here or elsewhere makes markup of
+ * data: texts become text nodes. */
 
-let words = {};
-let fallback = {};
+let layers = [];
 let language = 'en';
 export let brand = {};
 
-export async function load() {
-	const answer = await fetch('texts.json');
+async function read(name) {
+	const answer = await fetch(name);
 	if (!answer.ok)
-		throw new Error('texts.json: ' + answer.status);
-	const { brand: itsBrand, ...languages } = await answer.json();
-	const there = Object.keys(languages);
-	language = navigator.languages.flatMap((tag) => [tag, tag.split('-')[0]]).find((tag) => there.includes(tag)) ?? there[0];
-	words = languages[language];
-	fallback = languages[there[0]];
-	brand = itsBrand ?? {};
+		throw new Error(name + ': ' + answer.status);
+	return answer.json();
+}
+
+export async function load() {
+	const [shipped, own] = await Promise.all([read('texts.json'), read('brand.json')]);
+	const texts = own.texts ?? {};
+	const [first] = Object.keys(shipped);
+	const there = (tag) => tag in texts || tag in shipped;
+	const wanted = own.language ? [own.language] : navigator.languages;
+	language = wanted.flatMap((tag) => [tag, tag.split('-')[0]]).find(there) ?? first;
+	layers = [texts[language], shipped[language], texts[first], shipped[first]].filter(Boolean);
+	brand = { ...own, name: own.name || text('page.name') };
 	document.documentElement.lang = language;
 }
 
 export function has(key) {
-	return key in words || key in fallback;
+	return layers.some((layer) => key in layer);
 }
 
 function form(key, values) {
-	const found = words[key] ?? fallback[key] ?? key;
+	const found = layers.find((layer) => key in layer)?.[key] ?? key;
 	return typeof found === 'string' ? found : found[new Intl.PluralRules(language).select(values.n)] ?? found.other;
 }
 
