@@ -14,6 +14,7 @@ SCRIPT_TESTS =
 SCRIPT_TESTS += tests/floors.sh
 SCRIPT_TESTS += tests/fuzz/seeds.sh
 SCRIPT_TESTS += tests/man.sh
+SCRIPT_TESTS += tests/page.sh
 SCRIPT_TESTS += tests/readers.sh
 SCRIPT_TESTS += tests/scenario/apply.bats
 SCRIPT_TESTS += tests/scenario/contrib.bats
