@@ -9,6 +9,7 @@ provctl_SOURCES = \
 	cmd/follow.c cmd/follow.h \
 	cmd/notify.c cmd/notify.h \
 	cmd/option.c cmd/option.h \
+	cmd/program.c cmd/program.h \
 	cmd/provctl.c \
 	cmd/session.c cmd/session.h \
 	cmd/table.c cmd/table.h \
@@ -21,13 +22,14 @@ provctl_SOURCES = \
 	cmd/verb_import.c \
 	cmd/verb_list.c \
 	cmd/verb_place.c \
+	cmd/verb_recover.c \
 	cmd/verb_state.c \
 	cmd/verb_status.c \
 	cmd/verb_unlock.c
 provctl_LDADD = $(ANALYZER_LIBS)
 
 pkglibexec_PROGRAMS += prov-enforcer
-prov_enforcer_SOURCES = cmd/prov_enforcer.c cmd/notify.c cmd/notify.h
+prov_enforcer_SOURCES = cmd/prov_enforcer.c cmd/notify.c cmd/notify.h cmd/recover.c cmd/recover.h
 prov_enforcer_LDADD = $(ENFORCER_LIBS)
 
 pkglibexec_PROGRAMS += prov-analyzer

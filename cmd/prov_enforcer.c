@@ -17,6 +17,7 @@
 #include "enforcer/enforcer.h"
 
 #include "cmd/notify.h"
+#include "cmd/recover.h"
 
 static struct notify *manager; /* of services, where one started us */
 
@@ -46,6 +47,7 @@ static void say(void *context, const char *text) {
 static int usage(FILE *out, int status) {
 	(void)fprintf(out, "Usage: prov-enforcer [-c FILE] [-n] [--once] [--dry-run] [--control-fd N] [--events-fd N]\n"
 	                   "       prov-enforcer [-c FILE] --apply DIR [--nginx FILE] [--haproxy FILE]\n"
+	                   "       prov-enforcer [-c FILE] --recover[=preview]\n"
 	                   "\n"
 	                   "  -c, --config FILE  read this configuration, not " CONF_DEFAULT_FILE "\n"
 	                   "  -n                 check the configuration and end\n"
@@ -55,6 +57,7 @@ static int usage(FILE *out, int status) {
 	                   "      --events-fd N  an inherited connection for events\n"
 	                   "      --apply DIR    install the bans of a published folder, and end\n"
 	                   "      --nginx FILE, --haproxy FILE  not in the firewall but in such a map\n"
+	                   "      --recover      put the last whole backup in the place of a damaged state, and end\n"
 	                   "      --version      print the version and end\n"
 	                   "\n"
 	                   "SIGHUP reads the configuration again; SIGTERM ends it after the batch or command at hand.\n"
@@ -144,6 +147,7 @@ int main(int argc, char **argv) {
 		OPT_APPLY,
 		OPT_NGINX,
 		OPT_HAPROXY,
+		OPT_RECOVER,
 		OPT_HELP,
 		OPT_VERSION
 	};
@@ -156,13 +160,14 @@ int main(int argc, char **argv) {
 		{"apply", required_argument, NULL, OPT_APPLY},
 		{"nginx", required_argument, NULL, OPT_NGINX},
 		{"haproxy", required_argument, NULL, OPT_HAPROXY},
+		{"recover", optional_argument, NULL, OPT_RECOVER},
 		{"help", no_argument, NULL, OPT_HELP},
 		{"version", no_argument, NULL, OPT_VERSION},
 		{0},
 	};
 	struct enforcer_options options = {.control_fd = -1, .events_fd = -1, .say = say, .tell = tell_manager};
 	struct apply_options applying = {0};
-	bool check = false, busy = false, said = false;
+	bool check = false, busy = false, said = false, recovering = false, preview = false;
 	struct conf_faults faults = {.report = report, .context = &said};
 	struct enforcer *e = NULL;
 	struct conf *conf = NULL;
@@ -200,6 +205,12 @@ int main(int argc, char **argv) {
 		case OPT_HAPROXY:
 			applying.haproxy = optarg;
 			break;
+		case OPT_RECOVER:
+			recovering = true;
+			preview = optarg && strcmp(optarg, "preview") == 0;
+			if (optarg && !preview)
+				return usage(stderr, ERR_INPUT);
+			break;
 		case OPT_HELP:
 			return usage(stdout, 0);
 		case OPT_VERSION:
@@ -225,6 +236,13 @@ int main(int argc, char **argv) {
 	}
 	if (applying.folder) {
 		status = apply(conf, &applying, &err) < 0 ? (int)err.class : 0;
+		if (status != 0)
+			say(NULL, err.text);
+		conf_free(&conf);
+		return status;
+	}
+	if (recovering) {
+		status = recover(conf, preview, &busy, &err) < 0 ? (int)err.class : 0;
 		if (status != 0)
 			say(NULL, err.text);
 		conf_free(&conf);

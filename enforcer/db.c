@@ -180,8 +180,8 @@ static const char *sealed_files(void) {
 /* ---- the connection ---- */
 
 static int corrupt(const char *path, const char *why, struct err *err) {
-	return err_set(err, ERR_SYSTEM,
-	               "%s: the state is corrupt: %s; put a backup in its place, or move it away to start anew", path, why);
+	return err_set(err, ERR_SYSTEM, "%s: the state is corrupt: %s; `provctl recover` brings back the last backup", path,
+	               why);
 }
 
 static int failed(const struct db *db, int code, struct err *err) {
@@ -296,20 +296,69 @@ int db_script(struct db *db, const char *sql, struct err *err) {
 	return code == SQLITE_OK ? 0 : failed(db, code, err);
 }
 
-int db_copy(struct db *from, struct db *to, struct err *err) {
-	sqlite3_backup *backup = sqlite3_backup_init(to->sqlite, "main", from->sqlite, "main");
-	int code;
+struct db_copying {
+	struct db *from, *to;
+	sqlite3_backup *at;
+};
 
-	if (!backup)
+int db_copy_begin(struct db_copying **out, struct db *from, struct db *to, struct err *err) {
+	struct db_copying *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return err_set(err, ERR_SYSTEM, "out of memory");
+	*c = (struct db_copying){from, to, sqlite3_backup_init(to->sqlite, "main", from->sqlite, "main")};
+	if (!c->at) {
+		free(c);
 		return failed(to, sqlite3_errcode(to->sqlite), err);
-	code = sqlite3_backup_step(backup, -1);
-	if (code == SQLITE_DONE)
-		code = SQLITE_OK;
+	}
+	*out = c;
+	return 0;
+}
+
+int db_copy_step(struct db_copying *c, int pages, struct err *err) {
+	int code = sqlite3_backup_step(c->at, pages);
+	bool is_other = (code & 0xff) == SQLITE_FULL || (code & 0xff) == SQLITE_CANTOPEN;
+
+	if (code == SQLITE_OK || code == SQLITE_DONE)
+		return code == SQLITE_DONE;
+	return failed(is_other ? c->to : c->from, code, err);
+}
+
+int db_copy_end(struct db_copying **c, struct err *err) {
+	struct db_copying *old = *c;
+	int code = old ? sqlite3_backup_finish(old->at) : SQLITE_OK;
+
 	if (code != SQLITE_OK)
-		failed((code & 0xff) == SQLITE_FULL || (code & 0xff) == SQLITE_CANTOPEN ? to : from, code, err);
-	if (sqlite3_backup_finish(backup) != SQLITE_OK && code == SQLITE_OK)
-		return failed(to, sqlite3_errcode(to->sqlite), err);
+		failed(old->to, code, err);
+	free(old);
+	*c = NULL;
 	return code == SQLITE_OK ? 0 : -1;
+}
+
+int db_copy(struct db *from, struct db *to, struct err *err) {
+	struct db_copying *c;
+	struct err later;
+	int step;
+
+	if (db_copy_begin(&c, from, to, err) != 0)
+		return -1;
+	do
+		step = db_copy_step(c, -1, err);
+	while (step == 0);
+	return db_copy_end(&c, step < 0 ? &later : err) != 0 || step < 0 ? -1 : 0;
+}
+
+int db_check(struct db *db, struct err *err) {
+	struct query *q = db_query(db, "PRAGMA integrity_check(1)", err);
+	int step = db_step(q, err);
+	char why[256];
+
+	if (step == 1 && !slice_is(db_text(q, 0), "ok")) {
+		(void)slice_copy(db_text(q, 0), why, sizeof(why));
+		step = corrupt(db->path ? db->path : "memory", why, err);
+	}
+	db_end(q);
+	return step < 0 ? -1 : 0;
 }
 
 int db_is_sealed(struct db *db, bool *sealed, struct err *err) {

@@ -32,6 +32,13 @@ void db_close(struct db **db);
 int db_script(struct db *db, const char *sql, struct err *err);
 /* Replaces the content of `to` by that of `from`. */
 int db_copy(struct db *from, struct db *to, struct err *err);
+/* The same by and by, while `from` is used: each step copies so many pages, outside a transaction. 1: all is copied; 0: there is more; -1. */
+struct db_copying;
+int db_copy_begin(struct db_copying **out, struct db *from, struct db *to, struct err *err);
+int db_copy_step(struct db_copying *c, int pages, struct err *err);
+int db_copy_end(struct db_copying **c, struct err *err);
+/* Reads every page, and how they hang together. */
+int db_check(struct db *db, struct err *err);
 /* Files made before pages had sums have none until db_script runs VACUUM and a checkpoint. */
 int db_is_sealed(struct db *db, bool *sealed, struct err *err);
 bool db_in_transaction(const struct db *db);

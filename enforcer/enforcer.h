@@ -40,6 +40,11 @@ struct host;       /* host.h */
 struct hook;       /* hook.h */
 struct server;     /* enforcer.c */
 
+struct backup_standing { /* backup.c */
+	bool working, failed;
+	int64_t since; /* when it was */
+};
+
 /* Open for the verbs to read. */
 struct enforcer {
 	struct conf *conf;
@@ -53,11 +58,12 @@ struct enforcer {
 	struct hook *hook;
 	struct server *server;
 	struct enforcer_options options;
-	int64_t started;           /* clock_now() */
-	int64_t last_record;       /* id of the newest record at the start; only of a dry run */
-	uint64_t cursors_made;     /* by all sessions since the start */
-	bool fed;                  /* an analyzer came: it is more than one command */
-	bool early;                /* events may be kept aside until their time comes */
+	int64_t started;       /* clock_now() */
+	int64_t last_record;   /* id of the newest record at the start; only of a dry run */
+	uint64_t cursors_made; /* by all sessions since the start */
+	bool fed;              /* an analyzer came: it is more than one command */
+	bool early;            /* events may be kept aside until their time comes */
+	struct backup_standing backup;
 	struct judge_sums former;  /* of judges before the present one: a reload makes a new judge */
 	char reload_problem[1024]; /* "" or why the configuration in force is not the one in the file */
 	int64_t reload_time;       /* when that was found */

@@ -1,4 +1,5 @@
 libenforcer_a_SOURCES = \
+	enforcer/backup.c enforcer/backup.h \
 	enforcer/ban.c \
 	enforcer/ban_order.c \
 	enforcer/banlist.c enforcer/banlist.h \
@@ -39,6 +40,7 @@ libenforcer_a_SOURCES = \
 	enforcer/publish_text.c \
 	enforcer/standing.c \
 	enforcer/store.c enforcer/store.h \
+	enforcer/store_backup.c \
 	enforcer/store_ban.c \
 	enforcer/store_device.c \
 	enforcer/store_device_code.c \

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "enforcer/backup.h"
 #include "enforcer/control.h"
 #include "enforcer/hook.h"
 #include "enforcer/host.h"
@@ -314,8 +315,13 @@ static void sooner(int64_t *wait, int64_t at) {
 		*wait = left;
 }
 
+/* Of one pass it is made behind it. */
+static int64_t backup_left(const struct server *s) {
+	return s->e->options.once && served(s) > 0 ? -1 : backup_wait(s->e);
+}
+
 static int64_t how_long(struct server *s) {
-	int64_t wait = projection_wait(s->e), hook = hook_wait(s->e);
+	int64_t wait = projection_wait(s->e), hook = hook_wait(s->e), backup = backup_left(s);
 
 	if (s->waiting)
 		return 0;
@@ -332,6 +338,8 @@ static int64_t how_long(struct server *s) {
 		wait = host_wait(s->e->host);
 	if (hook >= 0 && (wait < 0 || hook < wait))
 		wait = hook;
+	if (backup >= 0 && (wait < 0 || backup < wait))
+		wait = backup;
 	return wait > 3600000 ? 3600000 : wait;
 }
 
@@ -352,6 +360,8 @@ static void take_times(struct server *s) {
 		enforcer_read_host(s->e);
 	if (projection_wait(s->e) == 0)
 		projection_tick(s->e);
+	if (backup_left(s) == 0)
+		backup_tick(s->e);
 	if (s->early_at && monotonic_ms() >= s->early_at) {
 		s->early_at = 0;
 		if (enforcer_take_due(s->e, &err) < 0)
@@ -366,7 +376,7 @@ static void take_times(struct server *s) {
 }
 
 int server_run(struct server *s, enum server_call *call, struct err *err) {
-	while (!s->e->options.once || served(s) > 0 || hook_lingers(s->e)) {
+	while (!s->e->options.once || served(s) > 0 || hook_lingers(s->e) || backup_lingers(s->e)) {
 		struct pollfd fds[1 + LISTENERS + PEERS + HOOK_POLLS + NOTICES];
 		struct pollfd *notices;
 		struct peer *peers[PEERS];

@@ -82,7 +82,7 @@ static int file_open(const char *folder, const char *path) {
 	return fd;
 }
 
-static int file_make(const char *folder, const char *path, struct err *err) {
+int store_file_make(const char *folder, const char *path, struct err *err) {
 	int fd = file_open(folder, path);
 
 	if (fd < 0)
@@ -91,9 +91,9 @@ static int file_make(const char *folder, const char *path, struct err *err) {
 	return 0;
 }
 
-static int lock_take(struct store *s, int wait, bool *busy, struct err *err) {
+int store_lock(struct store *s, int wait, bool *busy, struct err *err) {
 	static const struct timespec pause = {.tv_nsec = LOCK_POLL_MS * 1000000L};
-	char path[PATH_SIZE], holder[64], pid[32];
+	char path[STORE_PATH], holder[64], pid[32];
 	int n;
 
 	(void)snprintf(path, sizeof(path), "%s/lock", s->folder);
@@ -122,7 +122,7 @@ static int lock_take(struct store *s, int wait, bool *busy, struct err *err) {
 static int folder_make(const char *folder, struct err *err) {
 	struct stat st;
 
-	if (strlen(folder) + 64 > PATH_SIZE)
+	if (strlen(folder) + 64 > STORE_PATH)
 		return err_set(err, ERR_INPUT, "state: the name of the folder is too long");
 	if (mkdir(folder, FOLDER_MODE) != 0 && errno != EEXIST)
 		return err_errno(err, "%s: the state's folder cannot be made", folder);
@@ -154,13 +154,13 @@ static int store_seal(struct db *db, const char *path, int64_t schema, struct er
 	if (sealed)
 		return 0;
 	if (schema >= STORE_SEALED)
-		return err_set(err, ERR_SYSTEM,
-		               "%s: the state is corrupt: its pages have no sums; `provctl recover` looks for a backup", path);
+		return err_set(
+			err, ERR_SYSTEM,
+			"%s: the state is corrupt: its pages have no sums; `provctl recover` brings back the last backup", path);
 	return db_script(db, "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)", err);
 }
 
-/* Is it ours, and of a schema that we know? Changes nothing. *schema 0: it is empty. */
-static int identify(struct db *db, const char *path, int64_t *schema, struct err *err) {
+int store_identify(struct db *db, const char *path, int64_t *schema, struct err *err) {
 	int64_t application, tables;
 
 	if (ask_number(db, "PRAGMA application_id", &application, err) != 0 ||
@@ -175,11 +175,13 @@ static int identify(struct db *db, const char *path, int64_t *schema, struct err
 		               "`state` to another folder",
 		               path, (long long)*schema, STORE_SCHEMA);
 	if (*schema < 0 || (*schema == 0 && tables != 0))
-		return err_set(err, ERR_SYSTEM, "%s: the state is corrupt: it has no schema; put a backup in its place", path);
+		return err_set(err, ERR_SYSTEM,
+		               "%s: the state is corrupt: it has no schema; `provctl recover` brings back the last backup",
+		               path);
 	return 0;
 }
 
-static int sync_path(const char *path, int flags, struct err *err) {
+int store_sync(const char *path, int flags, struct err *err) {
 	int fd = open(path, flags | O_CLOEXEC);
 	int done = fd < 0 ? -1 : fsync(fd);
 
@@ -191,25 +193,25 @@ static int sync_path(const char *path, int flags, struct err *err) {
 }
 
 static int copy_aside(struct db *db, const char *folder, int64_t schema, struct err *err) {
-	char path[PATH_SIZE], beside[PATH_SIZE + 8];
+	char path[STORE_PATH], beside[STORE_PATH + 8];
 	struct db *copy = NULL;
 	int done = -1;
 
-	(void)snprintf(path, sizeof(path), "%s/" FILE_NAME ".schema-%lld.bak", folder, (long long)schema);
+	(void)snprintf(path, sizeof(path), "%s/" STORE_FILE ".schema-%lld.bak", folder, (long long)schema);
 	(void)snprintf(beside, sizeof(beside), "%s.tmp", path);
 	if (unlink(beside) != 0 && errno != ENOENT)
 		return err_errno(err, "%s: cannot be removed", beside);
-	if (file_make(folder, beside, err) != 0 || db_open(&copy, beside, DB_WRITE, err) != 0 ||
+	if (store_file_make(folder, beside, err) != 0 || db_open(&copy, beside, DB_WRITE, err) != 0 ||
 	    db_copy(db, copy, err) != 0)
 		goto end;
 	db_close(&copy);
-	if (sync_path(beside, O_RDONLY, err) != 0)
+	if (store_sync(beside, O_RDONLY, err) != 0)
 		goto end;
 	if (rename(beside, path) != 0) {
 		err_errno(err, "%s: cannot be renamed", beside);
 		goto end;
 	}
-	done = sync_path(folder, O_RDONLY | O_DIRECTORY, err);
+	done = store_sync(folder, O_RDONLY | O_DIRECTORY, err);
 end:
 	db_close(&copy);
 	if (done != 0)
@@ -254,7 +256,8 @@ static int load_key(struct store *s, struct err *err) {
 		if (key.n == sizeof(s->key))
 			memcpy(s->key, key.p, key.n);
 		else
-			step = err_set(err, ERR_SYSTEM, "the state is corrupt: its secret is cut; put a backup in its place");
+			step = err_set(err, ERR_SYSTEM,
+			               "the state is corrupt: its secret is cut; `provctl recover` brings back the last backup");
 	}
 	db_end(q);
 	if (step != 0)
@@ -314,9 +317,9 @@ static int open_own(struct store *s, const char *path, struct err *err) {
 	struct query *q;
 	int step;
 
-	if (path && file_make(s->folder, path, err) != 0)
+	if (path && store_file_make(s->folder, path, err) != 0)
 		return -1;
-	if (db_open(&s->db, path, DB_WRITE, err) != 0 || identify(s->db, path ? path : "memory", &schema, err) != 0)
+	if (db_open(&s->db, path, DB_WRITE, err) != 0 || store_identify(s->db, path ? path : "memory", &schema, err) != 0)
 		return -1;
 	if (path) {
 		q = db_query(s->db, "PRAGMA journal_mode = WAL", err);
@@ -341,7 +344,7 @@ static int open_copy(struct store *s, const char *path, struct err *err) {
 	if (db_open(&s->db, NULL, DB_WRITE, err) != 0)
 		return -1;
 	if (access(path, F_OK) == 0) {
-		if (db_open(&from, path, DB_READ, err) != 0 || identify(from, path, &schema, err) != 0 ||
+		if (db_open(&from, path, DB_READ, err) != 0 || store_identify(from, path, &schema, err) != 0 ||
 		    db_copy(from, s->db, err) != 0)
 			goto end;
 	}
@@ -353,7 +356,7 @@ end:
 
 int store_open(struct store **out, const char *folder, enum store_mode mode, int wait, bool *busy, struct err *err) {
 	struct store *s = calloc(1, sizeof(*s));
-	char path[PATH_SIZE];
+	char path[STORE_PATH];
 
 	if (busy)
 		*busy = false;
@@ -368,10 +371,10 @@ int store_open(struct store **out, const char *folder, enum store_mode mode, int
 	buf_init(&s->code, 8192);
 	buf_init(&s->line_old, 4096);
 	buf_init(&s->line_new, 4096);
-	if (folder && mode == STORE_OWN && (folder_make(folder, err) != 0 || lock_take(s, wait, busy, err) != 0))
+	if (folder && mode == STORE_OWN && (folder_make(folder, err) != 0 || store_lock(s, wait, busy, err) != 0))
 		goto fail;
 	if (folder)
-		(void)snprintf(path, sizeof(path), "%s/" FILE_NAME, folder);
+		(void)snprintf(path, sizeof(path), "%s/" STORE_FILE, folder);
 	if (folder && mode == STORE_COPY ? open_copy(s, path, err) : open_own(s, folder ? path : NULL, err))
 		goto fail;
 	if (load_key(s, err) != 0 || load(s, err) != 0)
@@ -388,6 +391,7 @@ void store_close(struct store **store) {
 
 	if (!s)
 		return;
+	store_backup_cancel(s);
 	db_close(&s->db);
 	shelf_release(&s->shelf);
 	buf_release(&s->code);

@@ -317,6 +317,28 @@ int store_record_line(struct store *s, uint64_t mac, int64_t time, char *line, s
 /* Drops what is older than keep before `now`, then the oldest until under max bytes. */
 int store_record_trim(struct store *s, int64_t before, int64_t max, struct err *err);
 
+/* ---- the online backup ---- FOLDER/backup.db and the one before it, backup.1.db; each whole, synced and renamed into place. */
+/* Copies some pages, of a new backup where none is at work. Not within a transaction. 1: it is made; 0: call again; -1: given up. */
+int store_backup_step(struct store *s, struct err *err);
+void store_backup_cancel(struct store *s);
+/* When the newest was made, by the clock: 1; 0 with TIME_NONE where there is none; -1. */
+int store_backup_time(const struct store *s, int64_t *time, struct err *err);
+
+/* What became of a state that may be damaged. */
+struct recovery {
+	bool sound;         /* it is whole: nothing was to be done */
+	char problem[1024]; /* why it is not */
+	char backup[4096];  /* the newest backup that is whole */
+	int64_t time;       /* when that was made */
+	char aside[4096];   /* where the damaged state is now */
+};
+/* Puts the newest backup that is whole in the place of a damaged state; all of it is published again. lost() is told of each command that was
+ * given since, as far as the damaged record tells: logs are read again, commands must be given again. preview: changes nothing. busy: an
+ * enforcer has the state. */
+int store_recover(struct recovery *r, const char *folder, bool preview, int64_t now, bool *busy,
+                  int (*lost)(void *context, const struct record *command, struct err *err), void *context,
+                  struct err *err);
+
 /* ---- logs ---- */
 int store_cursors(struct store *s, int (*each)(void *context, const struct cursor *c), void *context, struct err *err);
 int store_cursor(struct store *s, uint32_t id, struct cursor *out, struct buf *texts,

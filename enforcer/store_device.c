@@ -81,7 +81,9 @@ static int corrupt(uint64_t mac, struct err *err) {
 	char text[MAC_TEXT];
 
 	mac_print(mac, text);
-	return err_set(err, ERR_SYSTEM, "the state is corrupt: device %s cannot be read; put a backup in its place", text);
+	return err_set(err, ERR_SYSTEM,
+	               "the state is corrupt: device %s cannot be read; `provctl recover` brings back the last backup",
+	               text);
 }
 
 /* 1 with *out on the shelf (or, where memory is short, NULL), and the device; 0: no such row. */

@@ -64,6 +64,17 @@ int device_decode(uint64_t mac, struct slice bytes, struct device *d);
 
 /* ---- store.c ---- */
 
+#define STORE_FILE "state.db"
+#define STORE_PATH 4096
+
+/* Takes the lock of the folder s->folder, waiting so many milliseconds for it. */
+int store_lock(struct store *s, int wait, bool *busy, struct err *err);
+/* Makes a file of the state's in that folder, its owner's. */
+int store_file_make(const char *folder, const char *path, struct err *err);
+int store_sync(const char *path, int flags, struct err *err);
+/* Is it ours, and of a schema that we know? Changes nothing. *schema 0: it is empty. */
+int store_identify(struct db *db, const char *path, int64_t *schema, struct err *err);
+
 /* What publishing writes: shards, then these. */
 enum { PART_COMMON = SHARDS, PART_BANS, PARTS };
 #define PART_WHOLE 2 /* what stands for 1 in a row where the mark is for the whole shard */
@@ -76,10 +87,13 @@ struct part {
 
 #define BAN_CHANGES_MAX 65536
 
+struct backup; /* store_backup.c */
+
 struct store {
 	struct db *db;
-	char *folder; /* NULL in memory */
-	int lock;     /* -1 without */
+	struct backup *backup; /* at work, or NULL */
+	char *folder;          /* NULL in memory */
+	int lock;              /* -1 without */
 	const struct conf *conf;
 	uint8_t key[16];
 	bool loaded; /* what is held in memory agrees with the rows */

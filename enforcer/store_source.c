@@ -42,8 +42,10 @@ int store_counter_put(struct store *s, uint32_t slot, struct slice bytes, struct
 
 static int read_cursor(const struct query *q, struct slice bytes, struct cursor *c, struct err *err) {
 	if (cursor_decode(&bytes, c, err) != 0 || bytes.n != 0)
-		return err_set(err, ERR_SYSTEM, "the state is corrupt: cursor %lld cannot be read; put a backup in its place",
-		               (long long)db_int(q, 0));
+		return err_set(
+			err, ERR_SYSTEM,
+			"the state is corrupt: cursor %lld cannot be read; `provctl recover` brings back the last backup",
+			(long long)db_int(q, 0));
 	c->id = (uint32_t)db_int(q, 0);
 	return 0;
 }

@@ -30,6 +30,7 @@ SCRIPT_TESTS += tests/scenario/neighbours.bats
 SCRIPT_TESTS += tests/scenario/never.bats
 SCRIPT_TESTS += tests/scenario/nginx.bats
 SCRIPT_TESTS += tests/scenario/once.bats
+SCRIPT_TESTS += tests/scenario/recover.bats
 SCRIPT_TESTS += tests/scenario/server.bats tests/scenario/sources.bats
 SCRIPT_TESTS += tests/scenario/trigger.bats
 SCRIPT_TESTS += tests/scenario/two_servers.bats

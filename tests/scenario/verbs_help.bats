@@ -46,6 +46,7 @@ Verbs:
   pause          lift every ban for a while
   resume         end a pause
   sync           make the lock-state file and the firewall agree with the state
+  recover        put the last whole backup in the place of a damaged state
   apply          install the bans that an enforcer elsewhere publishes on this machine
   check          read the configuration and every rule, and tell every fault
   test           run the samples that the rules carry
@@ -395,6 +396,19 @@ Writes both anew, whatever they hold. Needed only after somebody else changed th
 
 Example:
   provctl sync
+END
+	helps recover <<'END'
+Usage: provctl recover [--yes]
+
+Does nothing to a state that is whole. The enforcer must not run. The damaged state is set
+aside, not removed. What logs told since the backup was made is read again, exactly once;
+commands given since are listed, as far as the damaged record tells, to be given again.
+
+Options:
+  -y, --yes                  do not ask
+
+Example:
+  provctl recover
 END
 	helps check <<'END'
 Usage: provctl check [--print]
