@@ -101,7 +101,8 @@ int enforcer_open(struct enforcer **out, struct conf *conf, const struct enforce
 	e->conf = conf;
 	e->options = *options;
 	e->started = clock_now();
-	if (open_state(e, busy, err) < 0 || projection_new(&e->projection, err) < 0 || hook_new(&e->hook, err) < 0) {
+	if (open_state(e, busy, err) < 0 || projection_new(&e->projection, err) < 0 ||
+	    hook_new(&e->hook, options->conf_file, options->dry_run ? NULL : e->conf->hook, err) < 0) {
 		if (options->control_fd >= 0)
 			(void)close(options->control_fd);
 		if (options->events_fd >= 0)
@@ -305,6 +306,7 @@ static void reload(struct enforcer *e) {
 		e->options.say(e->options.context, err.text);
 		return;
 	}
+	hook_reload(e->hook);
 	enforcer_read_host(e);
 	if (projection_sync(e, false, &err) < 0)
 		e->options.say(e->options.context, err.text);

@@ -41,6 +41,7 @@ libenforcer_a_SOURCES = \
 	enforcer/standing.c \
 	enforcer/store.c enforcer/store.h \
 	enforcer/store_backup.c \
+	enforcer/starter.c enforcer/starter.h \
 	enforcer/store_ban.c \
 	enforcer/store_device.c \
 	enforcer/store_device_code.c \

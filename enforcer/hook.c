@@ -1,14 +1,10 @@
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/capability.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -16,6 +12,7 @@
 #include "common/timefmt.h"
 
 #include "enforcer/hook.h"
+#include "enforcer/starter.h"
 #include "enforcer/stream.h"
 
 #define RETRY_FIRST  1000 /* milliseconds */
@@ -27,8 +24,8 @@
 struct hook {
 	struct buf text; /* the document at hand, as the queue has it */
 	struct hook_entry entry;
-	pid_t pid;   /* 0: none runs */
-	int process; /* its pidfd */
+	struct starter *starter; /* NULL: nothing is ever told */
+	bool runs;
 	int output;  /* what it prints; -1 once it closed that */
 	int failure; /* the reason, an errno, where it could not be started */
 	bool late;   /* was killed for taking too long */
@@ -41,13 +38,17 @@ struct hook {
 	int64_t lingers; /* until when */
 };
 
-int hook_new(struct hook **out, struct err *err) {
+int hook_new(struct hook **out, const char *conf_file, const char *program, struct err *err) {
 	struct hook *h = calloc(1, sizeof(*h));
 
 	if (!h)
 		return err_errno(err, "hook");
+	if (program && starter_new(&h->starter, conf_file, program, err) < 0) {
+		free(h);
+		return -1;
+	}
 	buf_init(&h->text, DOCUMENT_MAX);
-	h->process = h->output = h->failure = -1;
+	h->output = h->failure = -1;
 	*out = h;
 	return 0;
 }
@@ -58,25 +59,12 @@ static void shut(int *fd) {
 	*fd = -1;
 }
 
-/* The group while its leader is not reaped yet: the number cannot be another's. */
-static int end_group(struct hook *h) {
-	int status = 0;
-
-	(void)kill(-h->pid, SIGKILL);
-	while (waitpid(h->pid, &status, 0) < 0 && errno == EINTR)
-		;
-	h->pid = 0;
-	shut(&h->process);
-	return status;
-}
-
 void hook_free(struct hook **hook) {
 	struct hook *h = *hook;
 
 	if (!h)
 		return;
-	if (h->pid > 0)
-		(void)end_group(h);
+	starter_free(&h->starter);
 	shut(&h->output);
 	shut(&h->failure);
 	buf_release(&h->text);
@@ -84,54 +72,9 @@ void hook_free(struct hook **hook) {
 	*hook = NULL;
 }
 
-/* ---- the child ---- */
-
-/* Also as root: no new privileges means that exec gives back nothing of what was dropped. */
-static int drop_privileges(void) {
-	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
-
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) != 0)
-		return -1;
-	return (int)syscall(SYS_capset, &header, none);
-}
-
-static void reset_signals(void) {
-	sigset_t none;
-
-	for (int i = 1; i < NSIG; i++)
-		(void)signal(i, SIG_DFL);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
-/* Standard input, output and error, and the descriptor that tells of a failure, which exec closes. Ours may stand at these numbers. */
-static int place_descriptors(int in, int out, int failure) {
-	enum { FAILURE = STDERR_FILENO + 1, ABOVE };
-
-	in = fcntl(in, F_DUPFD, ABOVE);
-	out = fcntl(out, F_DUPFD, ABOVE);
-	failure = fcntl(failure, F_DUPFD, ABOVE);
-	if (in < 0 || out < 0 || failure < 0 || dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 ||
-	    dup2(out, STDERR_FILENO) < 0 || dup3(failure, FAILURE, O_CLOEXEC) < 0)
-		return -1;
-	return close_range(ABOVE, ~0U, 0) < 0 ? -1 : FAILURE;
-}
-
-static _Noreturn void become(const char *program, pid_t parent, int in, int out, int failure) {
-	char path[] = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
-	char *const environment[] = {path, NULL};
-	char *const arguments[] = {(char *)(uintptr_t)program, NULL};
-	int placed = place_descriptors(in, out, failure), error;
-
-	reset_signals();
-	(void)umask(077);
-	if (placed >= 0 && setpgid(0, 0) == 0 && chdir("/") == 0 && drop_privileges() == 0 &&
-	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0 && getppid() == parent)
-		(void)execve(program, arguments, environment);
-	error = errno;
-	(void)!write(placed >= 0 ? placed : failure, &error, sizeof(error));
-	_exit(127);
+void hook_reload(const struct hook *h) {
+	if (h->starter)
+		starter_reload(h->starter);
 }
 
 /* ---- one run ---- */
@@ -146,7 +89,7 @@ static bool may_run(const struct enforcer *e) {
 	bool bans, locks;
 
 	/* Watching and a pause of the locks are for days on which the judge is not to be believed: what waits goes on waiting. */
-	return !e->options.dry_run && !is_for_one_command(e) && e->conf->hook[0] && e->conf->mode == MODE_ENFORCE &&
+	return e->hook->starter && !is_for_one_command(e) && e->conf->hook[0] && e->conf->mode == MODE_ENFORCE &&
 	       judge_paused(e->judge, clock_now(), &bans, &locks, &ignored) == 0 && !locks;
 }
 
@@ -187,25 +130,6 @@ static int open_document(const struct hook *h, struct err *err) {
 	return fd;
 }
 
-static int start_process(struct enforcer *e, int in, const int output[2], const int failure[2], struct err *err) {
-	struct hook *h = e->hook;
-	pid_t parent = getpid(), pid = fork();
-
-	if (pid == 0)
-		become(e->conf->hook, parent, in, output[1], failure[1]);
-	if (pid < 0)
-		return err_errno(err, "%s: no process", e->conf->hook);
-	(void)setpgid(pid, pid); /* whoever of the two comes first */
-	h->pid = pid;
-	h->process = (int)syscall(SYS_pidfd_open, pid, 0);
-	if (h->process < 0) {
-		(void)err_errno(err, "%s: the process cannot be watched", e->conf->hook);
-		(void)end_group(h);
-		return -1;
-	}
-	return 0;
-}
-
 static int start(struct enforcer *e, struct err *err) {
 	struct hook *h = e->hook;
 	int output[2] = {-1, -1}, failure[2] = {-1, -1}, in = open_document(h, err), result = -1;
@@ -217,8 +141,9 @@ static int start(struct enforcer *e, struct err *err) {
 		(void)err_errno(err, "hook: no pipe");
 		goto end;
 	}
-	if (start_process(e, in, output, failure, err) < 0)
+	if (starter_run(h->starter, in, output[1], failure[1], err) < 0)
 		goto end;
+	h->runs = true;
 	h->output = output[0];
 	h->failure = failure[0];
 	output[0] = failure[0] = -1;
@@ -328,14 +253,14 @@ static int note_end(struct enforcer *e, const char *problem, struct err *err) {
 	return store_hook_failed(e->store, entry, slice_of(problem), entry->tries + 1 >= HOOK_TRIES, err);
 }
 
-static void finish(struct enforcer *e) {
+static void finish(struct enforcer *e, int status) {
 	struct hook *h = e->hook;
 	char problem[sizeof(h->problem)];
 	struct err err;
-	int error = 0, status;
+	int error = 0;
 
+	h->runs = false;
 	read_output(h);
-	status = end_group(h);
 	if (read(h->failure, &error, sizeof(error)) != (ssize_t)sizeof(error))
 		error = 0;
 	shut(&h->output);
@@ -364,7 +289,7 @@ static void finish(struct enforcer *e) {
 /* ---- the loop's calls ---- */
 
 void hook_poll(const struct hook *h, struct pollfd *fds) {
-	fds[0] = (struct pollfd){.fd = h->process, .events = POLLIN};
+	fds[0] = (struct pollfd){.fd = h->runs ? starter_fd(h->starter) : -1, .events = POLLIN};
 	fds[1] = (struct pollfd){.fd = h->output, .events = POLLIN};
 }
 
@@ -374,9 +299,9 @@ int64_t hook_wait(struct enforcer *e) {
 	struct err ignored;
 	int64_t at = h->deadline, now = monotonic_ms();
 
-	if (h->pid > 0 && h->late)
+	if (h->runs && h->late)
 		return -1;
-	if (h->pid == 0) {
+	if (!h->runs) {
 		if (!may_run(e) || store_hook_counts(e->store, &counts, &ignored) < 0 || counts.waiting == 0)
 			return -1;
 		at = h->next;
@@ -400,20 +325,20 @@ static int forget(struct enforcer *e, struct err *err) {
 
 void hook_step(struct enforcer *e) {
 	struct hook *h = e->hook;
-	struct pollfd ended = {.fd = h->process, .events = POLLIN};
 	struct err err;
-	int found;
+	int found, status = 0;
 
-	if (h->pid > 0) {
+	if (h->runs) {
 		read_output(h);
-		if (poll(&ended, 1, 0) > 0) {
-			finish(e);
+		found = starter_ended(h->starter, &status);
+		if (found != 0) {
+			finish(e, found > 0 ? status : SIGKILL);
 		} else if (!h->late && monotonic_ms() >= h->deadline) {
 			h->late = true;
-			(void)kill(-h->pid, SIGKILL);
+			starter_kill(h->starter);
 		}
 	}
-	if (h->pid > 0 || e->options.dry_run || monotonic_ms() < h->next)
+	if (h->runs || e->options.dry_run || monotonic_ms() < h->next)
 		return;
 	if (!e->conf->hook[0] && forget(e, &err) < 0)
 		put_off(e, err.text);
@@ -431,7 +356,7 @@ bool hook_lingers(struct enforcer *e) {
 
 	if (h->lingers == 0)
 		h->lingers = monotonic_ms() + HOOK_LINGERS;
-	if (h->pid > 0)
+	if (h->runs)
 		return true;
 	return h->wait == 0 && monotonic_ms() < h->lingers && may_run(e) &&
 	       store_hook_counts(e->store, &counts, &ignored) == 0 && counts.waiting > 0;

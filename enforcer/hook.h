@@ -23,7 +23,10 @@
 #define HOOK_LINGERS 30000 /* milliseconds for which a single pass works the queue off before it ends */
 #define HOOK_POLLS   2
 
-int hook_new(struct hook **out, struct err *err);
+/* Makes the process that starts the program (starter.h): before the sandbox. program NULL: nothing is ever told. */
+int hook_new(struct hook **out, const char *conf_file, const char *program, struct err *err);
+/* The configuration was read again. */
+void hook_reload(const struct hook *h);
 /* Kills what runs: its document is told again. */
 void hook_free(struct hook **hook);
 

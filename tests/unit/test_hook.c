@@ -250,7 +250,7 @@ static void what_was_lost_is_told_of_when_there_is_room(void **state) {
 	e.conf = &w.conf;
 	e.store = w.store;
 	e.judge = w.judge;
-	OK(hook_new(&e.hook, &err));
+	OK(hook_new(&e.hook, NULL, program, &err));
 	OK(store_begin(w.store, &err));
 	for (int i = 0; i < HOOK_ADDRESSES_MAX + 7; i++)
 		OK(store_hook_add(w.store, false, slice_of("{\"what\":\"banned\"}"), &err));
