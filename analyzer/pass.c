@@ -390,7 +390,8 @@ int pass_run(struct pass *p, struct err *err) {
 	uplink_init(&r.up, p->link);
 	r.flushed = r.shown = r.alive = milliseconds();
 	if ((p->follow && watch_new(&r.watch, err) < 0) || batches_init(&r, err) < 0 || settings_init(&r, err) < 0 ||
-	    input_open(&r, err) < 0 || uplink_hello(&r.up, err) < 0 || uplink_cursors(&r.up, err) < 0)
+	    (p->ready && p->ready(p->context, err) < 0) || input_open(&r, err) < 0 || uplink_hello(&r.up, err) < 0 ||
+	    uplink_cursors(&r.up, err) < 0)
 		goto out;
 	if (p->follow) {
 		run_notice(&r, slice_of(FAULT_NAME), slice_of(""));

@@ -39,6 +39,9 @@ struct pass {
 	void (*progress)(void *context, const struct pass_sums *sums, uint64_t left);
 	/* A source's problem, which is sent to the enforcer too. May be NULL. */
 	void (*notice)(void *context, struct slice name, struct slice problem);
+	/* Called once, when every pattern is compiled and before the first byte of a log or of the enforcer is read: from then on no executable memory is
+	 * needed. May be NULL. */
+	int (*ready)(void *context, struct err *err);
 	void *context;
 	const volatile sig_atomic_t *stop; /* not 0: ends after the batch at hand. May be NULL */
 	bool follow;

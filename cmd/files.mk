@@ -29,9 +29,9 @@ provctl_SOURCES = \
 provctl_LDADD = $(ANALYZER_LIBS)
 
 pkglibexec_PROGRAMS += prov-enforcer
-prov_enforcer_SOURCES = cmd/prov_enforcer.c cmd/notify.c cmd/notify.h cmd/recover.c cmd/recover.h
+prov_enforcer_SOURCES = cmd/prov_enforcer.c cmd/adopt.c cmd/adopt.h cmd/confine.h cmd/confine_enforcer.c cmd/confine_paths.c cmd/confine_private.h cmd/notify.c cmd/notify.h cmd/recover.c cmd/recover.h
 prov_enforcer_LDADD = $(ENFORCER_LIBS)
 
 pkglibexec_PROGRAMS += prov-analyzer
-prov_analyzer_SOURCES = cmd/prov_analyzer.c
+prov_analyzer_SOURCES = cmd/prov_analyzer.c cmd/confine.h cmd/confine_analyzer.c cmd/confine_paths.c cmd/confine_private.h
 prov_analyzer_LDADD = $(ANALYZER_LIBS)

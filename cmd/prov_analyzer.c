@@ -26,10 +26,13 @@
 
 #include "common/conf.h"
 #include "common/js.h"
+#include "common/sandbox.h"
 #include "common/timefmt.h"
 
 #include "analyzer/guess.h"
 #include "analyzer/pass.h"
+
+#include "cmd/confine.h"
 
 #define SNIFF_MAX 65536
 
@@ -203,34 +206,21 @@ static char *absolute(const char *path) {
 	return out;
 }
 
-static int file_source(struct file_sources *f, const struct options *o, const struct conf *conf,
-                       const struct rules *rules, const char *file, struct err *err) {
+/* Which source is meant: nothing is read yet. */
+static int file_source(struct file_sources *f, const struct options *o, const struct conf *conf, const char *file,
+                       struct err *err) {
 	struct conf_source *source = &f->at[f->n];
 	bool input = strcmp(file, "-") == 0;
 	char *path = absolute(file);
-	char *start = NULL;
-	size_t n = SNIFF_MAX;
-	const char *guessed;
-	int result = -1;
 
 	if (!path)
 		return err_set(err, ERR_SYSTEM, "%s: out of memory", file);
-	start = malloc(SNIFF_MAX);
-	if (!start) {
-		(void)err_set(err, ERR_SYSTEM, "out of memory");
-		goto out;
-	}
 	*source = (struct conf_source){.path = path};
-	if (input && f->standard_input) {
-		(void)err_set(err, ERR_INPUT, "standard input is given twice");
-		goto out;
-	}
-	if (input && o->follow) {
-		(void)err_set(err, ERR_INPUT, "standard input cannot be followed: it is read to its end without --follow");
-		goto out;
-	}
-	if (!input && source_read_start(path, start, &n, err) < 0)
-		goto out;
+	f->n++;
+	if (input && f->standard_input)
+		return err_set(err, ERR_INPUT, "standard input is given twice");
+	if (input && o->follow)
+		return err_set(err, ERR_INPUT, "standard input cannot be followed: it is read to its end without --follow");
 	for (uint32_t i = 0; i < conf->nsources && !input; i++) {
 		if (strcmp(conf->sources[i].path, path) != 0 && fnmatch(conf->sources[i].path, path, FNM_PATHNAME) != 0)
 			continue;
@@ -241,7 +231,27 @@ static int file_source(struct file_sources *f, const struct options *o, const st
 	if (o->format) {
 		source->format = (char *)o->format;
 		source->pattern = NULL;
-	} else if (!source->format && !source->pattern) {
+	}
+	if (o->timezone)
+		source->timezone = (char *)o->timezone;
+	f->standard_input = f->standard_input || input;
+	return 0;
+}
+
+/* Can it be read, and in which format where none is given? */
+static int file_look(struct file_sources *f, struct conf_source *source, const char *file, const struct rules *rules,
+                     struct err *err) {
+	bool input = strcmp(file, "-") == 0;
+	char *start = malloc(SNIFF_MAX);
+	size_t n = SNIFF_MAX;
+	const char *guessed;
+	int result = -1;
+
+	if (!start)
+		return err_set(err, ERR_SYSTEM, "out of memory");
+	if (!input && source_read_start(source->path, start, &n, err) < 0)
+		goto out;
+	if (!source->format && !source->pattern) {
 		if (input && peek_input(f, err) < 0)
 			goto out;
 		if (format_guess(&guessed, input ? (struct slice){f->peeked, f->npeeked} : (struct slice){start, n},
@@ -251,20 +261,14 @@ static int file_source(struct file_sources *f, const struct options *o, const st
 		}
 		source->format = (char *)guessed;
 	}
-	if (o->timezone)
-		source->timezone = (char *)o->timezone;
-	f->standard_input = f->standard_input || input;
-	f->n++;
-	path = NULL;
 	result = 0;
 out:
-	free(path);
 	free(start);
 	return result;
 }
 
 static int file_sources_init(struct file_sources *f, const struct options *o, const struct conf *conf,
-                             const struct rules *rules, struct err *err) {
+                             struct err *err) {
 	const struct format *named;
 
 	if (o->format && format_named(&named, slice_of(o->format), err) < 0)
@@ -273,7 +277,15 @@ static int file_sources_init(struct file_sources *f, const struct options *o, co
 	if (!f->at)
 		return err_set(err, ERR_SYSTEM, "out of memory");
 	for (int i = 0; i < o->nfiles; i++)
-		if (file_source(f, o, conf, rules, o->files[i], err) < 0)
+		if (file_source(f, o, conf, o->files[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int file_sources_look(struct file_sources *f, const struct options *o, const struct rules *rules,
+                             struct err *err) {
+	for (uint32_t i = 0; i < f->n; i++)
+		if (file_look(f, &f->at[i], o->files[i], rules, err) < 0)
 			return -1;
 	return 0;
 }
@@ -368,19 +380,48 @@ static int wait_for_go(int fd, struct err *err) {
 	return n < 0 && errno != EINTR ? err_errno(err, "--go-fd") : n > 0 && !stop;
 }
 
-static int analyze(const struct options *o, const struct conf *conf, struct rules *rules, struct geo *geo,
-                   struct err *err) {
+/* Patterns are compiled, and the first log is yet to be read. */
+static int on_ready(void *context, struct err *err) {
+	(void)context;
+	return sandbox_seal(err);
+}
+
+/* Behind the closed door. */
+static int analyze(const struct options *o, struct pass *pass, struct file_sources *files, struct err *err) {
+	struct report *report = pass->context;
+	int go = 1;
+
+	if (o->nfiles > 0) {
+		if (file_sources_look(files, o, pass->rules, err) < 0)
+			return -1;
+		pass->standard_input = files->standard_input;
+		pass->peeked = (struct slice){files->peeked, files->npeeked};
+	}
+	if (o->go >= 0) {
+		if (pass_check(pass, err) < 0)
+			return -1;
+		report_word(report, "ready");
+		go = wait_for_go(o->go, err);
+	}
+	if (go > 0) {
+		talking = true;
+		go = pass_run(pass, err);
+		report_line(report, "summary", &pass->sums, NULL);
+	}
+	return go;
+}
+
+static int run(const struct options *o, const struct conf *conf, struct err *err) {
 	struct file_sources files = {0};
 	struct report report = {.fd = o->report, .files = o->nfiles > 0};
 	struct pass pass = {.conf = conf,
-	                    .rules = rules,
-	                    .geo = geo,
 	                    .sources = conf->sources,
 	                    .nsources = conf->nsources,
 	                    .link = o->link,
 	                    .year_at = o->year_at,
 	                    .progress = on_progress,
 	                    .notice = on_notice,
+	                    .ready = on_ready,
 	                    .context = &report,
 	                    .stop = &stop,
 	                    .follow = o->follow,
@@ -389,34 +430,28 @@ static int analyze(const struct options *o, const struct conf *conf, struct rule
 	                    .alive = on_alive};
 	int result = -1;
 
-	if (o->only_check)
-		return pass_check(&pass, err);
+	if (rules_load(&pass.rules, conf, NULL, err) < 0)
+		return -1;
+	if (o->only_check) {
+		result = pass_check(&pass, err);
+		goto out;
+	}
 	if (o->nfiles > 0) {
-		if (file_sources_init(&files, o, conf, rules, err) < 0)
+		if (file_sources_init(&files, o, conf, err) < 0)
 			goto out;
 		pass.sources = files.at;
 		pass.nsources = files.n;
-		pass.standard_input = files.standard_input;
-		pass.peeked = (struct slice){files.peeked, files.npeeked};
 	}
-	if (o->go >= 0) {
-		if (pass_check(&pass, err) < 0)
-			goto out;
-		report_word(&report, "ready");
-		result = wait_for_go(o->go, err);
-		if (result <= 0)
-			goto out;
-		result = -1;
-	}
-	if (pass.link < 0 && (pass.link = connect_enforcer(conf, err)) < 0)
+	if (geo_open(&pass.geo, conf, err) < 0 || (o->link < 0 && (pass.link = connect_enforcer(conf, err)) < 0))
 		goto out;
-	talking = true;
-	result = pass_run(&pass, err);
-	report_line(&report, "summary", &pass.sums, NULL);
-	if (o->link < 0)
-		(void)close(pass.link);
+	if (confine_analyzer(conf, pass.sources, pass.nsources, err) == 0)
+		result = analyze(o, &pass, &files, err);
 out:
+	if (o->link < 0 && pass.link >= 0)
+		(void)close(pass.link);
 	file_sources_release(&files);
+	geo_close(&pass.geo);
+	rules_free(&pass.rules);
 	return result;
 }
 
@@ -434,8 +469,6 @@ int main(int argc, char **argv) {
 	struct sigaction action = {.sa_handler = on_signal};
 	struct options o;
 	struct conf *conf = NULL;
-	struct rules *rules = NULL;
-	struct geo *geo = NULL;
 	struct err err;
 	bool help = false;
 	int exit = 0;
@@ -456,14 +489,12 @@ int main(int argc, char **argv) {
 	/* Rules are read anew by a new analyzer: whoever started us sees to that. */
 	if (o.follow)
 		(void)sigaction(SIGHUP, &action, NULL);
-	if (conf_load(&conf, o.conf_file, NULL, &err) < 0 || rules_load(&rules, conf, NULL, &err) < 0 ||
-	    geo_open(&geo, conf, &err) < 0 || analyze(&o, conf, rules, geo, &err) < 0) {
+	if (conf_load(&conf, o.conf_file, NULL, &err) < 0 || (!o.only_check && confine_analyzer_user(conf, &err) < 0) ||
+	    run(&o, conf, &err) < 0) {
 		exit = fail(&err);
 		tell_fault(&o, &err);
 	} else if (o.only_check)
 		(void)puts("configuration OK");
-	geo_close(&geo);
-	rules_free(&rules);
 	conf_free(&conf);
 	return exit;
 }

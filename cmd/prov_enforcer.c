@@ -11,11 +11,13 @@
 #include "common/buf.h"
 #include "common/conf.h"
 #include "common/js.h"
+#include "common/sandbox.h"
 #include "common/timefmt.h"
 
 #include "enforcer/apply.h"
 #include "enforcer/enforcer.h"
 
+#include "cmd/confine.h"
 #include "cmd/notify.h"
 #include "cmd/recover.h"
 
@@ -117,9 +119,10 @@ static int apply(const struct conf *conf, const struct apply_options *o, struct 
 	struct banlist list;
 	int64_t now = clock_now();
 	char table[256];
+	const char *const written[] = {o->nginx, o->haproxy};
 	int result = 0;
 
-	if (banlist_read(&list, o->folder, err) < 0)
+	if (confine_apply(o->folder, written, 2, err) < 0 || banlist_read(&list, o->folder, err) < 0)
 		return -1;
 	if (!o->nginx && !o->haproxy) {
 		(void)snprintf(table, sizeof(table), "table inet %s", conf->firewall.table);
@@ -241,6 +244,10 @@ int main(int argc, char **argv) {
 		conf_free(&conf);
 		return status;
 	}
+	if (confine_enforcer_user(conf, !options.dry_run, &options.link_group, &err) < 0) {
+		say(NULL, err.text);
+		return ERR_SYSTEM;
+	}
 	if (recovering) {
 		status = recover(conf, preview, &busy, &err) < 0 ? (int)err.class : 0;
 		if (status != 0)
@@ -250,11 +257,12 @@ int main(int argc, char **argv) {
 	}
 	manager = notify_new();
 	options.beat = notify_beat(manager);
+	options.landlock = sandbox_landlock();
 	if (enforcer_open(&e, conf, &options, &busy, &err) < 0) {
 		say(NULL, err.text);
 		return busy ? ENFORCER_BUSY : (int)err.class;
 	}
-	if (enforcer_run(e, &err) < 0) {
+	if (confine_enforcer(e->conf, &err) < 0 || enforcer_run(e, &err) < 0) {
 		say(NULL, err.text);
 		status = (int)err.class;
 	}

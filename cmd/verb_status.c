@@ -28,6 +28,16 @@ static void show_counts(const struct json *row) {
 	buf_release(&b);
 }
 
+/* Worth a word, and nobody's to do. */
+static void show_sandbox(const char *landlock) {
+	char text[256];
+
+	if (!landlock)
+		return;
+	(void)snprintf(text, sizeof(text), "without Landlock, as %s: owners and modes alone keep files closed", landlock);
+	show_line("sandbox", text);
+}
+
 static int show_sources(const struct json *sources, struct err *err) {
 	static const struct table_column columns[] = {{"SOURCE", 36}, {"LAG", 8},         {"LAST EVENT", 20}, {"LINES", 10},
 	                                              {"EVENTS", 10}, {"UNREADABLE", 10}, {"SKIPPED", 7},     {0}};
@@ -100,6 +110,7 @@ static int show_status(struct command *c, void *context, const struct json *row,
 	                      : "enforce");
 	show_lines(row, lines);
 	show_counts(row);
+	show_sandbox(js_text(row, "landlock"));
 	if (show_sources(js_get(row, "sources"), err) < 0)
 		return -1;
 	show_samples(js_get(row, "sources"));

@@ -45,8 +45,8 @@ enum {
 
 struct sandbox_profile {
 	unsigned calls;
-	const char *const *
-		more; /* further system calls by name, NULL-terminated, or NULL; a name that this machine does not know is left out */
+	/* Names of further system calls, a blank between two, or NULL; what this machine does not know is left out. */
+	const char *more;
 	/* Files, and folders with all that is below them, NULL-terminated, or NULL. What does not exist is left out. Everything else cannot be opened,
 	 * where the kernel has Landlock; what is open stays open. */
 	const char *const *readable;

@@ -4,7 +4,7 @@
 #include <linux/netlink.h>
 #include <sched.h>
 #include <seccomp.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -14,99 +14,44 @@
 
 #include "common/sandbox_private.h"
 
-#define NAMES_MAX 64
+#define NAME_MAX_LEN 32
 
 /* Whatever their arguments are. Names of other machines and of older and newer C libraries stand beside each other. */
-struct group {
+static const struct {
 	unsigned calls; /* 0: everybody's */
-	const char *names[NAMES_MAX];
-};
-
-static const struct group groups[] = {
-	{0,
-     {"brk",
-      "munmap",
-      "mremap",
-      "madvise",
-      "membarrier",
-      "futex",
-      "futex_time64",
-      "set_robust_list",
-      "rseq",
-      "restart_syscall",
-      "clock_gettime",
-      "clock_gettime64",
-      "clock_getres",
-      "clock_getres_time64",
-      "gettimeofday",
-      "time",
-      "nanosleep",
-      "clock_nanosleep",
-      "clock_nanosleep_time64",
-      "poll",
-      "ppoll",
-      "ppoll_time64",
-      "eventfd2",
-      "read",
-      "readv",
-      "pread64",
-      "write",
-      "writev",
-      "pwrite64",
-      "lseek",
-      "_llseek",
-      "close",
-      "fstat",
-      "fstat64",
-      "newfstatat",
-      "fstatat64",
-      "statx",
-      "fcntl",
-      "fcntl64",
-      "dup",
-      "sendto",
-      "sendmsg",
-      "recvfrom",
-      "recvmsg",
-      "rt_sigaction",
-      "rt_sigprocmask",
-      "rt_sigreturn",
-      "sigreturn",
-      "sigaltstack",
-      "getpid",
-      "gettid",
-      "getppid",
-      "getuid",
-      "geteuid",
-      "getgid",
-      "getegid",
-      "getrandom",
-      "exit",
-      "exit_group",
-      "sched_yield"}},
-	{0,
-     {"getuid32", "geteuid32", "getgid32", "getegid32", "getrusage", "uname", "getcwd", "sched_getaffinity", "getcpu"}},
-	{SANDBOX_READ, {"stat",      "stat64",     "lstat",        "lstat64",      "access",    "faccessat",  "faccessat2",
-                    "readlink",  "readlinkat", "getdents",     "getdents64",   "statfs",    "statfs64",   "fstatfs",
-                    "fstatfs64", "fadvise64",  "fadvise64_64", "memfd_create", "ftruncate", "ftruncate64"}},
-	{SANDBOX_WRITE, {"open",      "openat",    "creat",       "mkdir",           "mkdirat",  "rmdir",     "rename",
-                     "renameat",  "renameat2", "unlink",      "unlinkat",        "link",     "linkat",    "fsync",
-                     "fdatasync", "ftruncate", "ftruncate64", "fallocate",       "chmod",    "fchmod",    "fchmodat",
-                     "fchmodat2", "chown",     "chown32",     "fchown",          "fchown32", "lchown",    "fchownat",
-                     "flock",     "utimensat", "umask",       "copy_file_range", "sendfile", "sendfile64"}},
-	{SANDBOX_WATCH, {"inotify_init1", "inotify_add_watch", "inotify_rm_watch"}},
+	const char *names;
+} groups[] = {
+	/* Memory, time, waiting, what is open, signals of one's own, oneself, the end. */
+	{0, "brk munmap mremap madvise membarrier futex futex_time64 set_robust_list rseq restart_syscall"},
+	{0, "clock_gettime clock_gettime64 clock_getres clock_getres_time64 gettimeofday time nanosleep clock_nanosleep "
+        "clock_nanosleep_time64 poll ppoll ppoll_time64 eventfd2 sched_yield"},
+	{0, "read readv pread64 write writev pwrite64 lseek _llseek close fstat fstat64 newfstatat fstatat64 statx fcntl "
+        "fcntl64 "
+        "dup sendto sendmsg recvfrom recvmsg"},
+	{0, "rt_sigaction rt_sigprocmask rt_sigreturn sigreturn sigaltstack exit exit_group"},
+	{0, "getpid gettid getppid getuid getuid32 geteuid geteuid32 getgid getgid32 getegid getegid32 getcwd uname"},
+	/* The C library's sorting, its heap and its random numbers ask for these. */
+	{0, "sysinfo getrusage sched_getaffinity getcpu getrandom"},
+	{SANDBOX_READ,
+     "stat stat64 lstat lstat64 access faccessat faccessat2 readlink readlinkat getdents getdents64 statfs statfs64 "
+     "fstatfs fstatfs64 fadvise64 fadvise64_64 memfd_create ftruncate ftruncate64"},
+	{SANDBOX_WRITE,
+     "open openat creat mkdir mkdirat rmdir rename renameat renameat2 unlink unlinkat link linkat fsync fdatasync "
+     "fallocate chmod fchmod fchmodat fchmodat2 chown chown32 fchown fchown32 lchown fchownat flock utimensat "
+     "umask copy_file_range sendfile sendfile64"},
+	{SANDBOX_WATCH, "inotify_init1 inotify_add_watch inotify_rm_watch"},
 	{SANDBOX_ACCEPT,
-     {"accept", "accept4", "shutdown", "getsockopt", "setsockopt", "getsockname", "getpeername", "epoll_create1",
-      "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2"}},
-	{SANDBOX_CONNECT, {"connect", "shutdown", "getsockopt", "setsockopt"}},
-	{SANDBOX_NETLINK, {"bind", "getsockname", "getsockopt", "setsockopt"}},
+     "accept accept4 shutdown getsockopt setsockopt getsockname getpeername epoll_create1 epoll_ctl epoll_wait "
+     "epoll_pwait epoll_pwait2"},
+	{SANDBOX_CONNECT, "connect shutdown getsockopt setsockopt"},
+	{SANDBOX_NETLINK, "bind getsockname getsockopt setsockopt"},
 #if SANDBOX_SANITIZED
 	{0,
-     {"ptrace", "clone", "clone3", "wait4", "prctl", "open", "readlink", "prlimit64", "mmap", "mprotect", "getdents64",
-      "tgkill", "stat", "access", "ioctl", "process_vm_readv", "pipe2"}},
+     "ptrace clone clone3 wait4 prctl open readlink prlimit64 mmap mprotect getdents64 tgkill stat access ioctl pipe2 "
+     "process_vm_readv"},
 #endif
 #if SANDBOX_COUNTED
-	{0, {"open", "openat", "mkdir", "access", "ftruncate", "prctl"}},
+	{0, "open openat mkdir access ftruncate prctl"},
 #endif
 };
 
@@ -130,20 +75,23 @@ static int allow_if(scmp_filter_ctx filter, const char *name, struct scmp_arg_cm
 	return code < 0 && code != -EDOM && code != -EEXIST ? failed(name, code, err) : 0;
 }
 
-static int allow_groups(scmp_filter_ctx filter, const struct sandbox_profile *p, struct err *err) {
-	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
-		const struct group *g = &groups[i];
+static int allow_names(scmp_filter_ctx filter, const char *names, struct err *err) {
+	char name[NAME_MAX_LEN];
 
-		if ((g->calls & p->calls) != g->calls)
-			continue;
-		for (size_t k = 0; k < NAMES_MAX && g->names[k]; k++)
-			if (allow(filter, g->names[k], err) < 0)
-				return -1;
-	}
-	for (const char *const *name = p->more; name && *name; name++)
-		if (allow(filter, *name, err) < 0)
+	for (size_t n; *names; names += n + strspn(names + n, " ")) {
+		n = strcspn(names, " ");
+		(void)snprintf(name, sizeof(name), "%.*s", (int)n, names);
+		if (allow(filter, name, err) < 0)
 			return -1;
+	}
 	return 0;
+}
+
+static int allow_groups(scmp_filter_ctx filter, const struct sandbox_profile *p, struct err *err) {
+	for (size_t i = 0; i < sizeof(groups) / sizeof(groups[0]); i++)
+		if ((groups[i].calls & p->calls) == groups[i].calls && allow_names(filter, groups[i].names, err) < 0)
+			return -1;
+	return p->more ? allow_names(filter, p->more, err) : 0;
 }
 
 /* Those that are allowed with some arguments only. */

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "common/conf.h"
 #include "common/err.h"
@@ -29,6 +30,8 @@ struct enforcer_options {
 	int control_fd;        /* a connected client, or -1; owned from enforcer_open on, even where that fails */
 	int events_fd;
 	void (*say)(void *context, const char *text); /* problems, as lines for standard error */
+	gid_t link_group;     /* may reach the event link beside our own user; 0: none */
+	const char *landlock; /* why files are not guarded by it, for `status`; NULL where they are */
 	/* How it is, for the service manager. May be NULL. Alive is told every `beat` milliseconds (0: never), by the loop that serves. */
 	void (*tell)(void *context, enum enforcer_news news);
 	int64_t beat;

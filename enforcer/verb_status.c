@@ -196,6 +196,7 @@ static void status_row(struct status *s) {
 	js_put_number(b, "drift", s->drift);
 	js_put_number(b, "record_bytes", s->record_bytes);
 	js_put_number(b, "record_max", r->conf->record.max);
+	js_put_string(b, "landlock", r->enforcer->options.landlock);
 	js_key(b, "sources");
 	buf_add(b, s->sources.p, s->sources.n);
 	js_key(b, "sums");

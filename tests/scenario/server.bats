@@ -45,6 +45,9 @@ wait_for() {
 	chmod 755 "$folder"
 	mkdir state publish
 	chown nobody state publish
+	fails 4 provctl add 001565abcdef
+	has "state belongs to nobody, and prov-enforcer runs as root: \`chown -R root: $folder/state\`, or set users.enforcer: nobody"
+	sed -i "s/enforcer: root/enforcer: nobody/" provctl.yaml
 	provctl add 001565abcdef
 	same "$(stat -c %U state/lock state/state.db | sort -u)" nobody
 	as_nobody add 001565abcd00
