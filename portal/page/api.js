@@ -52,7 +52,8 @@ export async function ask(method, path, { body, version, open } = {}) {
 	}
 	if (!answer.ok)
 		throw new Problem(answer.status, found.detail ?? found.title ?? '', Number(answer.headers.get('Retry-After')) || 5);
-	return { ...found, etag: answer.headers.get('ETag') };
+	/* A web server that compresses makes it a weak one. */
+	return { ...found, etag: answer.headers.get('ETag')?.replace(/^W\//, '') };
 }
 
 export function path(...parts) {

@@ -6,10 +6,16 @@ import { duration, find, has, make, moment, say, text } from './words.js';
 const RECHECK = 60000; /* a ban may be lifted or set by others while the page is open */
 
 let me = null;
+let looked = () => {};
 let over = null; /* when the ban ends, by this clock: that of the server may differ */
 
 export function address() {
 	return me?.ip ?? '';
+}
+
+/* Whether the address is banned or blocked. */
+export function barred() {
+	return me !== null && (me.banned || me.blocked);
 }
 
 /* What made a trigger ban, as a clause; without a trigger it was by hand. */
@@ -54,6 +60,7 @@ function show() {
 		find('me-title').replaceChildren(...say('me.' + state, { ip: address() }));
 		more.append(make('p', {}, say('me.' + state + '_more')));
 	}
+	looked();
 	find('here').replaceChildren(...say(me.banned || me.blocked ? 'me.here_banned' : 'me.here', { ip: me.ip }));
 }
 
@@ -65,7 +72,9 @@ function headline() {
 		title.textContent = words;
 }
 
-export function start(done) {
+/* onLook is called whenever it is known anew. */
+export function start(done, onLook) {
+	looked = onLook;
 	find('me-unban').onclick = () => press(find('me-unban'), 'me.unbanning', find('me-trouble'), async () => {
 		me = { ...me, ...await ask('DELETE', 'me/ban', { open: true }) };
 		over = null;

@@ -44,11 +44,16 @@ function shown() {
 	return session === null ? '' : name in views && (name === 'phones' || may(name)) ? name : 'phones';
 }
 
+/* Who is signed in still sees that the address is banned. */
+function arrange() {
+	find('me').hidden = session !== null && !me.barred();
+}
+
 function show() {
 	const name = shown();
 	for (const each of Object.keys(views))
 		find(each).hidden = each !== name;
-	find('me').hidden = session !== null;
+	arrange();
 	find('sign-in').hidden = session !== null;
 	find('nav').hidden = session === null || !may('windows');
 	find('who').hidden = session === null;
@@ -144,7 +149,7 @@ async function begin() {
 	all.start(account, changed);
 	windows.start(account, changed);
 	addresses.start(told);
-	me.start(told);
+	me.start(told, arrange);
 	whenSignedOut(() => leave(say('session.over')));
 	find('sign-in-form').onsubmit = signIn;
 	find('sign-out').onclick = () => leave(say('session.signed_out'));

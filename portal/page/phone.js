@@ -62,6 +62,8 @@ function show() {
 	facts();
 	find('phone-unlock').hidden = !mayUnlock(device);
 	find('phone-lock').hidden = !may('lock') || (device.state !== 'unlocked' && device.state !== 'new');
+	if (document.activeElement.hidden)
+		find('phone-title').focus();
 	find('phone-elsewhere').hidden = !device.moved.length;
 	find('phone-moved').replaceChildren(...device.moved.map(({ ip, count, last, served }) => make('li', {},
 		say('phone.elsewhere_item', { ip: make('span', { className: 'ip' }, ip), n: count, last: ago(last) }),
@@ -96,7 +98,7 @@ function open(mac) {
 	find('phone').dataset.mac = mac;
 	find('phone-title').replaceChildren(...say('phone.title', { mac: make('span', { className: 'mac' }, mac) }));
 	find('phone-state').replaceChildren(...say('phone.loading'));
-	for (const id of ['phone-notes', 'phone-facts', 'phone-trouble', 'phone-log-list'])
+	for (const id of ['phone-told', 'phone-notes', 'phone-facts', 'phone-trouble', 'phone-log-list'])
 		find(id).replaceChildren();
 	for (const id of ['phone-unlock', 'phone-lock', 'phone-why', 'phone-elsewhere', 'phone-log-empty', 'phone-log-more'])
 		find(id).hidden = true;
@@ -108,6 +110,7 @@ function open(mac) {
 /* After a change: what is open shows it. */
 function refresh(words) {
 	if (find('phone').open) {
+		find('phone-told').replaceChildren(...words.map((part) => part.cloneNode?.(true) ?? part));
 		load(device.mac);
 		loadLog();
 	}

@@ -46,8 +46,10 @@ export function record(name, mac, phone) {
 				list.replaceChildren();
 			const first = list.children.length;
 			list.append(...items.map((row) => entry(row, phone)));
-			if (!fresh)
-				list.children[first]?.querySelector('button')?.focus();
+			if (!fresh && items.length) {
+				list.children[first].tabIndex = -1;
+				list.children[first].focus();
+			}
 			return list.children.length;
 		},
 	});
