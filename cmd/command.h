@@ -35,8 +35,8 @@ struct verb {
 
 extern const struct verb verb_add, verb_allow, verb_analyze, verb_apply, verb_ban, verb_bans, verb_block, verb_check,
 	verb_clear_exposed, verb_explain, verb_home, verb_import, verb_ip, verb_list, verb_lock, verb_log, verb_network,
-	verb_pause, verb_recover, verb_remove, verb_resume, verb_show, verb_status, verb_sync, verb_test, verb_unban,
-	verb_unlock, verb_verdict, verb_window;
+	verb_pause, verb_recover, verb_remove, verb_resume, verb_show, verb_status, verb_sync, verb_test, verb_token,
+	verb_unban, verb_unlock, verb_verdict, verb_window;
 
 struct command {
 	const struct verb *verb;

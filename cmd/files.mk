@@ -25,6 +25,7 @@ provctl_SOURCES = \
 	cmd/verb_recover.c \
 	cmd/verb_state.c \
 	cmd/verb_status.c \
+	cmd/verb_token.c \
 	cmd/verb_unlock.c
 provctl_LDADD = $(ANALYZER_LIBS)
 

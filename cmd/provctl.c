@@ -13,7 +13,7 @@ static const struct verb *const verbs[] = {
 	&verb_lock,    &verb_home,          &verb_window,  &verb_network, &verb_add,   &verb_remove,
 	&verb_import,  &verb_clear_exposed, &verb_ip,      &verb_bans,    &verb_ban,   &verb_unban,
 	&verb_block,   &verb_allow,         &verb_log,     &verb_verdict, &verb_pause, &verb_resume,
-	&verb_sync,    &verb_recover,       &verb_apply,   &verb_check,   &verb_test,
+	&verb_sync,    &verb_recover,       &verb_apply,   &verb_check,   &verb_test,  &verb_token,
 };
 
 #define VERBS (sizeof(verbs) / sizeof(verbs[0]))

@@ -109,6 +109,10 @@ bool js_is_true(const struct json *j) {
 	return j && json_typeof(theirs(j)) == JSON_TRUE;
 }
 
+bool js_is_bool(const struct json *j) {
+	return j && json_is_boolean(theirs(j));
+}
+
 const char *js_string(const struct json *j) {
 	return js_is_text(j) ? json_string_value(theirs(j)) : NULL;
 }

@@ -34,6 +34,7 @@ bool js_is_object(const struct json *j);
 bool js_is_array(const struct json *j);
 bool js_is_null(const struct json *j);
 bool js_is_true(const struct json *j);
+bool js_is_bool(const struct json *j);
 const char *js_string(const struct json *j); /* NULL where it is no string */
 int64_t js_integer(const struct json *j);    /* 0 where it is none */
 /* Object members in their order: starts with *iter NULL; false at the end. */

@@ -100,6 +100,32 @@ int judge_unban(struct judge *j, const struct order *o, enum ban_kind kind, stru
 	return 0;
 }
 
+static int end_exact(struct judge *j, const struct order *o, struct prefix at, uint64_t *ended, struct err *err) {
+	struct ban ban;
+	int found;
+
+	while ((found = store_ban(j->store, BAN_BAN, at, NULL, o->time, &ban, err)) == 1) {
+		ban.until = o->time;
+		if (store_ban_put(j->store, &ban, err) < 0 ||
+		    judge_record(j, NULL, o, "unbanned", NULL, &ban.at, ban.trigger, err, "%s",
+		                 "ban ended by the address itself; it is remembered") < 0)
+			return -1;
+		++*ended;
+	}
+	return found;
+}
+
+int judge_lift_own(struct judge *j, const struct order *o, struct addr ip, uint64_t *lifted, struct err *err) {
+	struct prefix alone = prefix_of(ip, 128), own = address_of(ip);
+	uint64_t n = 0;
+
+	if (judge_advance(j, o->time, err) < 0 || end_exact(j, o, alone, &n, err) < 0 ||
+	    (own.bits != alone.bits && end_exact(j, o, own, &n, err) < 0))
+		return -1;
+	*lifted = n;
+	return 0;
+}
+
 /* Bans are collected in pages and lifted between: nothing changes while the store reads. */
 struct lifting {
 	struct prefix at; /* bits 0: all */

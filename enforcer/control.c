@@ -8,6 +8,7 @@
 
 #include "enforcer/control.h"
 #include "enforcer/enforcer.h"
+#include "enforcer/portal.h"
 #include "enforcer/projection.h"
 #include "enforcer/stream.h"
 #include "enforcer/verb.h"
@@ -29,12 +30,14 @@ static const struct control_verb verbs[] = {
 	{"sync", verb_sync, false}, /* projects by itself, in transactions of its own */
 	{"pause", verb_pause, true},      {"resume", verb_resume, true},
 	{"explain", verb_explain, false}, {"summary", verb_summary, false},
+	{"token", verb_token, true},
 };
 
 struct control {
 	struct enforcer *e;
 	struct stream s;
 	int64_t uid;
+	bool portal;
 };
 
 const struct control_verb *control_verb_find(const char *name) {
@@ -90,12 +93,16 @@ void control_note(struct request *r, const char *format, ...) {
 }
 
 int control_flush(struct request *r, struct err *err) {
+	if (r->caller)
+		return r->out->n <= PORTAL_ANSWER_MAX ? 0
+		                                      : err_set(err, ERR_POLICY, "too much for one answer: ask for less of it");
 	if (stream_drain(r->stream) < 0)
 		return err_set(err, ERR_SYSTEM, "control: the client does not read its answer");
 	return 0;
 }
 
-static void put_end(struct buf *out, int status, const char *error) {
+/* code: of the portal's socket, "" elsewhere. */
+static void put_end(struct buf *out, int status, const char *error, const char *code) {
 	struct buf b;
 	size_t at;
 
@@ -103,6 +110,8 @@ static void put_end(struct buf *out, int status, const char *error) {
 	js_begin(&b, '{');
 	js_put_number(&b, "exit", status);
 	js_put_string(&b, "error", error);
+	if (!code || code[0])
+		js_put_string(&b, "code", code);
 	js_end(&b, '}');
 	at = begin(out, 'e');
 	buf_add(out, b.p, b.n);
@@ -112,13 +121,18 @@ static void put_end(struct buf *out, int status, const char *error) {
 
 /* ---- sessions ---- */
 
-int control_new(struct control **out, struct enforcer *e, int fd, struct err *err) {
+static size_t request_max(bool portal) {
+	return portal ? PORTAL_REQUEST_MAX : CONTROL_REQUEST_MAX;
+}
+
+int control_new(struct control **out, struct enforcer *e, int fd, bool portal, struct err *err) {
 	struct control *c = calloc(1, sizeof(*c));
 	struct stream s;
 	struct ucred peer;
 	socklen_t size = sizeof(peer);
 
-	if (stream_init(&s, fd, CONTROL_REQUEST_MAX + CONTROL_HEADER, OUT_MAX, err) < 0) {
+	if (stream_init(&s, fd, request_max(portal) + CONTROL_HEADER, portal ? 2 * (size_t)PORTAL_ANSWER_MAX : OUT_MAX,
+	                err) < 0) {
 		free(c);
 		return -1;
 	}
@@ -130,6 +144,7 @@ int control_new(struct control **out, struct enforcer *e, int fd, struct err *er
 		c->e = e;
 		c->s = s;
 		c->uid = peer.uid;
+		c->portal = portal;
 		end(&c->s.out, begin(&c->s.out, 'h'));
 		*out = c;
 		return 0;
@@ -164,11 +179,11 @@ struct order control_order(const struct request *r) {
 	if (session)
 		(void)addr_parse(session, strlen(session), &from); /* a word, which only ever protects more */
 	return (struct order){
-		.session = from,
+		.session = r->caller ? r->caller->ip : from,
 		.force = js_true(r->args, "force"),
 		.time = r->now,
 		.uid = r->uid,
-		.actor = words(r->args, "actor"),
+		.actor = r->caller ? slice_of(r->caller->actor) : words(r->args, "actor"),
 		.reason = words(r->args, "reason"),
 	};
 }
@@ -190,9 +205,22 @@ static int change(struct request *r, const struct control_verb *verb, struct err
 	return 0;
 }
 
-static void run(struct control *c, const struct json *args) {
-	const char *name = js_text(args, "verb");
+int control_perform(struct request *r, const struct control_verb *verb, struct err *err) {
+	return verb->changes ? change(r, verb, err) : verb->run(r, err);
+}
+
+static int run_verb(struct request *r, struct err *err) {
+	const char *name = js_text(r->args, "verb");
 	const struct control_verb *verb = name ? control_verb_find(name) : NULL;
+
+	if (!verb)
+		return err_set(err, ERR_INPUT, "no such verb: are provctl and prov-enforcer of one release?");
+	return control_perform(r, verb, err);
+}
+
+static void run(struct control *c, const struct json *args) {
+	struct caller caller = {.role = 0};
+	int64_t begin = meter_clock();
 	struct buf row;
 	struct request r = {
 		.enforcer = c->e,
@@ -202,6 +230,7 @@ static void run(struct control *c, const struct json *args) {
 		.args = args,
 		.now = clock_now(),
 		.uid = c->uid,
+		.caller = c->portal ? &caller : NULL,
 		.stream = &c->s,
 		.out = &c->s.out,
 		.row = &row,
@@ -209,17 +238,12 @@ static void run(struct control *c, const struct json *args) {
 	struct err err;
 	int result;
 
-	if (!verb) {
-		put_end(&c->s.out, ERR_INPUT, "no such verb: are provctl and prov-enforcer of one release?");
-		return;
-	}
 	buf_init(&row, OUT_MAX);
-	result = verb->changes ? change(&r, verb, &err) : verb->run(&r, &err);
+	result = c->portal ? portal_run(&r, &err) : run_verb(&r, &err);
 	buf_release(&row);
-	if (result < 0)
-		put_end(&c->s.out, (int)err.class, err.text);
-	else
-		put_end(&c->s.out, r.exit, NULL);
+	put_end(&c->s.out, result < 0 ? (int)err.class : r.exit, result < 0 ? err.text : NULL,
+	        c->portal ? portal_code(&r, result < 0, &err) : "");
+	meter_add(&c->e->meter, METER_COMMAND, meter_clock() - begin, 1);
 }
 
 static int take(struct control *c, struct slice body) {
@@ -227,7 +251,7 @@ static int take(struct control *c, struct slice body) {
 	struct err err;
 
 	if (js_parse(body, &args, &err) < 0) {
-		put_end(&c->s.out, ERR_INPUT, err.text);
+		put_end(&c->s.out, ERR_INPUT, err.text, c->portal ? "input" : "");
 		return 0;
 	}
 	run(c, args);
@@ -242,8 +266,8 @@ int control_step(struct control *c) {
 
 	if (get_u32(&in, &n) < 0 || get_u8(&in, &tag) < 0)
 		return 0;
-	if (tag != 'q' || n > CONTROL_REQUEST_MAX) {
-		put_end(&c->s.out, ERR_INPUT, "not a request");
+	if (tag != 'q' || n > request_max(c->portal)) {
+		put_end(&c->s.out, ERR_INPUT, "not a request", c->portal ? "input" : "");
 		return -1;
 	}
 	if (in.n < n)

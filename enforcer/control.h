@@ -29,6 +29,7 @@
 
 struct enforcer; /* enforcer.h */
 struct stream;   /* stream.h */
+struct caller;   /* portal.h */
 
 /* What a verb gets. Rows and notes go to `out`; when it grows past CONTROL_FLUSH bytes a listing calls control_flush, which writes it to the client
  * (with a time limit: a client that does not read is dropped, -1). */
@@ -41,6 +42,8 @@ struct request {
 	const struct json *args;
 	int64_t now; /* the enforcer's clock */
 	int64_t uid; /* of the caller */
+	struct caller *
+		caller; /* who it speaks for on the portal's socket; NULL on the control socket: whoever reaches that may all */
 	struct stream *stream;
 	struct buf *out; /* of the stream */
 	struct buf *row; /* being built */
@@ -58,9 +61,9 @@ struct control_verb {
 	int (*run)(struct request *r, struct err *err); /* -1: the end frame gets err's class and text; r->exit otherwise */
 	bool changes;
 };
-/* ---- the server's side ---- one session with a client. control_new takes fd, even on failure. */
+/* ---- the server's side ---- one session with a client, on the control socket or the portal's. control_new takes fd, even on failure. */
 struct control;
-int control_new(struct control **out, struct enforcer *e, int fd, struct err *err);
+int control_new(struct control **out, struct enforcer *e, int fd, bool portal, struct err *err);
 void control_free(struct control **c);
 struct stream *control_stream(struct control *c);
 /* Runs one whole request where there is one: 1 did, 0 there was none, -1 the session is over. */
@@ -68,6 +71,8 @@ int control_step(struct control *c);
 
 /* NULL where there is none of that name. */
 const struct control_verb *control_verb_find(const char *name);
+/* Runs it, in a transaction where it changes anything. */
+int control_perform(struct request *r, const struct control_verb *verb, struct err *err);
 
 /* The order that the judge wants, of the request: time now, uid, actor, reason. */
 struct order control_order(const struct request *r);

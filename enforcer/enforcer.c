@@ -236,6 +236,8 @@ void enforcer_problems(const struct enforcer *e,
 		each(context, "firewall", p.firewall, p.firewall_since);
 	if (p.files[0])
 		each(context, "lockstate", p.files, p.files_since);
+	if (p.tokens[0])
+		each(context, "portal", p.tokens, p.tokens_since);
 	hook_problems(e, each, context);
 }
 

@@ -19,6 +19,7 @@
 
 #define ENFORCER_CONTROL_SOCKET "control.sock" /* in the folder of the state */
 #define ENFORCER_EVENTS_SOCKET  "events.sock"
+#define ENFORCER_PORTAL_SOCKET  "portal.sock"
 #define ENFORCER_BUSY           75 /* exit status of prov-enforcer where somebody else owns the state (EX_TEMPFAIL) */
 
 enum enforcer_news { ENFORCER_READY, ENFORCER_RELOADING, ENFORCER_ALIVE, ENFORCER_STOPPING };
@@ -71,6 +72,10 @@ struct enforcer {
 	char reload_problem[1024]; /* "" or why the configuration in force is not the one in the file */
 	int64_t reload_time;       /* when that was found */
 	struct meter meter;
+	struct { /* of portal.c: what is capped in the present minute */
+		int64_t minute;
+		uint32_t failures, lifts;
+	} portal;
 };
 
 /* Takes conf, even on failure. busy is set where another enforcer holds the state. */
@@ -81,7 +86,7 @@ int enforcer_run(struct enforcer *e, struct err *err);
 /* Writes projections that are still due, too. */
 void enforcer_close(struct enforcer **e);
 
-/* Calls each() for every standing problem of the enforcer's own, for `status`: what is "firewall", "lockstate", "configuration", "host" or
+/* Calls each() for every standing problem of the enforcer's own, for `status`: what is "firewall", "lockstate", "portal", "configuration", "host" or
  * "hook". */
 void enforcer_problems(const struct enforcer *e,
                        void (*each)(void *context, const char *what, const char *text, int64_t since), void *context);

@@ -9,6 +9,7 @@
 
 /* What explains both kinds: gathered before the row is begun. */
 struct grounds {
+	const struct request *r;
 	bool of_device;      /* else of an address, */
 	bool of_entry;       /* that a ban, a block or an allow holds */
 	struct buf because;  /* JSON of the newest record that made it stand so */
@@ -41,7 +42,7 @@ static int record_each(void *context, const struct record *record, struct err *e
 		return 0;
 	buf_clear(out);
 	js_begin(out, '{');
-	row_record(out, record);
+	row_record(g->r, out, record);
 	js_end(out, '}');
 	return 0;
 }
@@ -60,8 +61,8 @@ static int counting_each(void *context, const struct counting *c) {
 	return 0;
 }
 
-static void grounds_init(struct grounds *g, bool of_device) {
-	*g = (struct grounds){.of_device = of_device};
+static void grounds_init(struct grounds *g, const struct request *r, bool of_device) {
+	*g = (struct grounds){.r = r, .of_device = of_device};
 	buf_init(&g->because, 64U << 10);
 	buf_init(&g->exposure, 64U << 10);
 	buf_init(&g->counting, 256U << 10);
@@ -131,7 +132,7 @@ static int explain_device(struct request *r, struct err *err) {
 	uint64_t mac;
 	int result = -1;
 
-	grounds_init(&grounds, true);
+	grounds_init(&grounds, r, true);
 	buf_init(&command, 128);
 	if (arg_mac(r, &mac, err) < 0 || details_gather(r, mac, true, &details, err) < 0 ||
 	    grounds_gather(r, (struct addr){{0}}, (struct prefix){.bits = 0}, mac, &grounds, err) < 0)
@@ -182,7 +183,7 @@ static int explain_address(struct request *r, struct err *err) {
 	const struct ban *ban;
 	int result = -1;
 
-	grounds_init(&grounds, false);
+	grounds_init(&grounds, r, false);
 	buf_init(&command, 128);
 	if (arg_ip(r, &a.ip, err) < 0 || address_gather(r, &a, err) < 0)
 		goto out;

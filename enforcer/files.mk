@@ -38,6 +38,7 @@ libenforcer_a_SOURCES = \
 	enforcer/publish.c enforcer/publish.h \
 	enforcer/publish_copy.c enforcer/publish_private.h \
 	enforcer/publish_text.c \
+	enforcer/publish_tokens.c enforcer/publish_tokens.h \
 	enforcer/standing.c \
 	enforcer/store.c enforcer/store.h \
 	enforcer/store_backup.c \
@@ -66,6 +67,11 @@ libenforcer_a_SOURCES = \
 	enforcer/verb_state.c \
 	enforcer/verb_status.c \
 	enforcer/control.c \
+	enforcer/portal.c enforcer/portal.h \
+	enforcer/portal_right.c enforcer/portal_right.h \
+	enforcer/verb_portal.c \
+	enforcer/verb_self.c \
+	enforcer/verb_token.c \
 	enforcer/enforcer.c enforcer/enforcer.h \
 	enforcer/link.c enforcer/link.h \
 	enforcer/link_batch.c enforcer/link_private.h \

@@ -14,13 +14,12 @@
 #define LINE_MAX_BYTES 4096 /* a device's line: 20 homes of up to 50 bytes, account, words */
 
 const char *const record_words[] = {
-	"learned",       "locked",          "unlocked",   "moved",         "exposed",
-	"held",          "suspected",       "home-added", "home-dropped",  "stale",
-	"created",       "changed",         "removed",    "customised",    "cascaded",
-	"banned",        "extended",        "pending",    "spared",        "reported",
-	"unbanned",      "blocked",         "allowed",    "window-opened", "window-closed",
-	"network-added", "network-removed", "imported",   "cleared",       "paused",
-	"resumed",       "recovered",       NULL,
+	"learned",       "locked",        "unlocked",        "moved",         "exposed",  "held",
+	"suspected",     "home-added",    "home-dropped",    "stale",         "created",  "changed",
+	"removed",       "customised",    "cascaded",        "banned",        "extended", "pending",
+	"spared",        "reported",      "unbanned",        "blocked",       "allowed",  "window-opened",
+	"window-closed", "network-added", "network-removed", "imported",      "cleared",  "paused",
+	"resumed",       "recovered",     "token-added",     "token-revoked", NULL,
 };
 
 int judge_new(struct judge **out, struct store *store, const struct conf *conf, const struct never *never,

@@ -124,6 +124,8 @@ int judge_ban(struct judge *j, const struct order *o, enum ban_kind kind, struct
 /* Lifts bans and blocks and allows of exactly that prefix (kind), or all bans. lifted: how many. */
 int judge_unban(struct judge *j, const struct order *o, enum ban_kind kind, struct prefix at, uint64_t *lifted,
                 struct err *err);
+/* The address itself lifts the bans that hold it alone: they end now, and are remembered. */
+int judge_lift_own(struct judge *j, const struct order *o, struct addr ip, uint64_t *lifted, struct err *err);
 int judge_unban_all(struct judge *j, const struct order *o, uint64_t *lifted, struct err *err);
 
 /* One device of the inventory. `add MAC`: row with only mac (and account, custom). */

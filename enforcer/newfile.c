@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -8,6 +9,29 @@
 #include "enforcer/newfile.h"
 
 #define FLUSH_AT (64U << 10)
+
+int newfile_group(const char *setting, const char *name, gid_t *group, struct err *err) {
+	/* The files themselves: what else the C library may ask is a library or a socket, and both are behind the closed door. */
+	static const char *const files[] = {"/etc/group", "/usr/lib/group"};
+	char room[16384];
+	bool found = name[0] == '\0';
+
+	if (found)
+		*group = (gid_t)-1;
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]) && !found; i++) {
+		FILE *f = fopen(files[i], "re");
+		struct group entry, *next;
+
+		while (f && !found && fgetgrent_r(f, &entry, room, sizeof(room), &next) == 0) {
+			found = strcmp(entry.gr_name, name) == 0;
+			if (found)
+				*group = entry.gr_gid;
+		}
+		if (f)
+			(void)fclose(f);
+	}
+	return found ? 0 : err_set(err, ERR_INPUT, "%s: there is no group %s; make it, or set another", setting, name);
+}
 
 int newfile_beside(const char *name, char out[NEWFILE_NAME], struct err *err) {
 	if (strlen(name) + sizeof("..tmp") > NEWFILE_NAME)
@@ -82,10 +106,10 @@ int newfile_text(struct newfile *f, const char *text, struct err *err) {
 int newfile_permit(int fd, const struct newfile_access *access, const char *path, const char *name, struct err *err) {
 	/* The group first: changing it clears bits of the mode. */
 	if (access->group != (gid_t)-1 && fchown(fd, (uid_t)-1, access->group) != 0)
-		return err_errno(err, "%s/%s: cannot be given to lockstate.group; run as root, or set a group of this user",
-		                 path, name);
+		return err_errno(err, "%s/%s: cannot be given to its group; run as root, or set a group of this user", path,
+		                 name);
 	if (fchmod(fd, access->mode) != 0)
-		return err_errno(err, "%s/%s: cannot be given lockstate.mode", path, name);
+		return err_errno(err, "%s/%s: cannot be given its mode", path, name);
 	return 0;
 }
 

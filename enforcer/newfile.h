@@ -29,6 +29,9 @@ struct newfile_access {
 	gid_t group;
 };
 
+/* The group of that name, (gid_t)-1 for "". setting: which one names it, for messages. */
+int newfile_group(const char *setting, const char *name, gid_t *group, struct err *err);
+
 /* The name under which a name is prepared: ".NAME.tmp". */
 int newfile_beside(const char *name, char out[NEWFILE_NAME], struct err *err);
 int newfile_begin(struct newfile *f, int folder, const char *path, const char *name, struct err *err);

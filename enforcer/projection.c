@@ -8,6 +8,7 @@
 
 #include "enforcer/projection_private.h"
 #include "enforcer/publish.h"
+#include "enforcer/publish_tokens.h"
 #include "enforcer/stream.h"
 
 #define RETRY_FIRST  1000 /* milliseconds */
@@ -69,7 +70,8 @@ static bool waits(const struct half *h) {
 }
 
 void projection_problems(const struct projection *p, struct projection_problems *out) {
-	*out = (struct projection_problems){p->firewall.text, p->files.text, p->firewall.since, p->files.since};
+	*out = (struct projection_problems){p->firewall.text,  p->files.text,  p->tokens.text,
+	                                    p->firewall.since, p->files.since, p->tokens.since};
 }
 
 static bool has_firewall(const struct enforcer *e) {
@@ -214,6 +216,20 @@ static int follow_files(struct enforcer *e, bool locks_off, struct err *err) {
 	p->files_spent = 0;
 	p->files_next = monotonic_ms() + (rest < FILES_EVERY ? FILES_EVERY : rest > FILES_LAST ? FILES_LAST : rest);
 	return result;
+}
+
+/* ---- the tokens follow ---- */
+
+void projection_tokens_changed(struct enforcer *e) {
+	e->projection->tokens.due = e->projection->tokens_asked = true;
+}
+
+static int follow_tokens(struct enforcer *e, bool now, struct err *err) {
+	struct projection *p = e->projection;
+
+	if (!p->tokens.due || (!now && waits(&p->tokens)))
+		return 0;
+	return publish_tokens(e->store, e->conf, clock_now(), err) < 0 ? failed(&p->tokens, err) : done(&p->tokens);
 }
 
 /* ---- what an enforcer leaves to the next ---- */
@@ -367,13 +383,13 @@ int projection_prepare(struct enforcer *e, struct err *err) {
 /* touched: of the files these parts alone, at once; NULL: all that is due, at once or, without `now`, when it is time. */
 static int follow(struct enforcer *e, bool now, const struct unpublished *touched, struct err *err) {
 	struct projection *p = e->projection;
-	bool asked = p->asked, locks_off;
-	struct err files;
-	int result, written = 0;
+	bool asked = p->asked, tokens_asked = p->tokens_asked, locks_off;
+	struct err files, tokens;
+	int result, written = 0, shown;
 
 	if (e->options.dry_run)
 		return 0;
-	p->asked = false;
+	p->asked = p->tokens_asked = false;
 	if (see_mode(e, &locks_off, err) < 0)
 		return failed(&p->files, err);
 	/* The firewall first: the files clear the mark by which a kill between the two would be noticed. */
@@ -382,8 +398,9 @@ static int follow(struct enforcer *e, bool now, const struct unpublished *touche
 		written = write_files(e, locks_off, touched, 0, &files);
 	else
 		written = follow_files(e, locks_off, &files);
-	if (written < 0) {
-		*err = files;
+	shown = follow_tokens(e, now, &tokens);
+	if (written < 0 || (tokens_asked && shown < 0)) {
+		*err = written < 0 ? files : tokens;
 		return -1;
 	}
 	/* A firewall that failed before fails those commands only that need it. */
@@ -415,6 +432,7 @@ int projection_sync(struct enforcer *e, bool everything, struct err *err) {
 		current = see_firewall(e, err);
 	p->replace = p->firewall.due = p->asked = has_firewall(e) && current != 1;
 	p->all = everything || !publish_is_current(e->store, e->conf);
+	p->tokens.due = true;
 	return projection_follow(e, true, err);
 }
 
@@ -433,6 +451,8 @@ int projection_wait(const struct enforcer *e) {
 
 		wait = at < wait ? at : wait;
 	}
+	if (p->tokens.due && p->tokens.at < wait)
+		wait = p->tokens.at;
 	if (wait != INT64_MAX)
 		wait = wait > now ? wait - now : 0;
 	if (p->pause_until) {

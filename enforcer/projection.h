@@ -18,6 +18,8 @@
 int projection_new(struct projection **out, struct err *err);
 void projection_free(struct projection **p);
 
+/* Inside a transaction that changes the portal's tokens. */
+void projection_tokens_changed(struct enforcer *e);
 /* Inside a transaction, before its commit: moves the generation on where it changes what the firewall must hold. */
 int projection_prepare(struct enforcer *e, struct err *err);
 /* After a commit. The firewall follows at once, the files at once too where `now`, else at most every second. -1 with the reason
@@ -47,8 +49,8 @@ void projection_release(struct projection *p);
 
 /* Standing problems, "" for none, and since when. */
 struct projection_problems {
-	const char *firewall, *files;
-	int64_t firewall_since, files_since;
+	const char *firewall, *files, *tokens;
+	int64_t firewall_since, files_since, tokens_since;
 };
 void projection_problems(const struct projection *p, struct projection_problems *out);
 

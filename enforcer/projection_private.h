@@ -13,7 +13,7 @@
 #define PROJECTION_NUMBER     "firewall.number" /* of the kernel's rule set, when an enforcer left it */
 #define PROJECTION_PLACE      "firewall.place"  /* where that was: a digest of boot and network namespace */
 
-/* One of the two projections. */
+/* One of the projections. */
 struct half {
 	bool due;
 	int64_t at; /* when it is tried again, monotonic_ms; 0: nothing failed */
@@ -24,7 +24,8 @@ struct half {
 
 struct projection {
 	struct firewall *fw; /* NULL until it could be opened */
-	struct half firewall, files;
+	struct half firewall, files, tokens;
+	bool tokens_asked;           /* the transaction at hand changes tokens */
 	bool replace;                /* the kernel's table is not known to be what it should */
 	bool asked;                  /* the transaction that was committed last changed what the firewall must hold */
 	bool bans_off;               /* as the table was made last: watched or paused */

@@ -1,7 +1,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -33,23 +32,6 @@ struct place {
 
 /* ---- the place ---- */
 
-static int find_group(const char *name, gid_t *group, struct err *err) {
-	char room[16384];
-	struct group entry, *found = NULL;
-	int why;
-
-	*group = (gid_t)-1;
-	if (name[0] == '\0')
-		return 0;
-	why = getgrnam_r(name, &entry, room, sizeof(room), &found);
-	if (!found && why != 0)
-		return err_set(err, ERR_SYSTEM, "lockstate.group: %s: %s", name, strerror(why));
-	if (!found)
-		return err_set(err, ERR_INPUT, "lockstate.group: there is no group %s; make it, or set another", name);
-	*group = entry.gr_gid;
-	return 0;
-}
-
 static int split(const struct conf *conf, struct place *at, struct err *err) {
 	const char *slash = strrchr(conf->lockstate.path, '/');
 	const char *name = slash ? slash + 1 : conf->lockstate.path;
@@ -71,7 +53,8 @@ static int split(const struct conf *conf, struct place *at, struct err *err) {
 }
 
 static int open_place(const struct conf *conf, struct place *at, struct err *err) {
-	if (split(conf, at, err) != 0 || find_group(conf->lockstate.group, &at->access.group, err) != 0)
+	if (split(conf, at, err) != 0 ||
+	    newfile_group("lockstate.group", conf->lockstate.group, &at->access.group, err) != 0)
 		return -1;
 	if (mkdir(at->path, FOLDER_MODE) != 0 && errno != EEXIST)
 		return err_errno(err, "%s: the folder of lockstate.path cannot be made", at->path);

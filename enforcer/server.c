@@ -17,13 +17,14 @@
 #include "enforcer/hook.h"
 #include "enforcer/host.h"
 #include "enforcer/link.h"
+#include "enforcer/newfile.h"
 #include "enforcer/projection.h"
 #include "enforcer/server.h"
 
 #define EARLY_EVERY 30000 /* milliseconds between looks for early events whose time has come, while there are any */
-#define PEERS       (SERVER_CONTROLS + SERVER_LINKS)
+#define PEERS       (SERVER_CONTROLS + SERVER_LINKS + SERVER_PORTALS)
 
-enum { LISTEN_CONTROL, LISTEN_EVENTS, LISTENERS };
+enum { LISTENER_CONTROL, LISTENER_EVENTS, LISTENER_PORTAL, LISTENERS };
 enum { NOTICE_FIREWALL, NOTICE_HOST, NOTICES }; /* of the kernel, behind those of the hook */
 
 /* One connection; a free slot has neither. */
@@ -31,6 +32,7 @@ struct peer {
 	struct control *control;
 	struct link *link;
 	struct stream *stream;
+	int listener;
 	int64_t since; /* when it last did something */
 	bool given;    /* inherited from who started us: its end tells that our work is done */
 	bool ended;    /* given, and at its end: kept open, as who started us waits for ours */
@@ -53,9 +55,11 @@ struct server {
 static const struct {
 	const char *name;
 	mode_t mode;
+	unsigned most; /* connections */
 } sockets[LISTENERS] = {
-	[LISTEN_CONTROL] = {ENFORCER_CONTROL_SOCKET, 0660},
-	[LISTEN_EVENTS] = {ENFORCER_EVENTS_SOCKET, 0600},
+	[LISTENER_CONTROL] = {ENFORCER_CONTROL_SOCKET, 0660, SERVER_CONTROLS},
+	[LISTENER_EVENTS] = {ENFORCER_EVENTS_SOCKET, 0600, SERVER_LINKS},
+	[LISTENER_PORTAL] = {ENFORCER_PORTAL_SOCKET, 0660, SERVER_PORTALS},
 };
 
 /* ---- peers ---- */
@@ -67,7 +71,6 @@ static void drop(struct peer *p) {
 }
 
 static struct peer *slot(struct server *s, int listener) {
-	unsigned most = listener == LISTEN_CONTROL ? SERVER_CONTROLS : SERVER_LINKS;
 	struct peer *free_slot = NULL, *idle = NULL;
 	unsigned n = 0;
 
@@ -78,14 +81,14 @@ static struct peer *slot(struct server *s, int listener) {
 			free_slot = p;
 			continue;
 		}
-		if ((listener == LISTEN_CONTROL) != (p->control != NULL))
+		if (p->listener != listener)
 			continue;
 		n++;
 		if (p->control && !p->given && p->stream->in.n == 0 && p->stream->out.n == 0 &&
 		    (!idle || p->since < idle->since))
 			idle = p;
 	}
-	if (n < most)
+	if (n < sockets[listener].most)
 		return free_slot;
 	/* A command's connection that rests gives way; an analyzer's never does. */
 	if (idle)
@@ -102,13 +105,14 @@ static void welcome(struct server *s, int listener, int fd, bool given) {
 		(void)close(fd);
 		return;
 	}
-	if (listener == LISTEN_CONTROL ? control_new(&p->control, s->e, fd, &err) < 0
-	                               : link_new(&p->link, s->e, fd, &err) < 0) {
+	if (listener == LISTENER_EVENTS ? link_new(&p->link, s->e, fd, &err) < 0
+	                                : control_new(&p->control, s->e, fd, listener == LISTENER_PORTAL, &err) < 0) {
 		s->e->options.say(s->e->options.context, err.text);
 		return;
 	}
 	s->e->fed = s->e->fed || p->link;
 	p->stream = p->control ? control_stream(p->control) : link_stream(p->link);
+	p->listener = listener;
 	p->since = monotonic_ms();
 	p->given = given;
 	(void)stream_write(p->stream);
@@ -194,7 +198,7 @@ static void serve(struct server *s, struct peer *p, short events) {
 /* ---- sockets ---- */
 
 /* The path by way of the folder's descriptor, as an address holds 107 bytes only. */
-static int bind_at(struct server *s, int listener, const struct stat *folder, struct err *err) {
+static int bind_at(struct server *s, int listener, const struct stat *folder, gid_t group, struct err *err) {
 	const char *name = sockets[listener].name;
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	char fresh[64];
@@ -212,6 +216,8 @@ static int bind_at(struct server *s, int listener, const struct stat *folder, st
 	if (folder->st_uid != geteuid() || folder->st_gid != getegid())
 		if (fchownat(s->folder, fresh, folder->st_uid, folder->st_gid, AT_SYMLINK_NOFOLLOW) < 0 && errno != EPERM)
 			goto fail;
+	if (group != (gid_t)-1 && fchownat(s->folder, fresh, (uid_t)-1, group, AT_SYMLINK_NOFOLLOW) < 0)
+		goto fail;
 	if (listen(fd, SERVER_CONTROLS) < 0 || renameat(s->folder, fresh, s->folder, name) < 0)
 		goto fail;
 	s->listeners[listener] = fd;
@@ -223,15 +229,30 @@ fail:
 	return -1;
 }
 
+/* The portal's, whose connections last, would keep one command's enforcer from its end. Without it all else goes on; the file of tokens has the same
+ * group, and tells `status` what is wrong with it. */
+static void bind_portal(struct server *s, const struct stat *folder) {
+	const struct enforcer_options *o = &s->e->options;
+	struct err err;
+	gid_t group;
+
+	if (o->once)
+		return;
+	if (newfile_group("portal.group", s->e->conf->portal.group, &group, &err) < 0 ||
+	    bind_at(s, LISTENER_PORTAL, folder, group, &err) < 0)
+		o->say(o->context, err.text);
+}
+
 static int bind_all(struct server *s, struct err *err) {
 	struct stat folder;
 
 	s->folder = open(s->e->conf->state, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (s->folder < 0 || fstat(s->folder, &folder) < 0)
 		return err_errno(err, "%s", s->e->conf->state);
-	for (int i = 0; i < LISTENERS; i++)
-		if (bind_at(s, i, &folder, err) < 0)
-			return -1;
+	if (bind_at(s, LISTENER_CONTROL, &folder, (gid_t)-1, err) < 0 ||
+	    bind_at(s, LISTENER_EVENTS, &folder, (gid_t)-1, err) < 0)
+		return -1;
+	bind_portal(s, &folder);
 	return 0;
 }
 
@@ -275,9 +296,9 @@ int server_new(struct server **out, struct enforcer *e, struct err *err) {
 	}
 	/* Who started us is greeted last: from then on others can reach us too. */
 	if (o->control_fd >= 0)
-		welcome(s, LISTEN_CONTROL, o->control_fd, true);
+		welcome(s, LISTENER_CONTROL, o->control_fd, true);
 	if (o->events_fd >= 0)
-		welcome(s, LISTEN_EVENTS, o->events_fd, true);
+		welcome(s, LISTENER_EVENTS, o->events_fd, true);
 	*out = s;
 	return 0;
 }

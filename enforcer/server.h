@@ -8,6 +8,7 @@
 
 #define SERVER_CONTROLS 64
 #define SERVER_LINKS    16
+#define SERVER_PORTALS  16
 
 /* Blocks the signals that it waits for, binds the sockets (but for a dry run) and takes the given descriptors. */
 int server_new(struct server **out, struct enforcer *e, struct err *err);

@@ -270,6 +270,9 @@ int store_ban_level(struct store *s, const char *trigger, struct prefix at, int6
 /* Those in force or pending at `time` (start <= or > time alike), ordered by prefix; past: all that are kept, newest first. */
 int store_bans(struct store *s, int64_t time, bool past,
                int (*each)(void *context, const struct ban *b, struct err *err), void *context, struct err *err);
+/* The same behind one of them, of which only the id and the prefix are looked at; it may be gone. */
+int store_bans_from(struct store *s, int64_t time, bool past, const struct ban *from,
+                    int (*each)(void *context, const struct ban *b, struct err *err), void *context, struct err *err);
 /* In force or pending bans (kind BAN_BAN) at time. */
 int store_ban_counts(struct store *s, int64_t time, int64_t *bans, int64_t *pending, struct err *err);
 /* The bans (kind BAN_BAN) pending at `time` that were made first (by start, then id): at most max of them into out. */
@@ -311,6 +314,10 @@ struct record_filter {
 /* In time order (then in order of insertion). */
 int store_records(struct store *s, const struct record_filter *f,
                   int (*each)(void *context, const struct record *r, struct err *err), void *context, struct err *err);
+/* Newest first, those before (time, id) alone; INT64_MAX for both: all. `limit` is not looked at: each() ends it. */
+int store_records_back(struct store *s, const struct record_filter *f, int64_t time, int64_t id,
+                       int (*each)(void *context, const struct record *r, struct err *err), void *context,
+                       struct err *err);
 /* The newest record of that device with a line and time <= `time`: 1 with line (copied), 0 with *begins set to the time of the oldest record kept, -1. */
 int store_record_line(struct store *s, uint64_t mac, int64_t time, char *line, size_t size, int64_t *begins,
                       struct err *err);

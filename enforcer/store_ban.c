@@ -375,8 +375,13 @@ static int read_page(struct store *s, int64_t time, bool past, const struct ban 
 
 int store_bans(struct store *s, int64_t time, bool past,
                int (*each)(void *context, const struct ban *b, struct err *err), void *context, struct err *err) {
+	return store_bans_from(s, time, past, &(struct ban){.id = 0}, each, context, err);
+}
+
+int store_bans_from(struct store *s, int64_t time, bool past, const struct ban *from,
+                    int (*each)(void *context, const struct ban *b, struct err *err), void *context, struct err *err) {
 	struct ban *page = malloc(PAGE * sizeof(*page));
-	struct ban last = {.id = 0};
+	struct ban last = *from;
 	unsigned n = 0;
 	int done = 0;
 

@@ -65,6 +65,11 @@ static const struct filter_sql of_mac = {"SELECT " RECORD_COLUMNS " FROM " OF_MA
 static const struct filter_sql of_ip = {LENGTHS "SELECT " RECORD_COLUMNS " FROM " OF_IP FORWARD,
                                         LENGTHS "SELECT time, id FROM " OF_IP BACK};
 
+#define BEFORE " AND (time, id) < (?6, ?7) ORDER BY time DESC, id DESC"
+static const char back_of_all[] = "SELECT " RECORD_COLUMNS " FROM " OF_ALL BEFORE;
+static const char back_of_mac[] = "SELECT " RECORD_COLUMNS " FROM " OF_MAC BEFORE;
+static const char back_of_ip[] = LENGTHS "SELECT " RECORD_COLUMNS " FROM " OF_IP BEFORE;
+
 static struct query *filtered(struct store *s, const char *sql, const struct record_filter *f, int64_t since,
                               int64_t last, struct err *err) {
 	struct query *q = db_query(s->db, sql, err);
@@ -118,6 +123,26 @@ int store_records(struct store *s, const struct record_filter *f,
 			return -1;
 	}
 	q = filtered(s, sql->rows, f, since, first, err);
+	while ((step = db_step(q, err)) == 1) {
+		read_record(q, &r, what, sizeof(what));
+		step = each(context, &r, err);
+		if (step != 0)
+			break;
+	}
+	db_end(q);
+	return step;
+}
+
+int store_records_back(struct store *s, const struct record_filter *f, int64_t time, int64_t id,
+                       int (*each)(void *context, const struct record *r, struct err *err), void *context,
+                       struct err *err) {
+	const char *sql = f->ip.bits > 0 ? back_of_ip : f->mac != MAC_NONE ? back_of_mac : back_of_all;
+	struct query *q = filtered(s, sql, f, f->since, time, err);
+	struct record r;
+	char what[64];
+	int step;
+
+	db_bind(q, id);
 	while ((step = db_step(q, err)) == 1) {
 		read_record(q, &r, what, sizeof(what));
 		step = each(context, &r, err);

@@ -2,6 +2,7 @@
 
 #include "common/timefmt.h"
 
+#include "enforcer/portal.h"
 #include "enforcer/projection.h"
 #include "enforcer/verb.h"
 
@@ -172,7 +173,8 @@ void row_ban(struct request *r, struct buf *b, const struct ban *ban) {
 	js_put_string(b, "comment", ban->comment);
 }
 
-void row_record(struct buf *b, const struct record *record) {
+void row_record(const struct request *r, struct buf *b, const struct record *record) {
+	bool whole = !r->caller || !caller_is_narrow(r->caller);
 	bool has_ip = !addr_is_none(record->ip.base) || record->ip.bits > 0;
 
 	js_put_time(b, "time", record->time);
@@ -185,16 +187,25 @@ void row_record(struct buf *b, const struct record *record) {
 	js_put_text(b, "account", record->account);
 	js_put_text(b, "rule", record->rule);
 	js_put_text(b, "detail", record->detail);
-	js_put_text(b, "line", record->line);
-	if (record->uid >= 0)
+	if (whole)
+		js_put_text(b, "line", record->line);
+	else
+		js_put_string(b, "line", NULL);
+	if (whole && record->uid >= 0)
 		js_put_number(b, "uid", record->uid);
 	else
 		js_put_string(b, "uid", NULL);
 	js_put_text(b, "actor", record->actor);
 	js_put_text(b, "reason", record->reason);
-	js_put_text(b, "log", record->log);
-	js_put_number(b, "offset", (int64_t)record->offset);
-	js_put_text(b, "evidence", record->evidence);
+	if (whole) {
+		js_put_text(b, "log", record->log);
+		js_put_number(b, "offset", (int64_t)record->offset);
+		js_put_text(b, "evidence", record->evidence);
+	} else {
+		js_put_string(b, "log", NULL);
+		js_put_string(b, "offset", NULL);
+		js_put_string(b, "evidence", NULL);
+	}
 }
 
 void row_statuses(struct buf *b, const char *key, unsigned status) {
@@ -282,6 +293,7 @@ static const char *text_or_null(const char *text) {
 
 void row_details(struct request *r, struct buf *b, const struct details *details) {
 	const struct device *d = &details->device;
+	char version[DEVICE_VERSION];
 
 	row_device(r, b, d);
 	js_put_time(b, "created", d->created);
@@ -295,6 +307,8 @@ void row_details(struct request *r, struct buf *b, const struct details *details
 	js_put_string(b, "exposed_as", d->exposed == TIME_NONE ? NULL : d->exposed_race ? "race" : "ignored");
 	js_put_number(b, "moved_count", (int64_t)d->moved_count);
 	js_put_bool(b, "secret_path", d->folder != 0);
+	device_version(r, d, version);
+	js_put_string(b, "device_version", version);
 	js_put_string(b, "vendor", text_or_null(d->vendor));
 	js_put_string(b, "model", text_or_null(d->model));
 	js_put_string(b, "version", text_or_null(d->version));

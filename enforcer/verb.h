@@ -39,6 +39,8 @@ int verb_pause(struct request *r, struct err *err);
 int verb_resume(struct request *r, struct err *err);
 /* verb_summary.c */
 int verb_summary(struct request *r, struct err *err); /* reads only */
+/* verb_token.c */
+int verb_token(struct request *r, struct err *err);
 /* explain.c */
 int verb_explain(struct request *r, struct err *err); /* reads only */
 
@@ -63,7 +65,8 @@ void row_mac(struct buf *b, const char *key, uint64_t mac);                 /* n
 /* mac, account, state, reason, until, home, custom, exposed, moved: a line of `list`, at r->now. */
 void row_device(struct request *r, struct buf *b, const struct device *d);
 void row_ban(struct request *r, struct buf *b, const struct ban *ban);
-void row_record(struct buf *b, const struct record *record);
+/* Who may see some devices alone is not told where it stood in which log, nor who of the provider's users did it. */
+void row_record(const struct request *r, struct buf *b, const struct record *record);
 /* The statuses of judge_ip as an array of words. */
 void row_statuses(struct buf *b, const char *key, unsigned status);
 

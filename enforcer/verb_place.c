@@ -17,7 +17,8 @@ static void network_row(struct request *r, struct prefix at, const char *account
 struct listing {
 	struct request *r;
 	struct err *err;
-	bool failed; /* err is set */
+	const char *account; /* of windows: NULL any */
+	bool failed;         /* err is set */
 };
 
 static int network_each(void *context, const struct network *n) {
@@ -74,6 +75,8 @@ static void window_row(struct request *r, const struct window *w, bool ban_lifte
 static int window_each(void *context, const struct window *w) {
 	struct listing *l = context;
 
+	if (l->account && strcmp(l->account, w->account) != 0)
+		return 0;
 	window_row(l->r, w, false, NULL);
 	l->failed = verb_page(l->r, l->err) < 0;
 	return l->failed ? -1 : 0;
@@ -93,7 +96,7 @@ static int window_account(const struct request *r, const char **account, struct 
 	return 0;
 }
 
-/* do: open (window, account or any_account, hours), close (window, account or any_account), list */
+/* do: open (window, account or any_account, hours), close (window, account or any_account), list (account or none) */
 int verb_window(struct request *r, struct err *err) {
 	const char *what = js_text(r->args, "do");
 	struct order o = control_order(r);
@@ -105,7 +108,8 @@ int verb_window(struct request *r, struct err *err) {
 	int dropped = 0;
 
 	if (what && strcmp(what, "list") == 0) {
-		if (store_windows(r->store, r->now, false, window_each, &listing, err) < 0)
+		if (arg_account(r, &listing.account, err) < 0 ||
+		    store_windows(r->store, r->now, false, window_each, &listing, err) < 0)
 			return -1;
 		return listing.failed ? -1 : 0;
 	}

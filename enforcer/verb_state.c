@@ -12,7 +12,7 @@ static int log_each(void *context, const struct record *record, struct err *err)
 	struct buf *b = control_row(r);
 
 	js_begin(b, '{');
-	row_record(b, record);
+	row_record(r, b, record);
 	js_end(b, '}');
 	control_row_end(r);
 	return verb_page(r, err);

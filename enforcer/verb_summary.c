@@ -63,7 +63,7 @@ static int put_record(void *context, const struct record *record, struct err *er
 	js_begin(b, '{');
 	js_key(b, "record");
 	js_begin(b, '{');
-	row_record(b, record);
+	row_record(f->r, b, record);
 	js_end(b, '}');
 	js_end(b, '}');
 	control_row_end(f->r);

@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		open_enforcer();
 	fuzz_want(socketpair(AF_UNIX, SOCK_STREAM, 0, fds) == 0, "sockets");
 	if (data[0] % 2)
-		fuzz_want(control_new(&c, e, fds[0], &err) == 0, err.text);
+		fuzz_want(control_new(&c, e, fds[0], false, &err) == 0, err.text);
 	else
 		fuzz_want(link_new(&l, e, fds[0], &err) == 0, err.text);
 	s = c ? control_stream(c) : link_stream(l);
