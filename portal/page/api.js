@@ -27,8 +27,8 @@ export class Problem extends Error {
 	}
 }
 
-/* Sends body, an object, if there is one; version: the change is refused (412) where the device has another by now. Gives what
- * came back, with its version. */
+/* Sends body, an object, if there is one, and gives what came back. version, a device_version: the change is refused (412) where the
+ * device has another by now. */
 export async function ask(method, path, { body, version, open } = {}) {
 	const headers = {};
 	if (token !== null && !open)
@@ -36,7 +36,7 @@ export async function ask(method, path, { body, version, open } = {}) {
 	if (body)
 		headers['Content-Type'] = 'application/json';
 	if (version)
-		headers['If-Match'] = version;
+		headers['If-Match'] = '"' + version + '"';
 	let answer, found;
 	try {
 		answer = await fetch('v1/' + path, { method, headers, cache: 'no-store', credentials: 'omit',
@@ -52,8 +52,7 @@ export async function ask(method, path, { body, version, open } = {}) {
 	}
 	if (!answer.ok)
 		throw new Problem(answer.status, found.detail ?? found.title ?? '', Number(answer.headers.get('Retry-After')) || 5);
-	/* A web server that compresses makes it a weak one. */
-	return { ...found, etag: answer.headers.get('ETag')?.replace(/^W\//, '') };
+	return found;
 }
 
 export function path(...parts) {

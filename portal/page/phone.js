@@ -133,15 +133,13 @@ function meanwhile(mac, showAgain) {
 	};
 }
 
-/* ---- unlock ---- from the dialog or from the list, whose rows know no version */
+/* ---- unlock ---- from the dialog or from the list */
 
 function openUnlock(which) {
 	find('unlock-reason').value = '';
 	find('unlock-trouble').replaceChildren();
 	showUnlock(which);
 	find('unlock').showModal();
-	if (!which.etag)
-		fetchDevice(which.mac).then(showUnlock, (problem) => tell(find('unlock-trouble'), problem));
 }
 
 function showUnlock(which) {
@@ -154,11 +152,11 @@ function showUnlock(which) {
 }
 
 async function unlock() {
-	const { mac, state, etag } = unlocking;
+	const { mac, state, device_version: version } = unlocking;
 	const body = { for: '24h', reason: find('unlock-reason').value };
 	if (state === 'held')
 		body.support = true;
-	const done = await ask('POST', 'devices/' + path(mac, 'unlock'), { body, version: etag });
+	const done = await ask('POST', 'devices/' + path(mac, 'unlock'), { body, version });
 	const words = say('unlock.done', { mac, until: moment(done.until ?? Date.now() + DAY) });
 	if (done.home_banned)
 		words.push(' ', ...say('unlock.home_banned', { ip: done.home_banned }));
@@ -174,7 +172,7 @@ function openLock() {
 		label: say('lock.open'),
 		saying: 'lock.doing',
 		work: async () => {
-			await ask('POST', 'devices/' + path(mac, 'lock'), { body: {}, version: device.etag });
+			await ask('POST', 'devices/' + path(mac, 'lock'), { body: {}, version: device.device_version });
 			refresh(say('lock.done', { mac }));
 		},
 		failed: meanwhile(mac, (now) => { device = { ...device, ...now }; }),
