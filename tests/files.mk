@@ -112,6 +112,10 @@ UNIT_TESTS += tests/unit/test_timefmt
 tests_unit_test_timefmt_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_csv
+UNIT_TESTS += tests/unit/test_sandbox
+tests_unit_test_sandbox_SOURCES = tests/unit/test_sandbox.c cmd/adopt.c cmd/confine_analyzer.c cmd/confine_enforcer.c cmd/confine_paths.c
+tests_unit_test_sandbox_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS) -lpthread
+
 tests_unit_test_csv_SOURCES = tests/unit/test_csv.c cmd/csv.c
 tests_unit_test_csv_LDADD = $(CMOCKA_LIBS)
 
