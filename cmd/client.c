@@ -20,10 +20,11 @@
 
 #include "cmd/client.h"
 
-#define PATIENCE   30000       /* milliseconds for an enforcer to be found, or to be become */
-#define FRAME_MAX  (64U << 20) /* of an answer */
-#define ANSWER_MAX (16U << 20) /* held in memory; what is longer goes through a file */
-#define STDERR_MAX 4096        /* of a child */
+#define PATIENCE       30000       /* milliseconds for an enforcer to be found, or to be become */
+#define FRAME_MAX      (64U << 20) /* of an answer */
+#define ANSWER_MAX     (16U << 20) /* held in memory; what is longer goes through a file */
+#define STDERR_MAX     4096        /* of a child */
+#define CHILD_PATIENCE 1000        /* milliseconds from the end of its connection to its own */
 
 struct client {
 	int fd;     /* commands */
@@ -296,6 +297,15 @@ static void last_words(struct client *c, char *out, size_t size) {
 	(void)slice_copy(slice_of(line), out, size);
 }
 
+void client_signal(int number, char out[CLIENT_SIGNAL_TEXT]) {
+	if (number == SIGSYS)
+		(void)snprintf(out, CLIENT_SIGNAL_TEXT,
+		               "the kernel for a system call that its sandbox forbids (`journalctl -k --grep type=1326` tells "
+		               "which); look into it before anything else");
+	else
+		(void)snprintf(out, CLIENT_SIGNAL_TEXT, "signal %d", number);
+}
+
 /* Ends what is left of an attempt, and waits for the child. Its exit status, or -1 where there was none or a signal ended it. */
 static int let_go(struct client *c) {
 	int status = -1;
@@ -325,6 +335,10 @@ static int refused(struct client *c, struct err *err) {
 	last_words(c, words, sizeof(words));
 	if (WIFEXITED(status) && WEXITSTATUS(status) == ENFORCER_BUSY)
 		return 0;
+	if (WIFSIGNALED(status)) {
+		client_signal(WTERMSIG(status), words);
+		return err_set(err, ERR_SYSTEM, "prov-enforcer was ended by %s", words);
+	}
 	return err_set(err, WIFEXITED(status) && WEXITSTATUS(status) == ERR_INPUT ? ERR_INPUT : ERR_SYSTEM, "%s",
 	               words[0] ? words : "prov-enforcer could not be started");
 }
@@ -535,10 +549,25 @@ static int take_end(struct slice body, int *exit, struct err *err) {
 }
 
 static int lost(struct client *c, struct err *err) {
-	char words[512] = "";
+	char words[512] = "", ended[CLIENT_SIGNAL_TEXT];
+	int status;
 
 	if (c->errors >= 0)
 		last_words(c, words, sizeof(words));
+	/* Its connection ends with it, a moment before it can be waited for. */
+	for (int i = 0; c->child > 0 && i < CHILD_PATIENCE; i++) {
+		static const struct timespec moment = {.tv_nsec = 1000000};
+
+		if (waitpid(c->child, &status, WNOHANG) == c->child) {
+			c->child = 0;
+			if (WIFSIGNALED(status)) {
+				client_signal(WTERMSIG(status), ended);
+				(void)snprintf(words, sizeof(words), "by %s", ended);
+			}
+			break;
+		}
+		(void)nanosleep(&moment, NULL);
+	}
 	return err_set(err, ERR_SYSTEM,
 	               "the enforcer ended before it answered%s%s; whether it was done shows `provctl log`",
 	               words[0] ? ": " : "", words);

@@ -38,6 +38,10 @@ int client_fd(const struct client *c);
 pid_t client_child(const struct client *c);
 int client_errors(const struct client *c);
 
+/* What a signal that ended one of our programs says: "signal 9", or of SIGSYS that its sandbox was violated, and where to look. */
+#define CLIENT_SIGNAL_TEXT 192
+void client_signal(int number, char out[CLIENT_SIGNAL_TEXT]);
+
 /* row: one JSON object, without a line break; -1 ends the request with err. note: a line for standard error. Either may be NULL. */
 struct client_reader {
 	int (*row)(void *context, struct slice json, struct err *err);

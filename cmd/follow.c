@@ -162,6 +162,8 @@ static void promote(struct follower *f) {
 }
 
 static void now_ended(struct follower *f, int status) {
+	char ended[CLIENT_SIGNAL_TEXT];
+
 	analyzer_close(&f->now);
 	f->now.pid = 0;
 	if (f->stopping)
@@ -176,8 +178,10 @@ static void now_ended(struct follower *f, int status) {
 		f->stopping = true;
 		return;
 	}
-	if (WIFSIGNALED(status))
-		command_warn("prov-analyzer was ended by signal %d; what it had read is kept", WTERMSIG(status));
+	if (WIFSIGNALED(status)) {
+		client_signal(WTERMSIG(status), ended);
+		command_warn("prov-analyzer was ended by %s; what it had read is kept", ended);
+	}
 	retry_later(&f->analyzer, RETRY_LAST);
 }
 

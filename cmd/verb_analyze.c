@@ -63,6 +63,7 @@ static const char *last_words(struct analyzer *a, bool failed) {
 }
 
 static int analyzer_end(struct analyzer *a, int result, struct err *err) {
+	char ended[CLIENT_SIGNAL_TEXT];
 	const char *words;
 	int status;
 
@@ -74,9 +75,10 @@ static int analyzer_end(struct analyzer *a, int result, struct err *err) {
 	words = last_words(a, WIFEXITED(status) && WEXITSTATUS(status) != 0);
 	if (result < 0 || (WIFEXITED(status) && WEXITSTATUS(status) == 0))
 		return result;
-	if (WIFSIGNALED(status))
-		return err_set(err, ERR_SYSTEM, "prov-analyzer was ended by signal %d; what it had read is kept, run it again",
-		               WTERMSIG(status));
+	if (WIFSIGNALED(status)) {
+		client_signal(WTERMSIG(status), ended);
+		return err_set(err, ERR_SYSTEM, "prov-analyzer was ended by %s; what it had read is kept, run it again", ended);
+	}
 	return err_set(err, WEXITSTATUS(status) == ERR_INPUT ? ERR_INPUT : ERR_SYSTEM, "%s",
 	               words[0] ? words : "prov-analyzer could not be started");
 }
