@@ -176,7 +176,7 @@ struct conf {
 		int64_t every; /* seconds; 0: never */
 	} backup;
 	struct {
-		char *enforcer, *analyzer;
+		char *enforcer, *analyzer, *portal;
 	} users;    /* whom root's programs become */
 	char *hook; /* program, absolute, "" for none */
 

@@ -116,6 +116,8 @@ const struct conf_row conf_rows[] = {
 	 "who prov-enforcer becomes where root starts it"},
 	{"users.analyzer", &conf_type_user, AT(users.analyzer), "provctl-analyzer", 0, 0, "", NULL, 0,
 	 "who prov-analyzer becomes where root starts it"},
+	{"users.portal", &conf_type_user, AT(users.portal), "provctl-portal", 0, 0, "", NULL, 0,
+	 "who prov-portal becomes where root starts it"},
 	{"hook", &conf_type_path, AT(hook), "\"\"", 0, 0, "", NULL, 0,
 	 "program that is told of what happens, run without a shell"},
 	{0},

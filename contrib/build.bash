@@ -1,7 +1,7 @@
 # Sourced by quickstart and check: installs what Debian packages, and builds. Says what it does; keeps quiet about how.
 
 packages_build="gcc make autoconf automake pkg-config libjansson-dev libyaml-dev libpcre2-dev libmaxminddb-dev zlib1g-dev
-	libsqlite3-dev nettle-dev libmnl-dev libnftnl-dev libseccomp-dev libsystemd-dev tzdata"
+	libsqlite3-dev nettle-dev libmnl-dev libnftnl-dev libseccomp-dev libmicrohttpd-dev libsystemd-dev tzdata"
 
 as_root() {
 	if [ "$(id -u)" = 0 ]; then

@@ -18,12 +18,13 @@ own_includes() { # FOLDER: its includes of own headers, as file:line:text
 	grep -nHE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' "$1"/*.[ch]
 }
 
-libraries=(yaml.h jansson.h pcre2.h maxminddb.h zlib.h sqlite3.h nettle/ systemd/ seccomp.h cap-ng.h sys/inotify.h)
+libraries=(yaml.h jansson.h pcre2.h maxminddb.h zlib.h sqlite3.h nettle/ microhttpd.h systemd/ seccomp.h cap-ng.h sys/inotify.h)
 
-echo "1..$((9 + ${#libraries[@]}))"
+echo "1..$((10 + ${#libraries[@]}))"
 check "common includes nothing above it" "$(own_includes common | grep -vE '"common/')"
 check "analyzer includes common and itself alone" "$(own_includes analyzer | grep -vE '"(common|analyzer)/')"
 check "enforcer includes common and itself alone" "$(own_includes enforcer | grep -vE '"(common|enforcer)/')"
+check "portal includes common and itself alone" "$(own_includes portal | grep -vE '"(common|portal)/')"
 check "cmd includes our own floors alone" "$(own_includes cmd | grep -vE '"(common|analyzer|enforcer|cmd)/')"
 
 judge_files() { # the judge's phases are those that know its private header
@@ -33,7 +34,7 @@ check "only phases of the judge see its private header" \
 	"$(judge_files | grep -vE '^enforcer/(judge|lock|home|admin|facts|standing|verdict|trigger|counter|ban)[a-z_]*\.[ch]$')"
 
 wrappers() { # PATTERN: the files that include such a header
-	grep -lE "^[[:space:]]*#[[:space:]]*include[[:space:]]*<$1" -r common analyzer enforcer cmd --include='*.[ch]'
+	grep -lE "^[[:space:]]*#[[:space:]]*include[[:space:]]*<$1" -r common analyzer enforcer portal cmd --include='*.[ch]'
 }
 for library in "${libraries[@]}"; do
 	users=$(wrappers "$library")
@@ -55,6 +56,7 @@ check "the judge reads no clock, no file and no socket" \
 split=
 if [ -x "${top_builddir:-.}/prov-analyzer" ]; then
 	split=$(ldd "${top_builddir:-.}/prov-analyzer" | grep -E 'sqlite|nftnl|mnl'
-		ldd "${top_builddir:-.}/prov-enforcer" | grep -E 'pcre|maxmind|libz\.')
+		ldd "${top_builddir:-.}/prov-enforcer" | grep -E 'pcre|maxmind|libz\.|microhttpd'
+		ldd "${top_builddir:-.}/prov-portal" | grep -E 'sqlite|nftnl|mnl|pcre|maxmind')
 fi
-check "ldd shows the privilege split: no SQLite or netlink in the analyzer, no patterns in the enforcer" "$split"
+check "ldd shows the privilege split: no SQLite or netlink in the analyzer, no patterns in the enforcer, neither in the portal" "$split"

@@ -126,6 +126,7 @@ static const char everything[] =
 	"  brand: brand\n"
 	"  self_service: {lifts_per_day: 0}\n"
 	"record: {keep: 25h, max: 1500K}\n"
+	"users: {portal: nobody}\n"
 	"hook: bin/hook\n";
 
 static void every_key_is_read(void **state) {
@@ -206,6 +207,7 @@ static void every_key_is_read(void **state) {
 	assert_null(conf->portal.listen[2].path);
 	assert_string_equal(conf->portal.listen[3].path, "/run/a b.sock");
 	assert_int_equal(conf->portal.ntrusted_proxies, 1);
+	assert_string_equal(conf->users.portal, "nobody");
 	assert_string_equal(conf->portal.forwarded, "X-Real-IP");
 	assert_string_equal(conf->portal.group, "portal");
 	assert_string_equal(strrchr(conf->portal.brand, '/'), "/brand");
