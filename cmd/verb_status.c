@@ -118,9 +118,29 @@ static int show_status(struct command *c, void *context, const struct json *row,
 	return 0;
 }
 
+static int show_metrics(struct command *c, void *context, const struct json *row, struct err *err) {
+	const char *text = js_text(row, "text");
+
+	(void)c;
+	(void)context;
+	if (!text)
+		return err_set(err, ERR_SYSTEM, "the enforcer's answer has no text");
+	(void)fputs(text, stdout);
+	return 0;
+}
+
+static const struct option_row options[] = {
+	{"prometheus", NULL, "metrics in the text format of Prometheus, for node_exporter's textfile collector", 0},
+	{0},
+};
+
 static int run(struct command *c, struct err *err) {
 	struct buf b;
 
+	if (options_given(&c->options, "prometheus")) {
+		request_begin(&b, c, "metrics");
+		return command_ask(c, &b, show_metrics, NULL, err);
+	}
 	request_begin(&b, c, "status");
 	return command_ask(c, &b, show_status, NULL, err);
 }
@@ -130,6 +150,7 @@ const struct verb verb_status = {
 	.usage = "",
 	.summary = "show sources and their lag, counts, and what needs a person",
 	.text = "Exit 1 if anything needs a person. LAG is in bytes that are yet to be read.",
+	.options = options,
 	.example = "provctl status || provctl status | mail -s provctl admin@example.net",
 	.words_max = 0,
 	.run = run,

@@ -30,7 +30,7 @@ static const struct control_verb verbs[] = {
 	{"sync", verb_sync, false}, /* projects by itself, in transactions of its own */
 	{"pause", verb_pause, true},      {"resume", verb_resume, true},
 	{"explain", verb_explain, false}, {"summary", verb_summary, false},
-	{"token", verb_token, true},
+	{"token", verb_token, true},      {"metrics", verb_metrics, false},
 };
 
 struct control {

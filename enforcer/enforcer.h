@@ -13,6 +13,7 @@
 
 #include "common/conf.h"
 #include "common/err.h"
+#include "enforcer/census.h"
 #include "enforcer/judge.h"
 #include "enforcer/meter.h"
 #include "enforcer/store.h"
@@ -31,7 +32,7 @@ struct enforcer_options {
 	int control_fd;        /* a connected client, or -1; owned from enforcer_open on, even where that fails */
 	int events_fd;
 	void (*say)(void *context, const char *text); /* problems, as lines for standard error */
-	gid_t link_group;     /* may reach the event link beside our own user; 0: none */
+	gid_t link_group;                             /* may reach the event link beside our own user; 0: none */
 	const char *landlock; /* why files are not guarded by it, for `status`; NULL where they are */
 	/* How it is, for the service manager. May be NULL. Alive is told every `beat` milliseconds (0: never), by the loop that serves. */
 	void (*tell)(void *context, enum enforcer_news news);
@@ -72,6 +73,7 @@ struct enforcer {
 	char reload_problem[1024]; /* "" or why the configuration in force is not the one in the file */
 	int64_t reload_time;       /* when that was found */
 	struct meter meter;
+	struct census census;
 	struct { /* of portal.c: what is capped in the present minute */
 		int64_t minute;
 		uint32_t failures, lifts;

@@ -71,6 +71,9 @@ libenforcer_a_SOURCES = \
 	enforcer/portal_right.c enforcer/portal_right.h \
 	enforcer/verb_portal.c \
 	enforcer/verb_self.c \
+	enforcer/verb_metrics.c \
+	enforcer/census.c enforcer/census.h \
+	enforcer/metrics.c enforcer/metrics.h \
 	enforcer/verb_token.c \
 	enforcer/enforcer.c enforcer/enforcer.h \
 	enforcer/link.c enforcer/link.h \

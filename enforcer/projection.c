@@ -128,6 +128,7 @@ static void look_again(struct enforcer *e) {
 
 static int follow_firewall(struct enforcer *e, bool now, struct err *err) {
 	struct projection *p = e->projection;
+	int64_t begin;
 	int result;
 
 	if (!has_firewall(e)) {
@@ -140,7 +141,9 @@ static int follow_firewall(struct enforcer *e, bool now, struct err *err) {
 		return failed(&p->firewall, err);
 	if (p->drift > 0 && p->replace)
 		p->repaired = monotonic_ms();
+	begin = meter_clock();
 	result = p->replace ? projection_replace(e, err) : projection_change(e, err);
+	meter_add(&e->meter, METER_NETLINK, meter_clock() - begin, 1);
 	if (result < 0)
 		return failed(&p->firewall, err);
 	(void)done(&p->firewall);
@@ -181,16 +184,19 @@ static int note_shape(struct enforcer *e, int64_t shape, struct err *err) {
 static int write_files(struct enforcer *e, bool locks_off, const struct unpublished *only, int64_t till,
                        struct err *err) {
 	struct projection *p = e->projection;
-	int64_t shape = shape_of(e->conf, locks_off), former;
+	int64_t shape = shape_of(e->conf, locks_off), former, begin;
 	struct publish_order order = {.all = p->all, .only = only, .till = till, .now = clock_now()};
 	struct published sum;
 
 	if (store_number(e->store, SHAPE, &former, err) < 0)
 		return failed(&p->files, err);
 	order.all = order.all || former != shape;
+	begin = meter_clock();
 	if (publish(e->store, e->judge, e->conf, &order, &sum, err) < 0 ||
 	    (former != shape && note_shape(e, shape, err) < 0))
 		return failed(&p->files, err);
+	if (sum.files > 0)
+		meter_add(&e->meter, METER_PUBLISH, meter_clock() - begin, 1);
 	p->all = false;
 	if (!sum.left)
 		return done(&p->files);

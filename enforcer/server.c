@@ -343,6 +343,7 @@ static int64_t backup_left(const struct server *s) {
 
 static int64_t how_long(struct server *s) {
 	int64_t wait = projection_wait(s->e), hook = hook_wait(s->e), backup = backup_left(s);
+	int64_t census = census_wait(s->e);
 
 	if (s->waiting)
 		return 0;
@@ -361,6 +362,8 @@ static int64_t how_long(struct server *s) {
 		wait = hook;
 	if (backup >= 0 && (wait < 0 || backup < wait))
 		wait = backup;
+	if (census >= 0 && (wait < 0 || census < wait))
+		wait = census;
 	return wait > 3600000 ? 3600000 : wait;
 }
 
@@ -383,6 +386,8 @@ static void take_times(struct server *s) {
 		projection_tick(s->e);
 	if (backup_left(s) == 0)
 		backup_tick(s->e);
+	if (census_wait(s->e) == 0)
+		census_tick(s->e);
 	if (s->early_at && monotonic_ms() >= s->early_at) {
 		s->early_at = 0;
 		if (enforcer_take_due(s->e, &err) < 0)

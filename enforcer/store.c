@@ -406,6 +406,16 @@ void store_close(struct store **store) {
 	*store = NULL;
 }
 
+int store_bytes(struct store *s, int64_t *bytes, struct err *err) {
+	int64_t pages, size;
+
+	if (ask_number(s->db, "PRAGMA page_count", &pages, err) != 0 ||
+	    ask_number(s->db, "PRAGMA page_size", &size, err) != 0)
+		return -1;
+	*bytes = pages * size;
+	return 0;
+}
+
 const uint8_t *store_key(const struct store *s) {
 	return s->key;
 }

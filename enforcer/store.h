@@ -48,6 +48,9 @@ void store_rollback(struct store *s);
 void store_set_time(struct store *s, int64_t time);
 int64_t store_time(const struct store *s);
 
+/* Of the database, in bytes. */
+int store_bytes(struct store *s, int64_t *bytes, struct err *err);
+
 /* Small named numbers (state time, rate buckets, ...). 0 where the name is not there. */
 int store_number(struct store *s, const char *name, int64_t *value, struct err *err);
 int store_set_number(struct store *s, const char *name, int64_t value, struct err *err);

@@ -39,6 +39,8 @@ int verb_pause(struct request *r, struct err *err);
 int verb_resume(struct request *r, struct err *err);
 /* verb_summary.c */
 int verb_summary(struct request *r, struct err *err); /* reads only */
+/* verb_metrics.c */
+int verb_metrics(struct request *r, struct err *err); /* reads only */
 /* verb_token.c */
 int verb_token(struct request *r, struct err *err);
 /* explain.c */
