@@ -242,6 +242,10 @@ bool format_reads_head(const struct format *f) {
 	return f->head;
 }
 
+unsigned format_slot(const struct format *f) {
+	return f >= formats && f < formats + FORMATS ? (unsigned)(f - formats) : FORMATS;
+}
+
 const char *format_name(const struct format *f) {
 	return f->name;
 }

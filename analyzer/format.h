@@ -94,6 +94,8 @@ int format_named(const struct format **out, struct slice name, struct err *err);
 /* The names in the order of the table, NULL-terminated: for messages. */
 const char *const *format_names(void);
 const char *format_name(const struct format *f);
+/* Its place among format_names(); behind the last for a format of the operator's own. */
+unsigned format_slot(const struct format *f);
 /* The format whose rules are for this one too, or NULL. */
 const struct format *format_like(const struct format *f);
 /* Whether nothing in such a log proves an address. */

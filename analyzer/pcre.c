@@ -11,6 +11,8 @@
 #define DEPTH_LIMIT 1000
 #define HEAP_LIMIT  1024 /* KiB */
 
+#define LITERAL_FROM 96 /* bytes */
+
 struct group {
 	char name[33]; /* PCRE2's names have 32 bytes at most */
 	uint32_t number;
@@ -22,6 +24,7 @@ struct pattern {
 	pcre2_match_context *context;
 	uint32_t ngroups;
 	struct group groups[PATTERN_GROUPS_MAX];
+	bool compiled; /* to machine code */
 	size_t literal_n;
 	char *literal;
 };
@@ -146,46 +149,6 @@ size_t pattern_literal(struct slice text, char *out) {
 
 #define OPTIONS (PCRE2_NO_AUTO_CAPTURE | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C)
 
-/* PCRE2 knows the first bytes of patterns that are not anchored. One that is, at its start alone, is asked without its "^". */
-void pattern_starts(struct slice text, unsigned char starts[32]) {
-	pcre2_code *whole = NULL;
-	pcre2_code *rest = NULL;
-	const uint8_t *map = NULL;
-	uint32_t anchored = 0;
-	uint32_t empty = 1;
-	uint32_t type = 0;
-	uint32_t first = 0;
-	PCRE2_SIZE at;
-	int code;
-
-	memset(starts, 0xff, 32);
-	if (text.n < 2 || text.p[0] != '^')
-		return;
-	whole = pcre2_compile((PCRE2_SPTR)text.p, text.n, OPTIONS, &code, &at, NULL);
-	rest = pcre2_compile((PCRE2_SPTR)text.p + 1, text.n - 1, OPTIONS, &code, &at, NULL);
-	if (!whole || !rest)
-		goto out;
-	(void)pcre2_pattern_info(whole, PCRE2_INFO_ALLOPTIONS, &anchored);
-	(void)pcre2_pattern_info(rest, PCRE2_INFO_MATCHEMPTY, &empty);
-	(void)pcre2_pattern_info(rest, PCRE2_INFO_FIRSTCODETYPE, &type);
-	(void)pcre2_pattern_info(rest, PCRE2_INFO_FIRSTCODEUNIT, &first);
-	(void)pcre2_pattern_info(rest, PCRE2_INFO_FIRSTBITMAP, (void *)&map);
-	/* "^a|b" is not anchored: a match may begin anywhere. */
-	if (!(anchored & PCRE2_ANCHORED) || empty)
-		goto out;
-	if (type == 1) {
-		/* Whether case matters is not told. */
-		memset(starts, 0, 32);
-		starts[first / 8 & 31] |= (unsigned char)(1U << first % 8);
-		if ((first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z'))
-			starts[(first ^ 0x20) / 8 & 31] |= (unsigned char)(1U << first % 8);
-	} else if (type == 0 && map)
-		memcpy(starts, map, 32);
-out:
-	pcre2_code_free(whole);
-	pcre2_code_free(rest);
-}
-
 static int groups_read(struct pattern *p, struct err *err) {
 	uint32_t count = 0;
 	uint32_t size = 0;
@@ -239,7 +202,7 @@ int pattern_new(struct pattern **out, struct slice text, struct err *err) {
 	(void)pcre2_set_heap_limit(p->context, HEAP_LIMIT);
 	/* Where no executable memory may be made the interpreter does the same, slower. The machine code runs on PCRE2's own
 	 * stack of 32 KiB, which bounds it too. */
-	(void)pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE);
+	p->compiled = pcre2_jit_compile(p->code, PCRE2_JIT_COMPLETE) == 0;
 	*out = p;
 	return 0;
 fail:
@@ -260,15 +223,30 @@ void pattern_free(struct pattern **pattern) {
 	*pattern = NULL;
 }
 
+bool pattern_is_anchored(const struct pattern *p) {
+	uint32_t options = 0;
+
+	(void)pcre2_pattern_info(p->code, PCRE2_INFO_ALLOPTIONS, &options);
+	return options & PCRE2_ANCHORED;
+}
+
+static bool has_literal(const struct pattern *p, struct slice subject) {
+	return p->literal_n == 0 ||
+	       (subject.n >= p->literal_n && memmem(subject.p, subject.n, p->literal, p->literal_n) != NULL);
+}
+
 enum pattern_result pattern_match(const struct pattern *p, struct slice subject, bool *no_literal) {
+	PCRE2_SPTR text = (PCRE2_SPTR)(subject.n ? subject.p : "");
 	int code;
 
-	if (p->literal_n > 0 && (subject.n < p->literal_n || !memmem(subject.p, subject.n, p->literal, p->literal_n))) {
+	/* A short subject is matched as quickly as it is searched. */
+	if ((no_literal || subject.n > LITERAL_FROM) && !has_literal(p, subject)) {
 		if (no_literal)
 			*no_literal = true;
 		return PATTERN_NO;
 	}
-	code = pcre2_match(p->code, (PCRE2_SPTR)(subject.n ? subject.p : ""), subject.n, 0, 0, p->data, p->context);
+	code = p->compiled ? pcre2_jit_match(p->code, text, subject.n, 0, 0, p->data, p->context)
+	                   : pcre2_match(p->code, text, subject.n, 0, 0, p->data, p->context);
 	if (code >= 0)
 		return PATTERN_YES;
 	return code == PCRE2_ERROR_NOMATCH ? PATTERN_NO : PATTERN_LIMIT;
@@ -302,7 +280,7 @@ struct slice pattern_whole(const struct pattern *p, struct slice subject) {
 uint32_t pattern_steps(const struct pattern *p, struct slice subject, uint32_t limit) {
 	int code;
 
-	if (p->literal_n > 0 && (subject.n < p->literal_n || !memmem(subject.p, subject.n, p->literal, p->literal_n)))
+	if (!has_literal(p, subject))
 		return 0;
 	/* The interpreter counts steps; the machine code only now and then. */
 	for (uint32_t steps = limit / 64; steps < limit; steps *= 2) {

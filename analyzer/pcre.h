@@ -19,7 +19,7 @@ void pattern_free(struct pattern **pattern);
 
 enum pattern_result { PATTERN_NO, PATTERN_YES, PATTERN_LIMIT };
 
-/* Tries the literal that the pattern requires first: *no_literal is set where it is what was missing (may be NULL). */
+/* In a long subject the literal that the pattern requires is tried first. no_literal: in any; set where that is what was missing (may be NULL). */
 enum pattern_result pattern_match(const struct pattern *p, struct slice subject, bool *no_literal);
 
 /* Named groups, 0 to count - 1. The value is that of the last match: it borrows the subject, and has p NULL where the group took no part. */
@@ -30,8 +30,8 @@ struct slice pattern_group(const struct pattern *p, uint32_t i, struct slice sub
 /* The whole of the last match, as pattern_group. */
 struct slice pattern_whole(const struct pattern *p, struct slice subject);
 
-/* Sets a bit for each byte that a subject which matches may begin with; all, where the pattern does not tell. */
-void pattern_starts(struct slice text, unsigned char starts[32]);
+/* All its matches begin at the subject's first byte. */
+bool pattern_is_anchored(const struct pattern *p);
 
 /* The longest run of bytes that every match must contain, as far as a look at the pattern tells; empty where it tells nothing. Written to
  * out, which has room for PATTERN_TEXT_MAX bytes. */

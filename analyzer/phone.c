@@ -56,27 +56,30 @@ static void take_groups(struct rules *rules, const struct phone_pattern *p, stru
 		(void)mac_parse(text.p, text.n, mac);
 }
 
-/* The first clue whose pattern matches. */
-static const struct phone_clue *clue_find(const struct phone_clues by[256], struct slice subject) {
-	const struct phone_clues *clues = &by[(unsigned char)subject.p[0]];
+static const struct phone_clue *clue_first(const struct phone_clues *clues, const uint64_t *set, struct slice subject,
+                                           const struct phone *like) {
+	for (uint32_t w = 0; w < GATE_WORDS(clues->n); w++)
+		for (uint64_t left = set[w]; left; left &= left - 1) {
+			const struct phone_clue *clue = &clues->at[w * 64 + (uint32_t)__builtin_ctzll(left)];
 
-	for (uint32_t i = 0; i < clues->n; i++)
-		if (pattern_match(clues->at[i].with->pattern, subject, NULL) == PATTERN_YES)
-			return &clues->at[i];
+			if ((!like || slice_same(clue->phone->maker, like->maker)) &&
+			    pattern_match(clue->with->pattern, subject, NULL) == PATTERN_YES)
+				return clue;
+		}
 	return NULL;
 }
 
 /* The first clue of that maker whose pattern matches; where there is none, or no maker, the first at all. Several makers' phones may ask for
  * files of the same name. */
-static const struct phone_clue *clue_of_maker(const struct phone_clues by[256], struct slice subject,
-                                              const struct phone *like) {
-	const struct phone_clues *clues = &by[(unsigned char)subject.p[0]];
+static const struct phone_clue *clue_find(const struct phone_clues *clues, struct slice subject,
+                                          const struct phone *like) {
+	uint64_t set[GATE_WORDS(CLUES_MAX)];
+	const struct phone_clue *found;
 
-	for (uint32_t i = 0; like && i < clues->n; i++)
-		if (slice_same(clues->at[i].phone->maker, like->maker) &&
-		    pattern_match(clues->at[i].with->pattern, subject, NULL) == PATTERN_YES)
-			return &clues->at[i];
-	return clue_find(by, subject);
+	memset(set, 0xff, GATE_WORDS(clues->n) * sizeof(set[0]));
+	gate_narrow(clues->gate, subject, set);
+	found = like ? clue_first(clues, set, subject, like) : NULL;
+	return found ? found : clue_first(clues, set, subject, NULL);
 }
 
 static int oui_compare(const void *key, const void *entry) {
@@ -108,7 +111,7 @@ static bool is_imposter(const struct rules *rules, struct slice agent) {
 
 void phone_tell(struct rules *rules, struct slice agent, struct slice file, uint64_t path_mac, struct asker *out) {
 	const struct phone_clue *clue =
-		agent.n > 0 && agent.n <= PHONE_TEXT_MAX ? clue_find(rules->agents_by, agent) : NULL;
+		agent.n > 0 && agent.n <= PHONE_TEXT_MAX ? clue_find(&rules->agents, agent, NULL) : NULL;
 	const struct phone *by_agent = clue ? clue->phone : NULL;
 	const struct phone *by_path;
 	const struct phone *by_oui;
@@ -118,7 +121,7 @@ void phone_tell(struct rules *rules, struct slice agent, struct slice file, uint
 		take_groups(rules, clue->with, agent, out, &out->agent_mac);
 	clue = NULL;
 	if (file.n > 0 && file.n <= PHONE_TEXT_MAX)
-		clue = clue_of_maker(rules->paths_by, file, by_agent ? by_agent : phone_by_oui(rules, path_mac));
+		clue = clue_find(&rules->paths, file, by_agent ? by_agent : phone_by_oui(rules, path_mac));
 	by_path = clue ? clue->phone : NULL;
 	if (clue)
 		take_groups(rules, clue->with, file, out, &out->mac);

@@ -17,15 +17,6 @@ void loading_fault(struct loading *l, const struct err *err) {
 	}
 }
 
-unsigned format_slot(const struct format *f) {
-	const char *const *names = format_names();
-	unsigned slot = 0;
-
-	while (names[slot] && strcmp(names[slot], format_name(f)) != 0)
-		slot++;
-	return slot;
-}
-
 /* A format's slot by the name that a rule uses. */
 static int slot_read(const struct yamldoc_node *node, unsigned *out, struct err *err) {
 	const char *names[FORMAT_KINDS + 1] = {NULL};
@@ -48,6 +39,13 @@ int pattern_read(const struct yamldoc_node *node, struct pattern **out, struct e
 	if (pattern_new(out, node->text, &why))
 		return yamldoc_fault(node, err, "%s", why.text);
 	return 0;
+}
+
+void pattern_shape(const struct pattern *p, struct slice text, struct shape *out) {
+	if (pattern_is_anchored(p))
+		shape_of_pattern(out, text);
+	else
+		shape_any(out);
 }
 
 const struct yamldoc_node *samples_read(const struct yamldoc_node *owner, struct err *err) {
@@ -87,6 +85,22 @@ static int value_read(const struct yamldoc_node *node, int field, struct value *
 	return 0;
 }
 
+static void value_shape(struct shape *s, const struct value *v) {
+	static const char digits[] = "0123456789";
+
+	if (!v->range) {
+		shape_add_text(s, v->text);
+		return;
+	}
+	for (size_t i = 0; i < sizeof(digits) - 1; i++) {
+		char number[GATE_DEPTH];
+
+		memset(number, digits[i], sizeof(number));
+		for (size_t n = 1; n <= sizeof(number); n++)
+			shape_add_text(s, (struct slice){number, n});
+	}
+}
+
 static int condition_read(struct rules *rules, const struct yamldoc_node *node, struct condition *c, struct err *err) {
 	uint32_t n = 0;
 
@@ -98,14 +112,18 @@ static int condition_read(struct rules *rules, const struct yamldoc_node *node, 
 		c->values = calloc(node->count, sizeof(*c->values));
 		if (!c->values)
 			return err_errno(err, "rules");
-		for (const struct yamldoc_node *i = node->first; i; i = i->next)
-			if (value_read(i, c->field, &c->values[n++], err))
+		shape_none(&c->shape);
+		for (const struct yamldoc_node *i = node->first; i; i = i->next) {
+			if (value_read(i, c->field, &c->values[n], err))
 				return -1;
+			value_shape(&c->shape, &c->values[n++]);
+		}
 		c->nvalues = n;
 		return 0;
 	}
 	if (pattern_read(node, &c->pattern, err))
 		return -1;
+	pattern_shape(c->pattern, node->text, &c->shape);
 	c->groups = calloc(pattern_groups(c->pattern) + 1, sizeof(*c->groups));
 	if (!c->groups)
 		return err_errno(err, "rules");
@@ -455,6 +473,8 @@ static int dispatch_build(struct rules *rules, struct err *err) {
 		for (uint32_t i = 0; i < rules->nrules; i++)
 			if (rules->rules[i]->formats & formats)
 				rules->by[slot][rules->nby[slot]++] = rules->rules[i];
+		if (dispatch_new(&rules->dispatch[slot], rules->by[slot], rules->nby[slot], slot, err))
+			return -1;
 	}
 	/* Not cleared: what a line does not touch costs no memory. */
 	for (uint32_t i = 0; i < rules->nrules; i++) {
@@ -506,6 +526,7 @@ void rules_free(struct rules **rules) {
 	free(r->secret);
 	pattern_free(&r->account);
 	for (unsigned slot = 0; slot < FORMAT_KINDS; slot++) {
+		dispatch_free(&r->dispatch[slot]);
 		free(r->by[slot]);
 		free(r->second[slot]);
 	}

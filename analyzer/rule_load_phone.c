@@ -68,7 +68,7 @@ static int phone_pattern_read(const struct yamldoc_node *node, struct phone_patt
 	}
 	if (pattern_read(match, &p->pattern, err))
 		return -1;
-	pattern_starts(match->text, p->starts);
+	pattern_shape(p->pattern, match->text, &p->shape);
 	p->model = group_of(p->pattern, slice_of("model"));
 	p->version = group_of(p->pattern, slice_of("version"));
 	p->mac = group_of(p->pattern, slice_of("mac"));
@@ -200,34 +200,33 @@ int imposter_read(struct rules *rules, const struct yamldoc_node *node, struct e
 	return 0;
 }
 
-static bool may_start(const struct phone_pattern *p, unsigned byte) {
-	return p->starts[byte / 8] >> byte % 8 & 1;
-}
-
-static void clues_add(struct phone_clues *clues, const struct phone *phone, const struct phone_pattern *patterns,
-                      uint32_t n, unsigned byte) {
-	for (uint32_t i = 0; i < n; i++)
-		if (may_start(&patterns[i], byte))
-			clues->at[clues->n++] = (struct phone_clue){phone, &patterns[i]};
-}
-
-static int clues_build(struct rules *rules, bool paths, struct phone_clues by[256], struct err *err) {
+static int clues_build(struct rules *rules, bool paths, struct phone_clues *clues, struct err *err) {
 	uint32_t all = 0;
 
 	for (uint32_t i = 0; i < rules->nphones; i++)
 		all += paths ? rules->phones[i].npaths : rules->phones[i].nagents;
-	for (unsigned byte = 0; byte < 256; byte++) {
-		by[byte].at = calloc((size_t)all + 1, sizeof(*by[byte].at));
-		if (!by[byte].at)
-			return err_errno(err, "rules");
-		for (uint32_t i = 0; i < rules->nphones; i++) {
-			const struct phone *phone = &rules->phones[i];
+	if (all > CLUES_MAX)
+		return err_set(err, ERR_INPUT, "rules: more than %d patterns of phones' agents or paths", CLUES_MAX);
+	clues->at = calloc((size_t)all + 1, sizeof(*clues->at));
+	if (!clues->at)
+		return err_errno(err, "rules");
+	if (gate_new(&clues->gate, all, err))
+		return -1;
+	for (uint32_t i = 0; i < rules->nphones; i++) {
+		const struct phone *phone = &rules->phones[i];
+		const struct phone_pattern *patterns = paths ? phone->paths : phone->agents;
 
-			clues_add(&by[byte], phone, paths ? phone->paths : phone->agents, paths ? phone->npaths : phone->nagents,
-			          byte);
+		for (uint32_t k = 0; k < (paths ? phone->npaths : phone->nagents); k++) {
+			gate_add(clues->gate, clues->n, &patterns[k].shape);
+			clues->at[clues->n++] = (struct phone_clue){phone, &patterns[k]};
 		}
 	}
-	return 0;
+	return gate_close(clues->gate, err);
+}
+
+static void clues_free(struct phone_clues *clues) {
+	free(clues->at);
+	gate_free(&clues->gate);
 }
 
 /* Of two phones with one OUI the first comes first. */
@@ -252,7 +251,7 @@ int phones_index(struct rules *rules, struct err *err) {
 		for (uint32_t o = 0; o < rules->phones[i].nouis; o++)
 			rules->ouis[rules->nouis++] = (struct phone_oui){rules->phones[i].ouis[o], &rules->phones[i]};
 	qsort(rules->ouis, rules->nouis, sizeof(*rules->ouis), oui_order);
-	return clues_build(rules, false, rules->agents_by, err) || clues_build(rules, true, rules->paths_by, err) ? -1 : 0;
+	return clues_build(rules, false, &rules->agents, err) || clues_build(rules, true, &rules->paths, err) ? -1 : 0;
 }
 
 static void patterns_free(struct phone_pattern *patterns, uint32_t n) {
@@ -267,10 +266,8 @@ void phones_free(struct rules *rules) {
 		patterns_free(rules->phones[i].paths, rules->phones[i].npaths);
 		free(rules->phones[i].ouis);
 	}
-	for (unsigned byte = 0; byte < 256; byte++) {
-		free(rules->agents_by[byte].at);
-		free(rules->paths_by[byte].at);
-	}
+	clues_free(&rules->agents);
+	clues_free(&rules->paths);
 	free(rules->ouis);
 	for (uint32_t i = 0; i < rules->nimposters; i++)
 		pattern_free(&rules->imposters[i].pattern);

@@ -49,6 +49,20 @@ bool condition_holds(const struct condition *c, struct slice subject) {
 	return c->pattern ? pattern_match(c->pattern, subject, NULL) == PATTERN_YES : list_holds(c, subject);
 }
 
+/* No line is dropped for a pattern's limit where a later condition keeps the rule from matching anyway. */
+static bool can_match(const struct rule *rule, const struct line_fields *fields, int *field) {
+	for (uint32_t i = 0; i < rule->nconditions; i++) {
+		const struct condition *c = &rule->conditions[i];
+
+		if (!fields->at[c->field].p || !shape_takes(&c->shape, fields->at[c->field])) {
+			if (field)
+				*field = c->field;
+			return false;
+		}
+	}
+	return true;
+}
+
 enum reach rule_match(struct line_context *ctx, const struct rule *rule, struct line_fields **out, int *field) {
 	struct line_fields *fields = rule_fields(ctx, rule);
 	struct slice subjects[CONDITIONS_MAX];
@@ -59,7 +73,8 @@ enum reach rule_match(struct line_context *ctx, const struct rule *rule, struct 
 		const struct condition *c = &rule->conditions[i];
 		bool no_literal = false;
 
-		*field = c->field;
+		if (field)
+			*field = c->field;
 		subjects[i] = fields->at[c->field];
 		if (!subjects[i].p)
 			return REACH_FIELD;
@@ -68,13 +83,13 @@ enum reach rule_match(struct line_context *ctx, const struct rule *rule, struct 
 				return REACH_FIELD;
 			continue;
 		}
-		switch (pattern_match(c->pattern, subjects[i], &no_literal)) {
+		switch (pattern_match(c->pattern, subjects[i], field ? &no_literal : NULL)) {
 		case PATTERN_YES:
 			break;
 		case PATTERN_NO:
 			return no_literal ? REACH_LITERAL : REACH_FIELD;
 		case PATTERN_LIMIT:
-			return REACH_LIMIT;
+			return can_match(rule, fields, field) ? REACH_LIMIT : REACH_FIELD;
 		}
 	}
 	for (uint32_t i = 0; i < rule->nconditions; i++) {
@@ -94,21 +109,22 @@ enum reach rule_match(struct line_context *ctx, const struct rule *rule, struct 
 }
 
 enum outcome rules_event(struct line_context *ctx, struct slice line, struct event *e) {
-	struct rule *const *rules;
-	uint32_t n;
+	const struct dispatch *d = ctx->rules->dispatch[format_slot(ctx->format)];
+	struct candidates candidates;
+	const struct rule *rule;
 
 	if (!format_split(ctx->format, ctx->rules->names, ctx->time, line, ctx->fields) || !ctx->fields->has_time)
 		return OUTCOME_UNREADABLE;
-	n = rules_candidates(ctx, &rules);
-	for (uint32_t i = 0; i < n; i++) {
+	memset(ctx->rules->tried, 0, sizeof(ctx->rules->tried));
+	dispatch_begin(d, ctx->fields, &candidates);
+	while ((rule = dispatch_next(d, ctx, &candidates)) != NULL) {
 		struct line_fields *fields;
-		int field;
-		enum reach reach = rule_match(ctx, rules[i], &fields, &field);
+		enum reach reach = rule_match(ctx, rule, &fields, NULL);
 
 		if (reach == REACH_LIMIT)
 			return OUTCOME_LIMIT;
 		if (reach == REACH_MATCHED)
-			return event_make(ctx, rules[i], fields, ctx->fields->at[FIELD_LINE], e) ? OUTCOME_EVENT : OUTCOME_NONE;
+			return event_make(ctx, rule, fields, ctx->fields->at[FIELD_LINE], e) ? OUTCOME_EVENT : OUTCOME_NONE;
 	}
 	return OUTCOME_NONE;
 }

@@ -10,6 +10,7 @@
 #include "common/target.h"
 #include "common/yamldoc.h"
 
+#include "analyzer/gate.h"
 #include "analyzer/pcre.h"
 #include "analyzer/rule.h"
 
@@ -26,6 +27,7 @@
 
 struct condition {
 	int field;
+	struct shape shape;      /* of what it takes */
 	struct pattern *pattern; /* or NULL: a list */
 	int *groups;             /* field of each of its groups */
 	uint32_t nvalues;
@@ -71,9 +73,9 @@ struct rule {
 /* A pattern for agents or paths, and where in it the model, the version and the MAC stand. */
 struct phone_pattern {
 	struct pattern *pattern;
-	unsigned char starts[32]; /* see pattern_starts */
-	int model, version, mac;  /* groups, -1 none */
-	uint32_t npieces;         /* the model is put together from these, where there are any */
+	struct shape shape;
+	int model, version, mac; /* groups, -1 none */
+	uint32_t npieces;        /* the model is put together from these, where there are any */
 	struct {
 		struct slice text;
 		int group; /* -1: text */
@@ -91,14 +93,16 @@ struct phone {
 	const struct yamldoc_node *samples;
 };
 
-/* Who could have made a text that begins with a given byte: of some hundred patterns the few that are tried, in order. */
+/* Who could have sent an agent, or asked for a file: the patterns in order, and which of them a text could match. */
 struct phone_clue {
 	const struct phone *phone;
 	const struct phone_pattern *with;
 };
+#define CLUES_MAX 4096
 struct phone_clues {
 	uint32_t n;
 	struct phone_clue *at;
+	struct gate *gate;
 };
 struct phone_oui {
 	uint32_t oui;
@@ -119,8 +123,7 @@ struct rules {
 	struct rule *rules[RULES_MAX];
 	uint32_t nphones;
 	struct phone phones[PHONES_MAX];
-	struct phone_clues agents_by[256]; /* by the first byte */
-	struct phone_clues paths_by[256];
+	struct phone_clues agents, paths;
 	uint32_t nouis;
 	struct phone_oui *ouis;     /* sorted */
 	char model[EVENT_WORD_MAX]; /* of the line's asker, where it had to be put together */
@@ -129,6 +132,7 @@ struct rules {
 	/* By format, in order. */
 	uint32_t nby[FORMAT_KINDS];
 	struct rule **by[FORMAT_KINDS];
+	struct dispatch *dispatch[FORMAT_KINDS];
 	/* urls.secret and urls.account of the configuration. */
 	uint32_t nsecret;
 	struct pattern **secret;
@@ -137,9 +141,6 @@ struct rules {
 	struct line_fields *second[FORMAT_KINDS];
 	enum second { SECOND_UNTRIED, SECOND_READ, SECOND_NOT } tried[FORMAT_KINDS];
 };
-
-/* "own" for a format of the operator's own. */
-unsigned format_slot(const struct format *f);
 
 /* ---- loading ---- */
 struct loading {
@@ -153,11 +154,12 @@ int rule_read(struct rules *rules, const struct yamldoc_node *node, struct rule 
 void rule_free(struct rule **rule);
 int phone_read(struct rules *rules, const struct yamldoc_node *node, struct err *err);
 int imposter_read(struct rules *rules, const struct yamldoc_node *node, struct err *err);
-/* When all phones are read: the clues by first byte, and the OUIs. */
+/* When all phones are read: the clues, and the OUIs. */
 int phones_index(struct rules *rules, struct err *err);
 void phones_free(struct rules *rules);
 /* A scalar as a pattern. */
 int pattern_read(const struct yamldoc_node *node, struct pattern **out, struct err *err);
+void pattern_shape(const struct pattern *p, struct slice text, struct shape *out);
 /* The member `samples`: a list that is not empty; NULL with the fault otherwise. */
 const struct yamldoc_node *samples_read(const struct yamldoc_node *owner, struct err *err);
 
@@ -172,8 +174,19 @@ enum reach {
 /* The line's fields, or those with its message split by the rule's second format: once per line and format. NULL where that
  * cannot read it. */
 struct line_fields *rule_fields(struct line_context *ctx, const struct rule *rule);
+/* rule_dispatch.c: of the n rules of a slot, in order, those that a line has a chance to match. Freed by dispatch_free even where this failed. */
+int dispatch_new(struct dispatch **out, struct rule **rules, uint32_t n, unsigned slot, struct err *err);
+void dispatch_free(struct dispatch **dispatch);
+struct candidates {
+	uint64_t set[GATE_WORDS(RULES_MAX)];
+	uint32_t narrowed; /* the parts of the rules whose fields were looked at */
+};
+void dispatch_begin(const struct dispatch *d, const struct line_fields *fields, struct candidates *c);
+/* NULL at the end. */
+const struct rule *dispatch_next(const struct dispatch *d, struct line_context *ctx, struct candidates *c);
 bool condition_holds(const struct condition *c, struct slice subject);
-/* On REACH_MATCHED *fields are the line's, with groups and constants of the rule set. */
+/* On REACH_MATCHED *fields are the line's, with groups and constants of the rule set. field may be NULL: nobody wants to know which one it was, nor whether a
+ * literal was missing. */
 enum reach rule_match(struct line_context *ctx, const struct rule *rule, struct line_fields **out, int *field);
 /* The rules of the line's format. Resets what is kept of the line before. */
 uint32_t rules_candidates(struct line_context *ctx, struct rule *const **out);

@@ -47,9 +47,13 @@ TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += tests/scenario/kamailio/kamailio.cfg tests/scenario/kamailio/options.xml tests/scenario/kamailio/register.xml \
 	tests/scenario/kamailio/stale.xml tests/scenario/kamailio/stamp.pl
 EXTRA_DIST += tests/scenario/traffic.pl tests/fault/fault.c
-EXTRA_DIST += tests/bench/bench.sh tests/bench/latency.pl tests/bench/logs.pl
+EXTRA_DIST += tests/bench/Bench.pm tests/bench/bench.pl tests/bench/bench.sh tests/bench/latency.pl tests/bench/plot.pl
 EXTRA_DIST += tests/bats.sh tests/tap.sh $(SCRIPT_TESTS) tests/story.pl tests/scenario/setup.bash tests/scenario/golden.bash
 EXTRA_DIST += tests/scenario/network.bash tests/scenario/generator.php
+
+# What `make bench` and the tests of it are built of.
+BENCH_TOOLS = tests/bench/logs tests/bench/measure
+check_PROGRAMS += $(BENCH_TOOLS)
 
 check_PROGRAMS += tests/unit/try_lockstate
 tests_unit_try_lockstate_LDADD = libprovctl-lockstate.a
@@ -88,6 +92,7 @@ UNIT_TESTS += tests/unit/test_event
 tests_unit_test_event_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_fast
+tests_unit_test_fast_SOURCES = tests/unit/test_fast.c tests/unit/bench.c tests/unit/bench.h
 tests_unit_test_fast_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_firewall
@@ -108,14 +113,14 @@ tests_unit_test_mac_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_target
 tests_unit_test_target_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
-UNIT_TESTS += tests/unit/test_timefmt
-tests_unit_test_timefmt_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
-
-UNIT_TESTS += tests/unit/test_csv
 UNIT_TESTS += tests/unit/test_sandbox
 tests_unit_test_sandbox_SOURCES = tests/unit/test_sandbox.c cmd/adopt.c cmd/confine_analyzer.c cmd/confine_enforcer.c cmd/confine_paths.c
 tests_unit_test_sandbox_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS) -lpthread
 
+UNIT_TESTS += tests/unit/test_timefmt
+tests_unit_test_timefmt_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_csv
 tests_unit_test_csv_SOURCES = tests/unit/test_csv.c cmd/csv.c
 tests_unit_test_csv_LDADD = $(CMOCKA_LIBS)
 
@@ -156,12 +161,12 @@ tests_unit_test_verdict_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_publish
 tests_unit_test_publish_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 
-UNIT_TESTS += tests/unit/test_store
-tests_unit_test_store_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
-
 UNIT_TESTS += tests/unit/test_page
 tests_unit_test_page_SOURCES = tests/unit/test_page.c tests/unit/storing.h
 tests_unit_test_page_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_store
+tests_unit_test_store_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_store_device
 tests_unit_test_store_device_SOURCES = tests/unit/test_store_device.c tests/unit/storing.h
@@ -214,6 +219,9 @@ tests_unit_test_format_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_format_web
 tests_unit_test_format_web_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test_gate
+tests_unit_test_gate_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test_geo
 tests_unit_test_geo_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 
@@ -227,6 +235,13 @@ tests_unit_test_rule_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_time_context
 tests_unit_test_time_context_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
+
+# The programs without their closed door, for tools that watch from inside.
+check_PROGRAMS += tests/open/prov-analyzer tests/open/prov-enforcer
+tests_open_prov_analyzer_SOURCES = $(prov_analyzer_SOURCES) tests/open/door.c
+tests_open_prov_analyzer_LDADD = $(prov_analyzer_LDADD)
+tests_open_prov_enforcer_SOURCES = $(prov_enforcer_SOURCES) tests/open/door.c
+tests_open_prov_enforcer_LDADD = $(prov_enforcer_LDADD)
 
 # Fuzz targets: read their seeds as a test; `make fuzz SECONDS=60` looks for more, with clang.
 FUZZ_TARGETS = tests/fuzz/fuzz_line tests/fuzz/fuzz_yaml tests/fuzz/fuzz_event tests/fuzz/fuzz_command \

@@ -11,8 +11,7 @@
 
 #include <cmocka.h>
 
-#include "analyzer/rule.h"
-#include "common/event.h"
+#include "bench.h"
 
 #define ROUNDS 20000
 
@@ -146,7 +145,7 @@ static size_t userinfo_length(struct slice s) {
 	return n < s.n && s.p[n] == '@' ? n : 0;
 }
 
-static void redact(struct raw *raw, struct slice line, struct slice folder) {
+static void redact(struct raw *raw, struct slice line, struct slice secret) {
 	size_t i = 0;
 
 	while (i < line.n && raw->n < RAW_MAX) {
@@ -154,9 +153,9 @@ static void redact(struct raw *raw, struct slice line, struct slice folder) {
 		size_t mark = separator(at);
 		size_t name, value;
 
-		if (folder.n > 1 && at.n >= folder.n && memcmp(at.p, folder.p, folder.n) == 0) {
+		if (secret.n > 1 && at.n >= secret.n && memcmp(at.p, secret.p, secret.n) == 0) {
 			raw_add(raw, "/" BLANK "/", sizeof("/" BLANK "/") - 1);
-			i += folder.n;
+			i += secret.n;
 		} else if (mark > 0 && parameter((struct slice){at.p + mark, at.n - mark}, &name, &value) &&
 		           is_credential((struct slice){at.p + mark, name})) {
 			raw_add(raw, at.p, mark + name + 1);
@@ -204,18 +203,18 @@ static void evidence_is_the_same_as_byte_by_byte(void **unused) {
 	buf_init(&expected, (size_t)4 * EVENT_LINE_MAX);
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		struct slice at = {line, line_make(line, sizeof(line))};
-		struct slice folder = number(4) ? (struct slice){0} : slice_of("/s3cret/");
+		struct slice secret = number(4) ? (struct slice){0} : slice_of("/s3cret/");
 		struct raw raw = {.n = 0};
 		struct slice is;
 
-		if (folder.n > 0 && !memmem(at.p, at.n, folder.p, folder.n))
+		if (secret.n > 0 && !memmem(at.p, at.n, secret.p, secret.n))
 			raw_add(&raw, "(hidden: a secret folder)", sizeof("(hidden: a secret folder)") - 1);
 		else
-			redact(&raw, at, folder);
+			redact(&raw, at, secret);
 		buf_clear(&expected);
 		buf_escaped(&expected, (struct slice){raw.p, raw.n}, EVENT_LINE_MAX);
 		cut(&expected, EVENT_LINE_MAX);
-		is = evidence_of(&out, at, folder);
+		is = evidence_of(&out, at, secret);
 		if (!slice_same(is, (struct slice){expected.p, expected.n}))
 			fail_msg("%.*s: %.*s", (int)expected.n, expected.p, (int)is.n, is.p);
 	}
@@ -272,8 +271,85 @@ static void an_address_is_read_as_inet_pton_reads_it(void **unused) {
 	}
 }
 
+/* ---- rules, each in its order ---- */
+
+static enum outcome event_plain(struct line_context *ctx, struct slice line, struct event *e) {
+	struct rule *const *rules;
+	uint32_t n;
+
+	if (!format_split(ctx->format, ctx->rules->names, ctx->time, line, ctx->fields) || !ctx->fields->has_time)
+		return OUTCOME_UNREADABLE;
+	n = rules_candidates(ctx, &rules);
+	for (uint32_t i = 0; i < n; i++) {
+		struct line_fields *fields;
+		int field;
+		enum reach reach = rule_match(ctx, rules[i], &fields, &field);
+
+		if (reach == REACH_LIMIT)
+			return OUTCOME_LIMIT;
+		if (reach == REACH_MATCHED)
+			return event_make(ctx, rules[i], fields, ctx->fields->at[FIELD_LINE], e) ? OUTCOME_EVENT : OUTCOME_NONE;
+	}
+	return OUTCOME_NONE;
+}
+
+/* What came of a line, as bytes. */
+static void encode(struct buf *out, struct line_context *ctx, enum outcome outcome, struct event *e) {
+	buf_clear(out);
+	buf_byte(out, (char)outcome);
+	if (outcome != OUTCOME_EVENT)
+		return;
+	if (e->raw)
+		e->line = evidence_of(&ctx->evidence, e->line, e->folder);
+	e->raw = false;
+	event_encode(out, e);
+}
+
+static void rules_try(struct bench *b, struct slice line, struct buf *plain, struct buf *fast, unsigned *events) {
+	struct event e;
+
+	encode(plain, &b->ctx, event_plain(&b->ctx, line, &e), &e);
+	encode(fast, &b->ctx, rules_event(&b->ctx, line, &e), &e);
+	*events += plain->n > 1;
+	if (!slice_same((struct slice){plain->p, plain->n}, (struct slice){fast->p, fast->n}))
+		fail_msg("%s: %.*s", format_name(b->ctx.format), (int)line.n, line.p);
+}
+
+/* In every format, for the second formats of messages too. */
+static void a_line_becomes_what_trying_all_rules_in_their_order_makes_of_it(void **unused) {
+	struct buf plain, fast;
+	struct bench b;
+	char line[4096];
+	unsigned events = 0;
+
+	(void)unused;
+	buf_init(&plain, 1U << 16);
+	buf_init(&fast, 1U << 16);
+	bench_set(&b, shipped("urls: {secret: ['^/s3cret/']}\n"), "combined", NULL);
+	for (uint32_t r = 0; r < b.rules->nrules; r++)
+		for (const struct yamldoc_node *s = b.rules->rules[r]->samples->first; s; s = s->next) {
+			struct slice sample = yamldoc_get(s, "line")->text;
+
+			for (const char *const *name = format_names(); *name; name++) {
+				b.ctx.format = format_find(slice_of(*name));
+				rules_try(&b, sample, &plain, &fast, &events);
+				for (unsigned change = 0; change < 16 && sample.n < sizeof(line); change++) {
+					memcpy(line, sample.p, sample.n);
+					line[number((uint32_t)sample.n)] = (char)(number(4) ? ' ' + (int)number(95) : (int)number(256));
+					rules_try(&b, (struct slice){line, sample.n - (number(8) ? 0 : number((uint32_t)sample.n))}, &plain,
+					          &fast, &events);
+				}
+			}
+		}
+	assert_true(events > 1000);
+	bench_release(&b);
+	buf_release(&plain);
+	buf_release(&fast);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_line_becomes_what_trying_all_rules_in_their_order_makes_of_it),
 		cmocka_unit_test(an_address_is_read_as_inet_pton_reads_it),
 		cmocka_unit_test(evidence_is_the_same_as_byte_by_byte),
 	};
@@ -281,5 +357,5 @@ int main(void) {
 
 	state = seed ? strtoull(seed, NULL, 10) : 1;
 	print_message("# PROVCTL_SEED=%llu\n", (unsigned long long)state);
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

@@ -1,0 +1,160 @@
+/* Which rules a line is tried on: of those for its format the few that its fields leave a chance, in order. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "analyzer/rule_private.h"
+
+/* Rules of one format that look at the same fields: the line's own, or those of its message by a second format. */
+struct part {
+	const struct format *message; /* NULL: the line's own */
+	uint64_t *has;
+	uint32_t nfields;
+	struct {
+		int field;
+		struct gate *gate;
+	} * fields;
+};
+
+struct dispatch {
+	uint32_t n, words, nparts;
+	struct rule **rules;
+	uint64_t *all;
+	uint8_t *part_of; /* by rule */
+	struct part parts[FORMAT_KINDS];
+};
+
+static const struct condition *condition_on(const struct rule *rule, int field) {
+	for (uint32_t i = 0; i < rule->nconditions; i++)
+		if (rule->conditions[i].field == field)
+			return &rule->conditions[i];
+	return NULL;
+}
+
+static int gate_build(const struct dispatch *d, const struct part *part, uint32_t at, struct err *err) {
+	struct gate **gate = &part->fields[at].gate;
+
+	if (gate_new(gate, d->n, err))
+		return -1;
+	for (uint32_t i = 0; i < d->n; i++) {
+		const struct condition *c =
+			&d->parts[d->part_of[i]] == part ? condition_on(d->rules[i], part->fields[at].field) : NULL;
+
+		if (c)
+			gate_add(*gate, i, &c->shape);
+		else
+			gate_add_all(*gate, i);
+	}
+	return gate_close(*gate, err);
+}
+
+static int part_build(const struct dispatch *d, struct part *part, struct err *err) {
+	bool used[FIELDS_MAX] = {false};
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < d->n; i++)
+		for (uint32_t c = 0; &d->parts[d->part_of[i]] == part && c < d->rules[i]->nconditions; c++) {
+			n += !used[d->rules[i]->conditions[c].field];
+			used[d->rules[i]->conditions[c].field] = true;
+		}
+	part->fields = calloc(n + 1, sizeof(*part->fields));
+	if (!part->fields)
+		return err_errno(err, "rules");
+	for (int field = 0; field < FIELDS_MAX; field++) {
+		if (!used[field])
+			continue;
+		part->fields[part->nfields].field = field;
+		if (gate_build(d, part, part->nfields++, err))
+			return -1;
+	}
+	return 0;
+}
+
+int dispatch_new(struct dispatch **out, struct rule **rules, uint32_t n, unsigned slot, struct err *err) {
+	struct dispatch *d = calloc(1, sizeof(*d));
+
+	if (!d)
+		return err_errno(err, "rules");
+	*out = d;
+	d->rules = rules;
+	d->n = n;
+	d->words = GATE_WORDS(n);
+	d->nparts = 1;
+	d->all = calloc(d->words + 1, sizeof(*d->all));
+	d->part_of = calloc(n + 1, 1);
+	if (!d->all || !d->part_of)
+		return err_errno(err, "rules");
+	for (uint32_t i = 0; i < n; i++) {
+		const struct format *message =
+			rules[i]->message && format_slot(rules[i]->message) != slot ? rules[i]->message : NULL;
+		uint32_t p = 0;
+
+		while (p < d->nparts && d->parts[p].message != message)
+			p++;
+		d->nparts = p < d->nparts ? d->nparts : p + 1;
+		d->parts[p].message = message;
+		d->part_of[i] = (uint8_t)p;
+		d->all[i / 64] |= 1ULL << i % 64;
+	}
+	for (uint32_t p = 0; p < d->nparts; p++) {
+		d->parts[p].has = calloc(d->words + 1, sizeof(*d->parts[p].has));
+		if (!d->parts[p].has)
+			return err_errno(err, "rules");
+		for (uint32_t i = 0; i < n; i++)
+			if (d->part_of[i] == p)
+				d->parts[p].has[i / 64] |= 1ULL << i % 64;
+		if (part_build(d, &d->parts[p], err))
+			return -1;
+	}
+	return 0;
+}
+
+void dispatch_free(struct dispatch **dispatch) {
+	struct dispatch *d = *dispatch;
+
+	if (!d)
+		return;
+	for (uint32_t p = 0; p < d->nparts; p++) {
+		for (uint32_t i = 0; i < d->parts[p].nfields; i++)
+			gate_free(&d->parts[p].fields[i].gate);
+		free(d->parts[p].fields);
+		free(d->parts[p].has);
+	}
+	free(d->all);
+	free(d->part_of);
+	free(d);
+	*dispatch = NULL;
+}
+
+static void part_narrow(const struct part *part, const struct line_fields *fields, uint64_t *set) {
+	for (uint32_t i = 0; i < part->nfields; i++)
+		gate_narrow(part->fields[i].gate, fields->at[part->fields[i].field], set);
+}
+
+void dispatch_begin(const struct dispatch *d, const struct line_fields *fields, struct candidates *c) {
+	memcpy(c->set, d->all, d->words * sizeof(*c->set));
+	c->narrowed = 1;
+	part_narrow(&d->parts[0], fields, c->set);
+}
+
+const struct rule *dispatch_next(const struct dispatch *d, struct line_context *ctx, struct candidates *c) {
+	for (uint32_t w = 0; w < d->words; w++) {
+		while (c->set[w]) {
+			uint32_t i = w * 64 + (uint32_t)__builtin_ctzll(c->set[w]);
+			const struct part *part = &d->parts[d->part_of[i]];
+			const struct line_fields *fields;
+
+			/* A second format reads the message when the first of its rules is due: it may tell another time. */
+			if (c->narrowed >> d->part_of[i] & 1) {
+				c->set[w] &= c->set[w] - 1;
+				return d->rules[i];
+			}
+			c->narrowed |= 1U << d->part_of[i];
+			fields = rule_fields(ctx, d->rules[i]);
+			if (fields)
+				part_narrow(part, fields, c->set);
+			for (uint32_t k = 0; !fields && k < d->words; k++)
+				c->set[k] &= ~part->has[k];
+		}
+	}
+	return NULL;
+}

@@ -1,0 +1,208 @@
+/* A gate keeps out nothing that matches: patterns of its own by hand, and of a seeded hand that knows PCRE2's language. PROVCTL_SEED=N chooses others. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "analyzer/gate.h"
+#include "analyzer/pcre.h"
+
+static void shapes_take_what_can_match(void **state) {
+	/* clang-format off */
+	static const struct { const char *pattern, *text; bool takes; } rows[] = {
+		/* pattern                           text                 takes */
+		{"^abc",                             "abcd",              true},
+		{"^abc",                             "ab",                false},
+		{"^abc",                             "aBcd",              false},
+		{"^abc$",                            "abcd",              false},
+		{"^abc\\z",                          "abc",               true},
+		{"^(?i:ab)c",                        "aBc",               true},
+		{"^(?i:ab)c",                        "aBC",               false},
+		{"^(?i)ab",                          "AB",                true},
+		{"^(?:(?i)a|b)c",                    "Bc",                true},
+		{"^(?:ab|cd)$",                      "cd",                true},
+		{"^(?:ab|cd)$",                      "ce",                false},
+		{"^a?b",                             "b",                 true},
+		{"^a*b$",                            "aaab",              true},
+		{"^a*b$",                            "c",                 false},
+		{"^[0-9]+$",                         "12345678901234567", true},
+		{"^[0-9]+$",                         "1234567890123456x", true}, /* beyond what is looked at */
+		{"^[0-9]+$",                         "123x",              false},
+		{"^(?<m>[0-9a-f]{12})\\.cfg$",       "001565abcdef.cfg",  true},
+		{"^(?<m>[0-9a-f]{12})\\.cfg$",       "001565abcdef.xml",  false},
+		{"^(?<m>[0-9a-f]{12})\\.cfg$",       "y0000000000.cfg",   false},
+		{"^x{3}$",                           "xx",                false},
+		{"^x{2,3}$",                         "xxx",               true},
+		{"^x{2,}$",                          "x",                 false},
+		{"^x{20}",                           "xxxxxxxxxxxxxxxx",  true},
+		{"^(?:[a-c]\\.){2}$",                "a.c.",              true},
+		{"^(?:[a-c]\\.){2}$",                "a.c",               false},
+		{"^(?=b)[a-c]",                      "b",                 true},
+		{"^(?!b)[a-c]",                      "d",                 false},
+		{"^(?<q>['\"])x\\k<q>",              "'x\"",              true},
+		{"^[^]a]",                           "]",                 false},
+		{"^[]a]",                            "]",                 true},
+		{"^[a\\-c]",                         "b",                 false},
+		{"^[^\\W]",                          "-",                 false},
+		{"^[^\\w-]",                         "-",                 false},
+		{"^[\\d-x]",                         "-",                 true},
+		{"^\\D\\S\\W",                       "a1-",               true},
+		{"^\\D\\S\\W",                       "1",                 false},
+		{"^[[:digit:]]",                     "x",                 true}, /* not known: all */
+		{"^(?|a|b)c",                        "bc",                true},
+		{"^(?>a+)b",                         "ab",                true},
+		{"^a++b$",                           "ab",                true},
+		{"^\\Qa.b\\E",                       "zzz",               true}, /* not known: all */
+		{"^$",                               "",                  true},
+		{"^$",                               "a",                 false},
+		{"^.?$",                             "",                  true},
+		{"^\\.",                             "x",                 false},
+		{"^\\n",                             "\n",                true},
+	};
+	/* clang-format on */
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct shape s;
+
+		shape_of_pattern(&s, slice_of(rows[i].pattern));
+		if (shape_takes(&s, slice_of(rows[i].text)) != rows[i].takes)
+			fail_msg("%s: %s", rows[i].pattern, rows[i].text);
+	}
+}
+
+static uint64_t seed;
+
+static uint32_t number(uint32_t below) {
+	seed = seed * 6364136223846793005ULL + 1442695040888963407ULL;
+	return (uint32_t)(seed >> 33) % below;
+}
+
+/* A pattern that is mostly sound, over few letters, so that texts match now and then. */
+static void pattern_make(struct buf *out, unsigned nested) {
+	static const char *const atoms[] = {"a",    "b",     "A",           "[ab]",   "[^a]",  "[a-c]",  ".",      "\\d",
+	                                    "\\w",  "\\W",   "-",           "[^\\w]", "\\s",   "[\\d-]", "\\b",    "1",
+	                                    "[]a]", "[^]b]", "[[:alpha:]]", "\\x61",  "(?=a)", "(?!b)",  "(?<=a)", "\\.",
+	                                    "[a-]", "\\A",   "\\N",         "[\\D]",  "(?i)",  "\\Z"};
+	static const char *const groups[] = {"(?:", "(", "(?i:", "(?>", "(?-i:", "(?|"};
+	static const char *const counts[] = {"?",    "*",    "+",   "{2}", "{1,3}", "{0,2}",
+	                                     "{2,}", "{17}", "{0}", "??",  "+?",    "*+"};
+
+	for (uint32_t parts = number(4); parts > 0; parts--) {
+		if (nested < 3 && number(3) == 0) {
+			buf_text(out, groups[number(sizeof(groups) / sizeof(groups[0]))]);
+			pattern_make(out, nested + 1);
+			if (number(2)) {
+				buf_byte(out, '|');
+				pattern_make(out, nested + 1);
+			}
+			buf_byte(out, ')');
+		} else
+			buf_text(out, atoms[number(sizeof(atoms) / sizeof(atoms[0]))]);
+		if (number(3) == 0)
+			buf_text(out, counts[number(sizeof(counts) / sizeof(counts[0]))]);
+	}
+}
+
+static void what_a_pattern_matches_its_shape_takes(void **state) {
+	static const char letters[] = "aaabbAB1-c.\n ]";
+	unsigned compiled = 0, matched = 0, kept_out = 0;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4096);
+	for (unsigned round = 0; round < 20000; round++) {
+		struct pattern *p = NULL;
+		struct shape s;
+		struct err err;
+
+		buf_clear(&b);
+		buf_text(&b, "^");
+		pattern_make(&b, 0);
+		if (number(2))
+			buf_text(&b, "$");
+		if (pattern_new(&p, (struct slice){b.p, b.n}, &err) < 0)
+			continue;
+		compiled++;
+		shape_of_pattern(&s, (struct slice){b.p, b.n});
+		for (unsigned t = 0; t < 20 && pattern_is_anchored(p); t++) {
+			char text[24];
+			size_t n = number(sizeof(text));
+			bool takes;
+
+			for (size_t i = 0; i < n; i++)
+				text[i] = letters[number(sizeof(letters) - 1)];
+			takes = shape_takes(&s, (struct slice){text, n});
+			kept_out += !takes;
+			if (pattern_match(p, (struct slice){text, n}, NULL) != PATTERN_YES)
+				continue;
+			matched++;
+			if (!takes)
+				fail_msg("%.*s: '%.*s' matches and is kept out", (int)b.n, b.p, (int)n, text);
+		}
+		pattern_free(&p);
+	}
+	buf_release(&b);
+	assert_true(compiled > 5000 && matched > 10000 && kept_out > 10000);
+}
+
+static void a_gate_narrows_as_the_shapes_of_its_entries_do(void **state) {
+	static const char *const patterns[] = {"^a", "^[ab]+$", "^$", "^.{3}$", "^b?c", "^(?:ab|ba)", "^[^a]{2}"};
+	static const char letters[] = "abc";
+	enum { ENTRIES = 150 };
+	struct shape shapes[ENTRIES];
+	struct gate *gate = NULL;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(gate_new(&gate, ENTRIES, &err), 0);
+	for (uint32_t i = 0; i < ENTRIES; i++) {
+		if (i % 10 == 9) {
+			shape_none(&shapes[i]);
+			for (uint32_t texts = number(4); texts > 0; texts--)
+				shape_add_text(&shapes[i], slice_of("abcabcabcabcabcabcabc" + number(20)));
+		} else
+			shape_of_pattern(&shapes[i], slice_of(patterns[number(sizeof(patterns) / sizeof(patterns[0]))]));
+		if (i % 10 == 5)
+			gate_add_all(gate, i);
+		else
+			gate_add(gate, i, &shapes[i]);
+	}
+	assert_int_equal(gate_close(gate, &err), 0);
+	for (unsigned round = 0; round < 2000; round++) {
+		uint64_t set[GATE_WORDS(ENTRIES)];
+		char text[24];
+		struct slice at = {text, number(sizeof(text))};
+
+		for (size_t i = 0; i < at.n; i++)
+			text[i] = letters[number(3)];
+		if (number(10) == 0)
+			at = (struct slice){0};
+		memset(set, 0xff, sizeof(set));
+		gate_narrow(gate, at, set);
+		for (uint32_t i = 0; i < ENTRIES; i++)
+			assert_int_equal(set[i / 64] >> i % 64 & 1, i % 10 == 5 || (at.p && shape_takes(&shapes[i], at)));
+		/* What is none of its entries goes too. */
+		for (uint32_t i = ENTRIES; i < 64 * GATE_WORDS(ENTRIES); i++)
+			assert_int_equal(set[i / 64] >> i % 64 & 1, 0);
+	}
+	gate_free(&gate);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(shapes_take_what_can_match),
+		cmocka_unit_test(what_a_pattern_matches_its_shape_takes),
+		cmocka_unit_test(a_gate_narrows_as_the_shapes_of_its_entries_do),
+	};
+	const char *given = getenv("PROVCTL_SEED");
+
+	seed = given ? strtoull(given, NULL, 10) : 1;
+	print_message("# PROVCTL_SEED=%llu\n", (unsigned long long)seed);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
