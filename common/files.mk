@@ -8,7 +8,7 @@ libcommon_a_SOURCES = \
 	common/js.c common/js.h \
 	common/mac.c common/mac.h \
 	common/target.c common/target.h \
-	common/sandbox.c common/sandbox.h common/sandbox_calls.c common/sandbox_paths.c common/sandbox_private.h \
+	common/sandbox.c common/sandbox.h common/sandbox_calls.c common/sandbox_limits.c common/sandbox_paths.c common/sandbox_private.h \
 	common/timefmt.c common/timefmt.h \
 	common/token.c common/token.h \
 	common/yamldoc.c common/yamldoc.h common/yamldoc_value.c

@@ -15,6 +15,7 @@
 #include "common/sandbox_private.h"
 
 #define NAME_MAX_LEN 32
+#define NONE         "seccomp: this machine has none, or no memory is left: nothing is read without it"
 
 /* Whatever their arguments are. Names of other machines and of older and newer C libraries stand beside each other. */
 static const struct {
@@ -160,7 +161,7 @@ int sandbox_calls(const struct sandbox_profile *p, struct err *err) {
 	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
 
 	if (!filter)
-		return err_set(err, ERR_SYSTEM, "seccomp: out of memory");
+		return err_set(err, ERR_SYSTEM, NONE);
 	if (allow_groups(filter, p, err) < 0 || allow_arguments(filter, p->calls, err) < 0 ||
 	    ((p->calls & SANDBOX_THREADS) && !SANDBOX_SANITIZED && refuse(filter, "clone3", ENOSYS, err) < 0)) {
 		seccomp_release(filter);
@@ -177,7 +178,7 @@ int sandbox_seal(struct err *err) {
 	int code = 0;
 
 	if (!filter)
-		return err_set(err, ERR_SYSTEM, "seccomp: out of memory");
+		return err_set(err, ERR_SYSTEM, NONE);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && code == 0; i++) {
 		code = seccomp_rule_add_array(filter, SCMP_ACT_KILL_PROCESS, seccomp_syscall_resolve_name(names[i]), 1,
 		                              &executable);

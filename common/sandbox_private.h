@@ -1,4 +1,5 @@
-/* sandbox_private: what the phases of sandbox share: sandbox.c (who we are), sandbox_paths.c (Landlock) and sandbox_calls.c (seccomp). */
+/* sandbox_private: what the phases of sandbox share: sandbox.c (who we are), sandbox_limits.c, sandbox_paths.c (Landlock)
+ * and sandbox_calls.c (seccomp). */
 #ifndef PROVCTL_SANDBOX_PRIVATE_H
 #define PROVCTL_SANDBOX_PRIVATE_H
 
@@ -17,6 +18,8 @@
 #define SANDBOX_COUNTED 0
 #endif
 
+/* The profile's limits, and no look into our memory for others. */
+int sandbox_limits(const struct sandbox_profile *p, struct err *err);
 /* Restricts to the profile's paths, or does nothing where the kernel has no Landlock. No new privileges are set already. */
 int sandbox_paths(const struct sandbox_profile *p, struct err *err);
 /* Restricts to the profile's system calls. */
