@@ -12,6 +12,8 @@
 #include "cmd/confine.h"
 #include "cmd/confine_private.h"
 
+#define BOOT_ID "/proc/sys/kernel/random/boot_id" /* the firewall's table is known by it */
+
 static gid_t group_of(const struct conf *conf, char *name, size_t size) {
 	const struct passwd *analyzer = getpwnam(conf->users.analyzer);
 	const struct group *group = analyzer && analyzer->pw_uid != 0 ? getgrgid(analyzer->pw_gid) : NULL;
@@ -57,6 +59,7 @@ int confine_enforcer(const struct conf *conf, struct err *err) {
 	paths_add_folders(&readable, conf->file);
 	for (uint32_t i = 0; i < conf->nrules; i++)
 		paths_add(&readable, conf->rules[i], strlen(conf->rules[i]));
+	paths_add(&readable, BOOT_ID, strlen(BOOT_ID));
 	/* Resolvers and groups: both files are replaced when they change. */
 	paths_add(&readable, "/etc", 4);
 	paths_add_folders(&readable, "/etc/resolv.conf");

@@ -56,7 +56,7 @@ nothing needs a person
 exit 0
 END
 	shows status --json <<'END'
-{"mode":"enforce","paused":false,"locks_paused":false,"pause_until":null,"now":"2026-11-22T10:00:00Z","time":"2026-11-22T10:00:00Z","devices":{"all":4,"new":0,"locked":4,"unlocked":0,"held":0,"stale":1,"exposed":0,"moved":0,"custom":1},"bans":0,"pending":0,"leaks":0,"drift":0,"record_bytes":N,"record_max":1073741824,"sources":[{"source":"FOLDER/log/web.log","file":"FOLDER/log/web.log","offset":138,"lag":0,"time":"2026-11-22T10:00:00Z","lines":1,"events":1,"unreadable":0,"skipped":0,"lost":0,"sample":""}],"sums":{"events.provision.served":1,"lines":1},"problems":[]}
+{"mode":"enforce","paused":false,"locks_paused":false,"pause_until":null,"now":"2026-11-22T10:00:00Z","time":"2026-11-22T10:00:00Z","devices":{"all":4,"new":0,"locked":4,"unlocked":0,"held":0,"stale":1,"exposed":0,"moved":0,"custom":1},"bans":0,"pending":0,"leaks":0,"drift":0,"record_bytes":N,"record_max":1073741824,"landlock":L,"sources":[{"source":"FOLDER/log/web.log","file":"FOLDER/log/web.log","offset":138,"lag":0,"time":"2026-11-22T10:00:00Z","lines":1,"events":1,"unreadable":0,"skipped":0,"lost":0,"sample":""}],"sums":{"events.provision.served":1,"lines":1},"problems":[]}
 exit 0
 END
 	shows pause --locks --for 30m <<'END'
