@@ -13,7 +13,8 @@ struct gate {
 	uint64_t *open;   /* until it is closed: [place][column][word] */
 	uint64_t *rows;   /* each set that there is once */
 	uint32_t nrows;
-	uint16_t row[GATE_DEPTH][COLUMNS];
+	bool told[GATE_DEPTH];             /* until it is closed: some entry takes only some bytes there */
+	uint32_t row[GATE_DEPTH][COLUMNS]; /* where its set begins in rows */
 };
 
 static bool set_has(const struct byte_set *set, unsigned byte) {
@@ -95,6 +96,7 @@ void gate_add(struct gate *g, uint32_t entry, const struct shape *s) {
 			g->any[i * g->words + entry / 64] |= bit;
 			continue;
 		}
+		g->told[i] = true;
 		if (ends)
 			open_at(g, i, END)[entry / 64] |= bit;
 		for (unsigned w = 0; w < 4; w++)
@@ -111,28 +113,40 @@ void gate_add_all(struct gate *g, uint32_t entry) {
 	g->absent[entry / 64] |= 1ULL << entry % 64;
 }
 
+/* Where the row is among those from `from` on, added where it is new. */
+static uint32_t row_find(struct gate *g, uint32_t from, uint32_t likely, const uint64_t *row) {
+	size_t size = g->words * sizeof(*row);
+
+	if (likely < g->nrows && memcmp(g->open + (size_t)likely * g->words, row, size) == 0)
+		return likely;
+	while (from < g->nrows && memcmp(g->open + (size_t)from * g->words, row, size) != 0)
+		from++;
+	/* There are never more rows than columns so far: what is written over was read. */
+	if (from == g->nrows)
+		memmove(g->open + (size_t)g->nrows++ * g->words, row, size);
+	return from;
+}
+
 int gate_close(struct gate *g, struct err *err) {
-	size_t size = g->words * sizeof(uint64_t);
 	uint64_t *fewer;
 
 	for (size_t i = 0; i < GATE_DEPTH; i++) {
 		uint32_t from = g->nrows;
+		uint32_t row = UINT32_MAX;
 
 		for (unsigned column = 0; column < COLUMNS; column++) {
-			uint64_t *row = open_at(g, i, column);
-			uint32_t r = from;
+			/* Where nobody takes only some bytes all columns are as the first. */
+			if (column == 0 || g->told[i]) {
+				uint64_t *at = open_at(g, i, column);
 
-			for (uint32_t w = 0; w < g->words; w++)
-				row[w] |= g->any[i * g->words + w];
-			while (r < g->nrows && memcmp(g->open + (size_t)r * g->words, row, size) != 0)
-				r++;
-			/* There are never more rows than columns so far: what is written over was read. */
-			if (r == g->nrows)
-				memmove(g->open + (size_t)g->nrows++ * g->words, row, size);
-			g->row[i][column] = (uint16_t)r;
+				for (uint32_t w = 0; w < g->words; w++)
+					at[w] |= g->any[i * g->words + w];
+				row = row_find(g, from, row, at);
+			}
+			g->row[i][column] = row * g->words;
 		}
 	}
-	fewer = realloc(g->open, (size_t)g->nrows * size + 1);
+	fewer = realloc(g->open, (size_t)g->nrows * g->words * sizeof(*fewer) + 1);
 	if (!fewer)
 		return err_errno(err, "rules");
 	g->rows = fewer;
@@ -141,23 +155,38 @@ int gate_close(struct gate *g, struct err *err) {
 }
 
 void gate_narrow(const struct gate *g, struct slice text, uint64_t *set) {
+	size_t n = text.n < GATE_DEPTH ? text.n : GATE_DEPTH;
 	uint32_t first = 0, last = g->words; /* the words of the set that are not empty yet */
+	const uint64_t *rows;
+	size_t i = 0;
+	uint64_t left;
 
 	if (!text.p) {
 		for (uint32_t w = 0; w < g->words; w++)
 			set[w] &= g->absent[w];
 		return;
 	}
-	for (size_t i = 0; i < GATE_DEPTH && first < last; i++) {
-		const uint64_t *row = g->rows + (size_t)g->row[i][i < text.n ? (unsigned char)text.p[i] : END] * g->words;
-
+	for (; i < n && last - first > 1; i++) {
+		rows = g->rows + g->row[i][(unsigned char)text.p[i]];
 		for (uint32_t w = first; w < last; w++)
-			set[w] &= row[w];
+			set[w] &= rows[w];
 		while (first < last && !set[first])
 			first++;
 		while (last > first && !set[last - 1])
 			last--;
-		if (i == text.n)
-			return;
 	}
+	if (last - first > 1) {
+		for (uint32_t w = first; n < GATE_DEPTH && w < last; w++)
+			set[w] &= g->rows[g->row[n][END] + w];
+		return;
+	}
+	if (first == last)
+		return;
+	/* Mostly one word is left after a byte or two. */
+	rows = g->rows + first;
+	for (left = set[first]; i < n && left; i++)
+		left &= rows[g->row[i][(unsigned char)text.p[i]]];
+	if (n < GATE_DEPTH)
+		left &= rows[g->row[n][END]];
+	set[first] = left;
 }

@@ -463,6 +463,21 @@ static unsigned formats_of(unsigned slot) {
 	return 1U << slot | (like ? 1U << format_slot(like) : 0);
 }
 
+/* That of a former slot with the same rules, none of which reads its message by a second format. */
+static struct dispatch *dispatch_shared(const struct rules *rules, unsigned slot) {
+	uint32_t n = rules->nby[slot];
+
+	for (unsigned k = 0; k < slot; k++) {
+		uint32_t i = 0;
+
+		while (n == rules->nby[k] && i < n && rules->by[k][i] == rules->by[slot][i] && !rules->by[k][i]->message)
+			i++;
+		if (n == rules->nby[k] && i == n)
+			return rules->dispatch[k];
+	}
+	return NULL;
+}
+
 static int dispatch_build(struct rules *rules, struct err *err) {
 	for (unsigned slot = 0; slot < FORMAT_KINDS; slot++) {
 		unsigned formats = formats_of(slot);
@@ -473,7 +488,9 @@ static int dispatch_build(struct rules *rules, struct err *err) {
 		for (uint32_t i = 0; i < rules->nrules; i++)
 			if (rules->rules[i]->formats & formats)
 				rules->by[slot][rules->nby[slot]++] = rules->rules[i];
-		if (dispatch_new(&rules->dispatch[slot], rules->by[slot], rules->nby[slot], slot, err))
+		rules->dispatch[slot] = dispatch_shared(rules, slot);
+		if (!rules->dispatch[slot] &&
+		    dispatch_new(&rules->dispatch[slot], rules->by[slot], rules->nby[slot], slot, err))
 			return -1;
 	}
 	/* Not cleared: what a line does not touch costs no memory. */
@@ -526,6 +543,9 @@ void rules_free(struct rules **rules) {
 	free(r->secret);
 	pattern_free(&r->account);
 	for (unsigned slot = 0; slot < FORMAT_KINDS; slot++) {
+		for (unsigned k = slot + 1; k < FORMAT_KINDS; k++)
+			if (r->dispatch[k] == r->dispatch[slot])
+				r->dispatch[k] = NULL;
 		dispatch_free(&r->dispatch[slot]);
 		free(r->by[slot]);
 		free(r->second[slot]);

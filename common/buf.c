@@ -6,18 +6,6 @@
 
 #include "common/buf.h"
 
-struct slice slice_of(const char *text) {
-	return (struct slice){text, text ? strlen(text) : 0};
-}
-
-bool slice_is(struct slice s, const char *text) {
-	return slice_same(s, slice_of(text));
-}
-
-bool slice_same(struct slice a, struct slice b) {
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
 bool slice_same_nocase(struct slice a, struct slice b) {
 	return a.n == b.n && (a.n == 0 || strncasecmp(a.p, b.p, a.n) == 0);
 }

@@ -10,15 +10,26 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct slice {
 	const char *p; /* may be NULL only where n is 0 */
 	size_t n;
 };
 
-struct slice slice_of(const char *text); /* of a NUL-terminated string; NULL gives the empty slice */
-bool slice_is(struct slice s, const char *text);
-bool slice_same(struct slice a, struct slice b);
+/* Of a NUL-terminated string; NULL gives the empty slice. */
+static inline struct slice slice_of(const char *text) {
+	return (struct slice){text, text ? strlen(text) : 0};
+}
+
+static inline bool slice_same(struct slice a, struct slice b) {
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static inline bool slice_is(struct slice s, const char *text) {
+	return slice_same(s, slice_of(text));
+}
+
 bool slice_same_nocase(struct slice a, struct slice b); /* ASCII */
 /* Copies into a NUL-terminated buffer, cut to size - 1 bytes. False when it was cut. */
 bool slice_copy(struct slice s, char *out, size_t size);

@@ -21,17 +21,16 @@ static size_t separator_length(const char *p, size_t n) {
 	return n >= 1 && (p[0] == ':' || p[0] == '-' || p[0] == '_' || p[0] == '.') ? 1 : 0;
 }
 
-/* Moves *p behind n digits, adding them to *value. Their sum is negative where one is none. */
-static int digits_take(const char **p, size_t n, uint64_t *value) {
+/* The digits at p to p + n, behind those of *value. What is returned is negative where one is none. */
+static inline int digits_take(const char *p, size_t n, uint64_t *value) {
 	int sound = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		int digit = hex_value[(unsigned char)(*p)[i]];
+		int digit = hex_value[(unsigned char)p[i]];
 
 		sound |= digit;
 		*value = *value << 4 | ((unsigned)digit & 15);
 	}
-	*p += n;
 	return sound;
 }
 
@@ -40,7 +39,7 @@ bool mac_parse(const char *text, size_t n, uint64_t *mac) {
 	uint64_t value = 0;
 	size_t group = 12; /* digits between two separators */
 	size_t separator = 0;
-	int sound;
+	int sound = 0;
 
 	if (n < 12 || n > 12 + 5 * 3)
 		return false;
@@ -50,15 +49,20 @@ bool mac_parse(const char *text, size_t n, uint64_t *mac) {
 		if (separator == 0 || (group == 4 && text[group] != '.') || n != 12 + (12 / group - 1) * separator)
 			return false;
 	}
-	sound = digits_take(&p, group, &value);
-	for (size_t digits = group; digits < 12; digits += group) {
-		/* %3A and %3a may stand beside each other. */
-		if (separator_length(p, n - (size_t)(p - text)) != separator ||
-		    p[separator == 3] != text[group + (separator == 3)])
-			return false;
-		p += separator;
-		sound |= digits_take(&p, group, &value);
-	}
+	if (n == 12)
+		sound = digits_take(p, 12, &value);
+	else
+		for (size_t digits = 0; digits < 12; digits += group) {
+			if (digits > 0) {
+				/* %3A and %3a may stand beside each other. */
+				if (separator_length(p, n - (size_t)(p - text)) != separator ||
+				    p[separator == 3] != text[group + (separator == 3)])
+					return false;
+				p += separator;
+			}
+			sound |= group == 2 ? digits_take(p, 2, &value) : digits_take(p, 4, &value);
+			p += group;
+		}
 	/* Bit 0 of the first byte marks a group address (IEEE 802). */
 	if (sound < 0 || value == MAC_NONE || (value >> 40 & 1))
 		return false;
