@@ -110,6 +110,18 @@ tests_unit_test_js_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_mac
 tests_unit_test_mac_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test_portal_caller
+tests_unit_test_portal_caller_LDADD = $(PORTAL_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_portal_lockfile
+tests_unit_test_portal_lockfile_LDADD = $(PORTAL_LIBS) libprovctl-lockstate.a $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_portal_route
+tests_unit_test_portal_route_LDADD = $(PORTAL_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_portal_upstream
+tests_unit_test_portal_upstream_LDADD = $(PORTAL_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test_target
 tests_unit_test_target_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
