@@ -4,24 +4,37 @@
 #include "analyzer/pass_private.h"
 
 #define BATCH_BYTES  (LINK_FRAME_MAX / 2)
-#define CURSOR_FIXED 160 /* bytes of an encoded cursor and of its `from`, without texts */
+#define BATCH_KEPT   ((size_t)1 << 20) /* bytes kept of its lines: four such batches are most of this program's memory */
+#define CURSOR_FIXED 160               /* bytes of an encoded cursor and of its `from`, without texts */
 #define UNANSWERED   2
-#define EVENT_MOST   2048 /* bytes of an encoded event */
+#define LISTEN_EVERY 256 /* events between two looks at what the enforcer says */
 
 int batches_init(struct run *r, struct err *err) {
-	for (uint32_t i = 0; i < BATCHES; i++)
-		buf_init(&r->batches[i].events, LINK_FRAME_MAX);
-	buf_init(&r->frame, LINK_FRAME_MAX + LINK_HEADER);
+	bool memory = true;
+
+	for (uint32_t i = 0; i < BATCHES; i++) {
+		struct batch *b = &r->batches[i];
+
+		buf_init(&b->frame, LINK_FRAME_MAX + LINK_HEADER);
+		buf_init(&b->kept, 2 * BATCH_KEPT);
+		b->kept_at = malloc(LINK_EVENTS_MAX * sizeof(*b->kept_at));
+		memory = memory && b->kept_at;
+	}
+	batch_writer_init(&r->writer);
+	buf_init(&r->texts, LINK_FRAME_MAX + LINK_HEADER);
 	buf_init(&r->evidence, (size_t)4 * EVENT_LINE_MAX);
-	return buf_reserve(&r->frame, LINK_HEADER) ? 0 : err_set(err, ERR_SYSTEM, "pass: out of memory");
+	return memory ? 0 : err_set(err, ERR_SYSTEM, "pass: out of memory");
 }
 
 void batches_release(struct run *r) {
 	for (uint32_t i = 0; i < BATCHES; i++) {
-		buf_release(&r->batches[i].events);
+		buf_release(&r->batches[i].frame);
+		buf_release(&r->batches[i].kept);
+		free(r->batches[i].kept_at);
 		free(r->batches[i].slots);
 	}
-	buf_release(&r->frame);
+	batch_writer_release(&r->writer);
+	buf_release(&r->texts);
 	buf_release(&r->evidence);
 }
 
@@ -34,7 +47,8 @@ bool batch_has_events(struct run *r) {
 }
 
 static void batch_empty(struct batch *b) {
-	buf_clear(&b->events);
+	buf_clear(&b->frame);
+	buf_clear(&b->kept);
 	b->nevents = b->nslots = 0;
 	b->size = 0;
 	b->sums = (struct pass_sums){0};
@@ -43,6 +57,7 @@ static void batch_empty(struct batch *b) {
 
 int batch_reset(struct run *r, struct err *err) {
 	r->first = r->unanswered = 0;
+	batch_writer_clear(&r->writer);
 	for (uint32_t i = 0; i < BATCHES; i++) {
 		uint32_t *slots = realloc(r->batches[i].slots, (r->nfeeds + 1) * sizeof(*slots));
 
@@ -54,20 +69,105 @@ int batch_reset(struct run *r, struct err *err) {
 	return 0;
 }
 
-/* 0: an answer was heard; RUN_STALE; -1. */
-static int batch_answer(struct run *r, struct err *err) {
+/* ---- texts that are kept until the batch is answered ---- */
+
+struct kept {
+	uint16_t line, agent, folder; /* lengths */
+	uint16_t agent_at;            /* in the line, or AGENT_BEHIND where it stands behind it */
+	bool raw;
+};
+
+#define AGENT_BEHIND UINT16_MAX
+
+static void keep_texts(struct batch *b, const struct event *e) {
+	struct kept k = {(uint16_t)e->line.n, (uint16_t)e->agent.n, (uint16_t)e->folder.n, AGENT_BEHIND, e->raw};
+	uintptr_t line = (uintptr_t)e->line.p, agent = (uintptr_t)e->agent.p;
+
+	if (e->agent.n == 0 || (agent >= line && agent + e->agent.n <= line + e->line.n))
+		k.agent_at = (uint16_t)(e->agent.n ? agent - line : 0);
+	b->kept_at[b->nevents] = (uint32_t)b->kept.n;
+	buf_add(&b->kept, &k, sizeof(k));
+	buf_add(&b->kept, e->line.p, e->line.n);
+	buf_add(&b->kept, e->folder.p, e->folder.n);
+	if (k.agent_at == AGENT_BEHIND)
+		buf_add(&b->kept, e->agent.p, e->agent.n);
+}
+
+/* The evidence lives until the next call. */
+static void kept_texts(struct run *r, const struct batch *b, uint32_t number, struct slice *line, struct slice *agent) {
+	const char *at = b->kept.p + b->kept_at[number];
+	struct kept k;
+
+	memcpy(&k, at, sizeof(k));
+	at += sizeof(k);
+	*line = (struct slice){at, k.line};
+	*agent = (struct slice){k.agent_at == AGENT_BEHIND ? at + k.line + k.folder : at + k.agent_at, k.agent};
+	if (k.raw)
+		*line = evidence_of(&r->evidence, *line, (struct slice){at + k.line, k.folder});
+}
+
+static int texts_send(struct run *r, size_t begin, struct err *err) {
+	frame_end(&r->texts, begin);
+	if (r->texts.failed)
+		return err_set(err, ERR_SYSTEM, "pass: out of memory");
+	return uplink_send(&r->up, (struct slice){r->texts.p, r->texts.n}, err);
+}
+
+static size_t texts_begin(struct run *r, uint64_t seq) {
+	size_t begin;
+
+	buf_clear(&r->texts);
+	begin = frame_begin(&r->texts, LINK_TEXTS);
+	put_u64(&r->texts, seq);
+	return begin;
+}
+
+/* LINK_WANT */
+static int batch_tell(struct run *r, const struct uplink_answer *answer, struct err *err) {
+	const struct batch *b = &r->batches[r->first];
+	struct slice wanted = answer->wanted;
+	size_t begin = texts_begin(r, answer->seq);
+	uint32_t number, next = 0;
+
+	if (r->unanswered == 0 || b->seq != answer->seq || wanted.n == 0)
+		return err_set(err, ERR_INPUT, "link: events are wanted of batch %llu, which is not the one that is due",
+		               (unsigned long long)answer->seq);
+	while (get_u32(&wanted, &number) == 0) {
+		struct slice line, agent;
+
+		if (number < next || number >= b->nevents || b->kept_at[number] == KEPT_NOT)
+			return err_set(err, ERR_INPUT, "link: event %u of batch %llu cannot be wanted", number,
+			               (unsigned long long)answer->seq);
+		next = number + 1;
+		kept_texts(r, b, number, &line, &agent);
+		batch_text_put(&r->texts, line, agent);
+		if (r->texts.n > LINK_FRAME_MAX / 2) {
+			if (texts_send(r, begin, err) < 0)
+				return -1;
+			begin = texts_begin(r, answer->seq);
+		}
+	}
+	return texts_send(r, begin, err);
+}
+
+enum { HEARD_NOTHING, HEARD_ANSWER, HEARD_STALE };
+
+/* One answer, or -1. */
+static int batch_hear(struct run *r, bool wait, struct err *err) {
 	struct batch *b = &r->batches[r->first];
 	struct pass_sums *sums = &r->p->sums;
-	enum link_type type;
-	uint64_t seq;
+	struct uplink_answer answer;
+	int heard = uplink_hear(&r->up, wait, &answer, err);
 
-	if (uplink_answer(&r->up, &type, &seq, err) < 0)
-		return -1;
-	if (type == LINK_STALE)
-		return RUN_STALE;
-	if (seq != b->seq)
-		return err_set(err, ERR_INPUT, "link: batch %llu was answered where %llu was due", (unsigned long long)seq,
-		               (unsigned long long)b->seq);
+	if (heard <= 0)
+		return heard;
+	if (answer.type == LINK_STALE)
+		return HEARD_STALE;
+	if (answer.type == LINK_WANT)
+		return batch_tell(r, &answer, err) < 0 ? -1 : HEARD_ANSWER;
+	if (r->unanswered == 0 || answer.seq != b->seq)
+		return err_set(err, ERR_INPUT, "link: batch %llu was answered where %llu was due",
+		               (unsigned long long)answer.seq, (unsigned long long)b->seq);
 	sums->lines += b->sums.lines;
 	sums->bytes += b->sums.bytes;
 	sums->events += b->sums.events;
@@ -81,16 +181,32 @@ static int batch_answer(struct run *r, struct err *err) {
 	batch_empty(b);
 	r->first = (r->first + 1) % BATCHES;
 	r->unanswered--;
-	return 0;
+	return HEARD_ANSWER;
+}
+
+/* Waits until no more than `left` are unanswered: 0, RUN_STALE, -1. */
+static int batch_wait(struct run *r, uint32_t left, struct err *err) {
+	int heard = HEARD_ANSWER;
+
+	while (heard == HEARD_ANSWER && r->unanswered > left)
+		heard = batch_hear(r, true, err);
+	return heard < 0 ? -1 : heard == HEARD_STALE ? RUN_STALE : 0;
 }
 
 int batch_settle(struct run *r, struct err *err) {
-	int result = 0;
-
-	while (result == 0 && r->unanswered > 0)
-		result = batch_answer(r, err);
-	return result;
+	return batch_wait(r, 0, err);
 }
+
+/* Whatever was said meanwhile. */
+static int batch_listen(struct run *r, struct err *err) {
+	int heard = HEARD_ANSWER;
+
+	while (heard == HEARD_ANSWER && r->unanswered > 0)
+		heard = batch_hear(r, false, err);
+	return heard < 0 ? -1 : heard == HEARD_STALE ? RUN_STALE : 0;
+}
+
+/* ---- a batch is made ---- */
 
 static size_t cursor_size(const struct cursor *c) {
 	return CURSOR_FIXED + c->name.n + c->file.n + c->mark.n + EVENT_LINE_MAX;
@@ -121,8 +237,8 @@ static void batch_cursors(struct run *r, struct batch *b) {
 		if (f->id == 0 && !f->input)
 			f->id = CURSOR_NEW | r->next_id++;
 		feed_cursor(f, &to);
-		put_u64(&r->frame, f->from);
-		cursor_encode(&r->frame, &to);
+		put_u64(&b->frame, f->from);
+		cursor_encode(&b->frame, &to);
 		batch_sums(b, &f->sent, &to);
 		if (f->input) {
 			b->has_input = true;
@@ -151,7 +267,8 @@ static bool batch_moved(struct run *r, struct batch *b) {
 			f->touched = false;
 			continue;
 		}
-		if (b->size + b->events.n + cursor_size(&to) > LINK_FRAME_MAX - 64 || b->nslots == LINK_LOGS_MAX)
+		if (b->size + batch_writer_size(&r->writer) + cursor_size(&to) > LINK_FRAME_MAX - 64 ||
+		    b->nslots == LINK_LOGS_MAX)
 			return true;
 		batch_slot(b, r, f, cursor_size(&to));
 	}
@@ -169,50 +286,49 @@ int batch_flush(struct run *r, struct err *err) {
 		more = batch_moved(r, b);
 		if (b->nslots == 0)
 			return 0;
-		while (r->unanswered == UNANSWERED) {
-			result = batch_answer(r, err);
-			if (result != 0)
-				return result;
-		}
-		buf_clear(&r->frame);
-		begin = frame_begin(&r->frame, LINK_BATCH);
+		result = batch_wait(r, UNANSWERED - 1, err);
+		if (result != 0)
+			return result;
+		begin = frame_begin(&b->frame, LINK_BATCH);
 		b->seq = ++r->seq;
-		put_u64(&r->frame, b->seq);
-		put_u32(&r->frame, b->nslots);
+		put_u64(&b->frame, b->seq);
+		put_u32(&b->frame, b->nslots);
 		batch_cursors(r, b);
-		put_u32(&r->frame, b->nevents);
-		buf_add(&r->frame, b->events.p, b->events.n);
-		frame_end(&r->frame, begin);
-		if (r->frame.failed)
+		b->events = b->frame.n;
+		batch_writer_put(&r->writer, &b->frame);
+		frame_end(&b->frame, begin);
+		if (b->frame.failed || r->writer.failed || b->kept.failed)
 			return err_set(err, ERR_SYSTEM, "pass: out of memory");
-		if (uplink_send(&r->up, (struct slice){r->frame.p, r->frame.n}, err) < 0)
+		batch_writer_clear(&r->writer);
+		if (uplink_send(&r->up, (struct slice){b->frame.p, b->frame.n}, err) < 0)
 			return -1;
 		r->unanswered++;
 	}
 	return 0;
 }
 
-/* e as it goes over the link. */
-static void batch_encode(struct run *r, struct buf *out, const struct event *e, uint32_t cursor) {
-	struct event sent = *e;
+static bool is_served(const struct event *e) {
+	return e->kind == EVENT_PROVISION_SERVED || e->kind == EVENT_POLL_SERVED;
+}
 
-	sent.cursor = cursor;
-	sent.line = e->raw ? evidence_of(&r->evidence, e->line, e->folder) : e->line;
-	sent.raw = false;
-	event_encode(out, &sent);
+static bool batch_is_full(const struct run *r, const struct batch *b, size_t more) {
+	uint32_t max = r->p->batch_max ? r->p->batch_max : LINK_EVENTS_MAX;
+
+	return b->nevents >= max || b->nslots == LINK_LOGS_MAX || b->kept.n > BATCH_KEPT ||
+	       batch_writer_size(&r->writer) + b->size + more > BATCH_BYTES;
 }
 
 int batch_add(struct run *r, struct feed *f, const struct event *e, struct err *err) {
-	uint32_t max = r->p->batch_max ? r->p->batch_max : LINK_EVENTS_MAX;
 	struct batch *b = batch_at_hand(r);
+	size_t more = batch_event_size(e);
+	struct event sent = *e;
 	struct cursor at = {0};
-	size_t more = EVENT_MOST;
 
 	if (f->slot == SLOT_NONE) {
 		feed_cursor(f, &at);
 		more += cursor_size(&at);
 	}
-	if (b->nevents >= max || b->nslots == LINK_LOGS_MAX || b->events.n + b->size + more > BATCH_BYTES) {
+	if (batch_is_full(r, b, more)) {
 		int result = batch_flush(r, err);
 
 		if (result != 0)
@@ -221,37 +337,65 @@ int batch_add(struct run *r, struct feed *f, const struct event *e, struct err *
 	}
 	if (f->slot == SLOT_NONE)
 		batch_slot(b, r, f, cursor_size(&at));
-	batch_encode(r, &b->events, e, f->slot);
-	b->nevents++;
-	return b->events.failed ? err_set(err, ERR_SYSTEM, "pass: out of memory") : 0;
+	sent.cursor = f->slot;
+	if (is_served(e)) {
+		keep_texts(b, e);
+	} else {
+		b->kept_at[b->nevents] = KEPT_NOT;
+		sent.line = e->raw ? evidence_of(&r->evidence, e->line, e->folder) : e->line;
+	}
+	batch_writer_add(&r->writer, &sent, !is_served(e));
+	if (++b->nevents % LISTEN_EVERY != 0)
+		return 0;
+	return batch_listen(r, err);
 }
 
-static void recall(const struct batch *b, uint32_t slot, struct buf *out) {
-	struct slice in = {b->events.p, b->events.n};
-	struct event e;
+/* ---- standard input is told again ---- */
+
+/* What it said in a batch, whole. */
+static void recall(struct run *r, const struct batch *b, struct slice events, uint32_t slot, struct buf *out) {
+	struct batch_view view = {0};
+	struct batch_walk walk;
 	struct err err;
 
-	while (in.n > 0 && event_decode(&in, &e, &err) == 0)
-		if (e.cursor == slot) {
-			e.cursor = 0;
-			event_encode(out, &e);
+	if (batch_read(&view, events, &err) == 0) {
+		batch_walk_begin(&walk, &view);
+		while (batch_next(&walk)) {
+			uint32_t number = walk.next - 1;
+
+			if (walk.e.cursor != slot)
+				continue;
+			walk.e.cursor = 0;
+			if (b->kept_at[number] != KEPT_NOT)
+				kept_texts(r, b, number, &walk.e.line, &walk.e.agent);
+			event_encode(out, &walk.e);
 		}
+	}
+	batch_view_release(&view);
 }
 
 void batch_recall(struct run *r, struct feed *input) {
-	struct buf again;
+	struct buf again, at_hand;
+	struct event e = input->event;
 
 	buf_init(&again, input->again.max);
+	buf_init(&at_hand, LINK_FRAME_MAX);
 	for (uint32_t i = 0; i < r->unanswered; i++) {
 		const struct batch *b = &r->batches[(r->first + i) % BATCHES];
 
 		if (b->has_input)
-			recall(b, b->input_slot, &again);
+			recall(r, b, (struct slice){b->frame.p + b->events, b->frame.n - b->events}, b->input_slot, &again);
 	}
-	if (input->slot != SLOT_NONE)
-		recall(batch_at_hand(r), input->slot, &again);
-	if (input->state == FEED_PENDING)
-		batch_encode(r, &again, &input->event, 0);
+	if (input->slot != SLOT_NONE) {
+		batch_writer_put(&r->writer, &at_hand);
+		recall(r, batch_at_hand(r), (struct slice){at_hand.p, at_hand.n}, input->slot, &again);
+	}
+	if (input->state == FEED_PENDING) {
+		e.cursor = 0;
+		e.line = e.raw ? evidence_of(&r->evidence, e.line, e.folder) : e.line;
+		event_encode(&again, &e);
+	}
+	buf_release(&at_hand);
 	buf_add(&again, input->again.p + input->again_taken, input->again.n - input->again_taken);
 	buf_release(&input->again);
 	input->again = again;

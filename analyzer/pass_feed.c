@@ -17,7 +17,7 @@ int feed_init(struct feed *f, struct run *r, struct source *source, uint32_t ord
 	                   .input = source == r->input};
 	buf_init(&f->texts, PENDING_MAX);
 	buf_init(&f->sample, EVENT_LINE_MAX);
-	buf_init(&f->again, (size_t)BATCHES * LINK_FRAME_MAX);
+	buf_init(&f->again, AGAIN_MAX);
 	if (time_context_new(&f->time, conf->timezone, err) < 0)
 		return -1;
 	time_context_anchor(f->time, !f->input ? source_file_time(source) : r->p->year_at ? r->p->year_at : clock_now());

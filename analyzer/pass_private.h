@@ -9,6 +9,7 @@
 #include "analyzer/pass.h"
 #include "analyzer/uplink.h"
 #include "analyzer/watch.h"
+#include "common/batch.h"
 
 #define PENDING_MAX 8192 /* the texts of one event */
 
@@ -59,7 +60,10 @@ struct feed {
 
 struct batch {
 	uint64_t seq;
-	struct buf events;
+	struct buf frame; /* as it was sent; its events stand at `events` */
+	size_t events;
+	struct buf kept;   /* of events that go without their texts: what these are made of when they are wanted */
+	uint32_t *kept_at; /* by event: where in it, or KEPT_NOT */
 	uint32_t nevents;
 	uint32_t *slots; /* feeds, by index */
 	uint32_t nslots;
@@ -70,7 +74,10 @@ struct batch {
 	struct cursor input; /* of standard input, behind this batch */
 };
 
-#define BATCHES 3 /* two unanswered, one at hand */
+#define KEPT_NOT UINT32_MAX
+
+#define BATCHES   3 /* two unanswered, one at hand */
+#define AGAIN_MAX ((size_t)BATCHES * LINK_EVENTS_MAX * 2048) /* their events, encoded whole */
 
 struct run {
 	struct pass *p;
@@ -88,7 +95,8 @@ struct run {
 	uint32_t nheap;
 	struct batch batches[BATCHES]; /* a ring */
 	uint32_t first, unanswered;
-	struct buf frame;
+	struct batch_writer writer; /* the events of the batch at hand */
+	struct buf texts;           /* frames of LINK_TEXTS */
 	struct buf evidence;
 	uint64_t seq;
 	uint32_t next_id;

@@ -79,8 +79,11 @@ int uplink_done(struct uplink *u, struct err *err) {
 	return send_built(u, &b, err);
 }
 
-/* Waits for a whole frame; its body is valid until the next call. */
-static int receive(struct uplink *u, enum link_type *type, struct slice *body, size_t *length, struct err *err) {
+/* Drops the frame that was given last, then looks for a whole one: 1, its body valid until the next call; 0: there is none yet. */
+static int receive(struct uplink *u, bool wait, enum link_type *type, struct slice *body, struct err *err) {
+	if (u->taken > 0)
+		buf_consume(&u->in, u->taken);
+	u->taken = 0;
 	for (;;) {
 		struct slice in = {u->in.p, u->in.n};
 		int taken = frame_take(&in, type, body, err);
@@ -90,15 +93,17 @@ static int receive(struct uplink *u, enum link_type *type, struct slice *body, s
 		if (taken < 0)
 			return -1;
 		if (taken > 0) {
-			*length = u->in.n - in.n;
-			return 0;
+			u->taken = u->in.n - in.n;
+			return 1;
 		}
 		to = buf_reserve(&u->in, RECEIVE);
 		if (!to)
 			return err_set(err, ERR_SYSTEM, "link: out of memory");
 		do
-			n = recv(u->fd, to, RECEIVE, 0);
+			n = recv(u->fd, to, RECEIVE, wait ? 0 : MSG_DONTWAIT);
 		while (n < 0 && errno == EINTR);
+		if (n < 0 && !wait && errno == EAGAIN)
+			return 0;
 		if (n < 0)
 			return err_errno(err, "link to the enforcer");
 		if (n == 0)
@@ -147,9 +152,8 @@ int uplink_cursors(struct uplink *u, struct err *err) {
 		enum link_type type;
 		struct slice body;
 		uint32_t count;
-		size_t length;
 
-		if (receive(u, &type, &body, &length, err) < 0)
+		if (receive(u, true, &type, &body, err) < 0)
 			return -1;
 		switch (type) {
 		case LINK_CURSORS:
@@ -161,7 +165,6 @@ int uplink_cursors(struct uplink *u, struct err *err) {
 				return err_set(err, ERR_SYSTEM, "link: too many cursors");
 			break;
 		case LINK_READY:
-			buf_consume(&u->in, length);
 			if (cursors_decode(u, err) < 0)
 				return -1;
 			return told == u->ncursors ? 0 : err_set(err, ERR_INPUT, "link: malformed cursors");
@@ -170,20 +173,32 @@ int uplink_cursors(struct uplink *u, struct err *err) {
 		default:
 			return err_set(err, ERR_INPUT, "link: a frame of type %u where cursors are due", (unsigned)type);
 		}
-		buf_consume(&u->in, length);
 	}
 }
 
-int uplink_answer(struct uplink *u, enum link_type *type, uint64_t *seq, struct err *err) {
+int uplink_hear(struct uplink *u, bool wait, struct uplink_answer *answer, struct err *err) {
 	struct slice body = {0};
-	size_t length = 0;
+	int got = receive(u, wait, &answer->type, &body, err);
 
-	if (receive(u, type, &body, &length, err) < 0)
-		return -1;
-	if (*type == LINK_REFUSED)
+	if (got <= 0)
+		return got;
+	if (answer->type == LINK_REFUSED)
 		return refused(body, err);
-	if ((*type != LINK_ACK && *type != LINK_STALE) || get_u64(&body, seq) < 0)
-		return err_set(err, ERR_INPUT, "link: a frame of type %u where an answer is due", (unsigned)*type);
-	buf_consume(&u->in, length);
+	if ((answer->type != LINK_ACK && answer->type != LINK_STALE && answer->type != LINK_WANT) ||
+	    get_u64(&body, &answer->seq) < 0)
+		return err_set(err, ERR_INPUT, "link: a frame of type %u where an answer is due", (unsigned)answer->type);
+	answer->wanted = body;
+	return 1;
+}
+
+int uplink_answer(struct uplink *u, enum link_type *type, uint64_t *seq, struct err *err) {
+	struct uplink_answer answer;
+
+	if (uplink_hear(u, true, &answer, err) < 0)
+		return -1;
+	if (answer.type == LINK_WANT)
+		return err_set(err, ERR_INPUT, "link: events are wanted of no batch");
+	*type = answer.type;
+	*seq = answer.seq;
 	return 0;
 }

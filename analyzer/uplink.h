@@ -12,7 +12,8 @@
 
 struct uplink {
 	int fd;
-	struct buf in;    /* what was received and not taken yet */
+	struct buf in;    /* what was received and not dropped yet */
+	size_t taken;     /* of it: the frame that was given last */
 	struct buf texts; /* of the cursors: the bodies of LINK_CURSORS */
 	struct cursor *cursors;
 	uint32_t ncursors, room;
@@ -29,7 +30,15 @@ int uplink_done(struct uplink *u, struct err *err);
 /* Whole frames, from frame_begin to frame_end. */
 int uplink_send(struct uplink *u, struct slice frames, struct err *err);
 
-/* Waits for the next answer: LINK_ACK or LINK_STALE, with its number. -1: the link broke, or LINK_REFUSED with the enforcer's reason. */
+/* What the enforcer says to a batch: LINK_ACK, LINK_STALE, or LINK_WANT with the numbers of events (u32 each) that borrow until the next call. */
+struct uplink_answer {
+	enum link_type type;
+	uint64_t seq;
+	struct slice wanted;
+};
+/* 1: there is one; 0: none yet, where it was not to be waited for. -1: the link broke, or LINK_REFUSED with the enforcer's reason. */
+int uplink_hear(struct uplink *u, bool wait, struct uplink_answer *answer, struct err *err);
+/* Waits for the next one, which must be LINK_ACK or LINK_STALE. */
 int uplink_answer(struct uplink *u, enum link_type *type, uint64_t *seq, struct err *err);
 
 #endif

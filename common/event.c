@@ -268,7 +268,7 @@ int cursor_decode(struct slice *in, struct cursor *c, struct err *err) {
 	    get_text(&rest, CURSOR_MARK_MAX, &v.mark) < 0)
 		return err_set(err, ERR_INPUT, "cursor: cut short, or a text is too long");
 	if (transient > 1 || v.head_len > CURSOR_HEAD || v.tail_len > CURSOR_TAIL || v.tail_len > v.offset ||
-	    v.offset > INT64_MAX || high_time > LAST_SECOND)
+	    v.offset > LINK_OFFSET_MAX || high_time > LAST_SECOND)
 		return err_set(err, ERR_INPUT, "cursor: a number is out of range");
 	v.transient = transient;
 	v.high_time = (int64_t)high_time;
@@ -303,7 +303,7 @@ int frame_take(struct slice *in, enum link_type *type, struct slice *body, struc
 
 	if (get_u32(&rest, &n) < 0 || get_u8(&rest, &t) < 0)
 		return 0;
-	if (n > LINK_FRAME_MAX || t < LINK_HELLO || t > LINK_DONE)
+	if (n > LINK_FRAME_MAX || t < LINK_HELLO || t > LINK_TEXTS)
 		return err_set(err, ERR_INPUT, "link: a frame of type %u and %u bytes is none of ours", t, n);
 	if (rest.n < n)
 		return 0;

@@ -6,6 +6,10 @@
  * this batch, nor of those sent after it, was taken; the enforcer sends all cursors and LINK_READY again at once and drops batches
  * until it sees LINK_HELLO again, which then needs no answer), or LINK_REFUSED (malformed or failed: the text says why; the link is closed). LINK_DONE ends a pass.
  *
+ * The evidence of a served fetch is hardly ever looked at: the analyzer keeps it until the batch is answered. Where the enforcer
+ * needs some, it asks (LINK_WANT) instead of answering the batch, applies nothing of it yet, and gets them (LINK_TEXTS, which may come
+ * behind batches that were sent before the analyzer knew). It may ask once more.
+ *
  * The receiver treats all of it as hostile: event_decode and friends check every length and range, and what
  * they return borrows the frame.
  */
@@ -138,18 +142,21 @@ enum link_type {
 	LINK_STALE,   /* enforcer: u64 seq */
 	LINK_REFUSED, /* enforcer: text */
 	LINK_NOTICE,  /* analyzer: a source's problem for `status`: text NAME, text PROBLEM (empty: solved) */
-	LINK_DONE     /* analyzer: the pass is over, empty; answered by LINK_ACK when projections are written */
+	LINK_DONE,    /* analyzer: the pass is over, empty; answered by LINK_ACK when projections are written */
+	LINK_WANT,    /* enforcer: u64 seq, numbers (u32, ascending) of events of that batch whose texts it needs */
+	LINK_TEXTS    /* analyzer: u64 seq, texts of those events in their order (batch.h); repeated until all are told */
 };
 
-#define LINK_VERSION    2
-#define LINK_FRAME_MAX  (1U << 20) /* one frame, header excluded */
-#define LINK_EVENTS_MAX 4096       /* events of one batch */
+#define LINK_VERSION    3
+#define LINK_FRAME_MAX  (1U << 20)         /* one frame, header excluded */
+#define LINK_EVENTS_MAX 8192               /* events of one batch */
+#define LINK_OFFSET_MAX ((1ULL << 48) - 1) /* of a log */
 
 /* A frame is u32 length (of what follows the type), u8 type, body; numbers little-endian. */
 #define LINK_HEADER 5
 
-/* A batch: u64 seq, u32 cursors, per cursor u64 from and the cursor as it will be after this batch, u32 events, the
- * events in the order in which they are to be judged. `from` is the stored offset on which it builds (0 for id 0).
+/* A batch: u64 seq, u32 cursors, per cursor u64 from and the cursor as it will be after this batch, then the
+ * events in the order in which they are to be judged (batch.h). `from` is the stored offset on which it builds (0 for id 0).
  * An event's offset lies in [from, to.offset). */
 #define LINK_LOGS_MAX 8192 /* logs of one session; the enforcer keeps no more cursors than that either */
 struct batch_cursor {

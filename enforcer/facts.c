@@ -53,7 +53,7 @@ int facts_gather(struct judge *j, const struct event *e, struct facts *f, struct
 	return f->has_device ? facts_places(j, f, err) : 0;
 }
 
-static uint64_t folder_digest(const struct judge *j, struct slice folder) {
+uint64_t facts_folder(const struct judge *j, struct slice folder) {
 	uint64_t digest = digest_bytes(store_key(j->store), folder.p, folder.n);
 
 	return digest ? digest : 1; /* 0 says that there is none */
@@ -65,7 +65,7 @@ enum event_kind facts_claim(const struct judge *j, struct facts *f) {
 	f->folder = 0;
 	if (e->kind < EVENT_POLL_SERVED || e->kind > EVENT_POLL_UNKNOWN || e->folder.n == 0)
 		return e->kind;
-	f->folder = folder_digest(j, e->folder);
+	f->folder = facts_folder(j, e->folder);
 	if (f->has_device && f->device.folder == f->folder)
 		return e->kind;
 	f->first_folder = f->has_device && f->device.folder == 0 && (f->is_home || f->in_network);

@@ -29,6 +29,7 @@ libenforcer_a_SOURCES = \
 	enforcer/lock_change.c \
 	enforcer/lock_late.c \
 	enforcer/meter.c enforcer/meter.h \
+	enforcer/memo.c enforcer/memo.h \
 	enforcer/netlink.c enforcer/netlink.h \
 	enforcer/nft.c enforcer/nft.h \
 	enforcer/nft_ask.c enforcer/nft_private.h \
@@ -38,11 +39,12 @@ libenforcer_a_SOURCES = \
 	enforcer/publish.c enforcer/publish.h \
 	enforcer/publish_copy.c enforcer/publish_private.h \
 	enforcer/publish_text.c \
+	enforcer/quiet.c \
 	enforcer/publish_tokens.c enforcer/publish_tokens.h \
 	enforcer/standing.c \
+	enforcer/starter.c enforcer/starter.h \
 	enforcer/store.c enforcer/store.h \
 	enforcer/store_backup.c \
-	enforcer/starter.c enforcer/starter.h \
 	enforcer/store_ban.c \
 	enforcer/store_device.c \
 	enforcer/store_device_code.c \

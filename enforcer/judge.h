@@ -27,6 +27,16 @@ void judge_free(struct judge **judge);
  * rolled back and judge_forget called. */
 int judge_event(struct judge *j, const struct event *e, struct slice log, struct err *err);
 
+/* Whether an event is one of those that change nothing but when a phone was seen: 1 it was, and all is done that judge_event would have done;
+ * 0 judge_event must see it. Does not look at its agent and line. look: nothing is done but looking. row is for those that have
+ * the same vendor, model and version, all zero at first. */
+struct quiet_row {
+	uint32_t era, fits;
+};
+int judge_quiet(struct judge *j, const struct event *e, struct quiet_row *row, bool look, struct err *err);
+/* judge_quiet will be asked of that MAC. */
+void judge_hint(const struct judge *j, uint64_t mac);
+
 /* Lets time alone work up to `time` (pending bans, forgetting); part of every event and command; harmless where time goes back. */
 int judge_advance(struct judge *j, int64_t time, struct err *err);
 

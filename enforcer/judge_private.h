@@ -19,6 +19,12 @@ struct judge {
 	struct slice log; /* name of the log of the event at hand */
 	struct judge_sums sums;
 	struct judge_sums flushed; /* as of the last judge_flush: what a rollback goes back to */
+	struct {
+		uint16_t *stirred, *resets; /* triggers that a fetch from home can count for, or that take it as a success */
+		uint32_t nstirred, nresets;
+		uint64_t missed; /* devices that were not in mind */
+		bool scanned;    /* all were read */
+	} quiet;
 };
 
 struct facts {
@@ -45,6 +51,8 @@ int facts_known(struct judge *j, struct facts *f, struct err *err);
 /* The same for any address. */
 int address_known(struct judge *j, struct addr ip, int64_t time, bool *known, struct err *err);
 
+/* The digest of a secret folder, never 0. */
+uint64_t facts_folder(const struct judge *j, struct slice folder);
 /* Which kind the event truly is: a claimed secret folder is believed only where this device has it, or has none and asks from home. */
 enum event_kind facts_claim(const struct judge *j, struct facts *f);
 
@@ -61,6 +69,10 @@ int device_remove(struct judge *j, struct device *d, int64_t time, struct err *e
 int trigger_init(struct judge *j, struct err *err);
 void trigger_release(struct judge *j);
 int trigger_event(struct judge *j, struct facts *f, struct err *err);
+/* A proven fetch, by no imposter, that a device was served at home: may it count for any trigger, as far as can be told without its agent? */
+bool trigger_is_stirred(const struct judge *j, const struct event *e);
+/* If not: what is to be done then. */
+int trigger_quiet(struct judge *j, const struct event *e, struct err *err);
 /* An unlock empties the device's suspicion counters. */
 int trigger_device_cleared(struct judge *j, uint64_t mac, struct err *err);
 int trigger_flush(struct judge *j, struct err *err);

@@ -6,6 +6,8 @@
 #include "enforcer/link_private.h"
 #include "enforcer/projection.h"
 
+/* A batch that waits for texts, one behind it, the texts, and room for notices. */
+#define IN_MAX    (4 * (size_t)(LINK_FRAME_MAX + LINK_HEADER))
 #define OUT_MAX   (32U << 20) /* the cursors of LINK_LOGS_MAX logs, each at its largest */
 #define NAME_ROOM (CURSOR_NAME_MAX + 8)
 
@@ -13,19 +15,24 @@ int link_new(struct link **out, struct enforcer *e, int fd, struct err *err) {
 	struct link *l = calloc(1, sizeof(*l));
 	struct stream s;
 
-	if (stream_init(&s, fd, LINK_FRAME_MAX + LINK_HEADER, OUT_MAX, err) < 0) {
+	if (stream_init(&s, fd, IN_MAX, OUT_MAX, err) < 0) {
 		free(l);
 		return -1;
 	}
-	if (l)
-		l->own = calloc(LINK_LOGS_MAX, sizeof(*l->own));
-	if (!l || !l->own) {
+	if (!l) {
 		stream_release(&s);
-		free(l);
 		return err_set(err, ERR_SYSTEM, "link: out of memory");
 	}
 	l->e = e;
 	l->s = s;
+	l->own = calloc(LINK_LOGS_MAX, sizeof(*l->own));
+	l->quiet = calloc(LINK_EVENTS_MAX, sizeof(*l->quiet));
+	l->want.at = calloc(LINK_EVENTS_MAX, sizeof(*l->want.at));
+	buf_init(&l->want.texts, (size_t)LINK_EVENTS_MAX * BATCH_TEXTS);
+	if (!l->own || !l->quiet || !l->want.at) {
+		link_free(&l);
+		return err_set(err, ERR_SYSTEM, "link: out of memory");
+	}
 	*out = l;
 	return 0;
 }
@@ -36,6 +43,10 @@ void link_free(struct link **l) {
 	stream_release(&(*l)->s);
 	free((*l)->own);
 	free((*l)->at);
+	free((*l)->quiet);
+	free((*l)->want.at);
+	buf_release(&(*l)->want.texts);
+	batch_view_release(&(*l)->view);
 	free(*l);
 	*l = NULL;
 }
@@ -231,42 +242,72 @@ static int done(struct link *l, struct slice body, struct err *err) {
 	return 0;
 }
 
+/* 1 dealt with; 0 it must come again; -1 the session is over. */
 static int handle(struct link *l, enum link_type type, struct slice body, struct err *err) {
-	if (type == LINK_HELLO)
-		return hello(l, body, err);
-	if (!l->greeted)
+	int result;
+
+	if (type != LINK_HELLO && !l->greeted)
 		return err_set(err, ERR_INPUT, "link: a frame of type %u before the greeting", (unsigned)type);
 	switch (type) {
+	case LINK_HELLO:
+		result = hello(l, body, err);
+		break;
 	case LINK_BATCH:
-		return l->stale ? 0 : link_batch(l, body, err);
+		return l->stale ? 1 : link_batch(l, body, err);
 	case LINK_NOTICE:
-		return notice(l, body, err);
+		result = notice(l, body, err);
+		break;
 	case LINK_DONE:
-		return l->stale ? 0 : done(l, body, err);
+		result = l->stale ? 0 : done(l, body, err);
+		break;
 	default:
 		return err_set(err, ERR_INPUT, "link: a frame of type %u is not the analyzer's", (unsigned)type);
 	}
+	return result < 0 ? -1 : 1;
 }
 
-int link_step(struct link *l) {
+/* Texts that a batch waits for come behind all that was sent before the analyzer knew. */
+static int find_texts(struct link *l, struct err *err) {
+	struct slice in = {l->s.in.p, l->s.in.n}, body;
+	enum link_type type = LINK_BATCH;
+	size_t begin = 0, length;
+	int taken;
+
+	while ((taken = frame_take(&in, &type, &body, err)) > 0 && type != LINK_TEXTS)
+		begin = l->s.in.n - in.n;
+	if (taken <= 0)
+		return taken;
+	if (link_texts(l, body, err) < 0)
+		return -1;
+	length = l->s.in.n - in.n - begin;
+	memmove(l->s.in.p + begin, in.p, in.n);
+	l->s.in.n -= length;
+	return 1;
+}
+
+static int step(struct link *l, struct err *err) {
 	struct slice in = {l->s.in.p, l->s.in.n};
 	enum link_type type;
 	struct slice body;
-	struct err err;
 	int result;
 
-	if (in.n == 0)
-		return 0;
-	result = frame_take(&in, &type, &body, &err);
-	if (result == 0)
-		return 0;
-	if (result > 0 && handle(l, type, body, &err) < 0)
-		result = -1;
+	if (link_wants(l))
+		return find_texts(l, err);
+	result = frame_take(&in, &type, &body, err);
+	if (result > 0)
+		result = handle(l, type, body, err);
+	if (result > 0)
+		stream_taken(&l->s, l->s.in.n - in.n);
+	return result;
+}
+
+int link_step(struct link *l) {
+	struct err err;
+	int result = l->s.in.n == 0 ? 0 : step(l, &err);
+
 	if (result < 0) {
 		l->e->options.say(l->e->options.context, err.text);
 		link_refuse(l, err.text);
-		return -1;
 	}
-	stream_taken(&l->s, l->s.in.n - in.n);
-	return 1;
+	return result;
 }

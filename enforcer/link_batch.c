@@ -9,6 +9,7 @@
 
 #define CURSOR_TEXTS ((size_t)4 * CURSOR_NAME_MAX) /* name, file and sample of one */
 #define NAME_ROOM    (CURSOR_NAME_MAX + 8)
+#define HINT_AHEAD   8 /* events between asking memory for a device and looking at it */
 
 /* ---- a batch is checked ---- */
 
@@ -75,14 +76,27 @@ static int check_event(const struct link *l, const struct event *v, struct err *
 		return err_set(err, ERR_INPUT, "batch: an event of log %u of %u", v->cursor, l->n);
 	if (v->offset < l->at[v->cursor].from || v->offset >= l->at[v->cursor].to.offset)
 		return err_set(err, ERR_INPUT, "batch: an event from outside the part that was read");
-	if (!is_clean(v->line) || !is_clean(v->rule))
+	if (v->line.n > 0 && !is_clean(v->line))
 		return err_set(err, ERR_INPUT, "batch: control bytes in the evidence");
 	return 0;
 }
 
+static int check_rows(const struct link *l, struct err *err) {
+	for (uint32_t i = 0; i < l->view.nrows; i++)
+		if (!is_clean(l->view.rows[i].rule))
+			return err_set(err, ERR_INPUT, "batch: control bytes in the name of a rule");
+	return 0;
+}
+
+/* The events, with what texts are there. */
+static void walk_begin(const struct link *l, struct batch_walk *w) {
+	batch_walk_begin(w, &l->view);
+	batch_walk_wanted(w, l->want.at, l->want.got, (struct slice){l->want.texts.p, l->want.texts.n});
+}
+
 /* Everything in it, before anything of it is applied. */
 static int check_batch(struct link *l, struct slice body, uint64_t *seq, struct err *err) {
-	struct slice in;
+	struct batch_walk w;
 
 	if (get_u64(&body, seq) < 0 || get_u32(&body, &l->n) < 0 || l->n == 0 || l->n > LINK_LOGS_MAX)
 		return err_set(err, ERR_INPUT, "batch: malformed head");
@@ -103,16 +117,14 @@ static int check_batch(struct link *l, struct slice body, uint64_t *seq, struct 
 	}
 	if (check_once(l, err) < 0)
 		return -1;
-	if (get_u32(&body, &l->nevents) < 0 || l->nevents > LINK_EVENTS_MAX)
-		return err_set(err, ERR_INPUT, "batch: malformed count of events");
-	in = l->rest = body;
-	for (uint32_t i = 0; i < l->nevents; i++) {
-		struct event v;
-
-		if (event_decode(&in, &v, err) < 0 || check_event(l, &v, err) < 0)
+	if (batch_read(&l->view, body, err) < 0 || check_rows(l, err) < 0)
+		return -1;
+	walk_begin(l, &w);
+	while (batch_next(&w))
+		if (check_event(l, &w.e, err) < 0)
 			return -1;
-	}
-	return in.n > 0 ? err_set(err, ERR_INPUT, "batch: %zu bytes too many", in.n) : 0;
+	memset(l->quiet, 0, l->view.nrows * sizeof(*l->quiet));
+	return 0;
 }
 
 /* ---- where it stands in what was committed ---- */
@@ -258,20 +270,26 @@ static int put_aside(struct link *l, struct place *p, const struct event *v, int
 struct batch_sums {
 	uint64_t events[EVENT_KINDS];
 	uint64_t lines, early, dropped, leaks, unbelieved;
+	uint32_t rows[LINK_EVENTS_MAX];
 };
 
-static int apply_event(struct link *l, const struct event *v, int64_t now, struct batch_sums *sums, struct err *err) {
+/* 1; 0: its texts are needed, and are not there; -1. */
+static int apply_event(struct link *l, const struct batch_walk *w, int64_t now, struct batch_sums *sums,
+                       struct err *err) {
+	const struct event *v = &w->e;
 	struct place *p = &l->at[v->cursor];
-	bool leak = false;
+	bool leak = false, early = v->time > now + LINK_AHEAD;
+	int quiet;
 
 	sums->events[v->kind]++;
+	sums->rows[w->row]++;
 	if (v->kind >= EVENT_DEVICE_CREATED && !p->believed) {
 		sums->unbelieved++;
-		return 0;
+		return 1;
 	}
-	if (v->time > now + LINK_AHEAD) {
+	if (early) {
 		sums->early++;
-		return put_aside(l, p, v, now, &sums->dropped, err);
+		return w->with_texts ? (put_aside(l, p, v, now, &sums->dropped, err) < 0 ? -1 : 1) : 0;
 	}
 	if (projection_leak(l->e, v, &leak, err) < 0)
 		return -1;
@@ -280,7 +298,12 @@ static int apply_event(struct link *l, const struct event *v, int64_t now, struc
 		p->leaks++;
 		p->leaked = v->ip;
 	}
-	return judge_event(l->e->judge, v, log_name(p), err);
+	quiet = judge_quiet(l->e->judge, v, &l->quiet[w->row], false, err);
+	if (quiet != 0)
+		return quiet;
+	if (!w->with_texts)
+		return 0;
+	return judge_event(l->e->judge, v, log_name(p), err) < 0 ? -1 : 1;
 }
 
 static int apply_cursors(struct link *l, struct batch_sums *sums, struct err *err) {
@@ -363,25 +386,17 @@ static int apply_notices(struct link *l, int64_t now, struct err *err) {
 	return 0;
 }
 
-static int apply(struct link *l, struct err *err) {
-	struct batch_sums sums = {0};
-	struct slice in = l->rest;
-	int64_t now = clock_now();
+static int apply_events(struct link *l, int64_t now, struct batch_sums *sums, struct err *err) {
+	struct batch_walk w;
+	int done = 1;
 
-	if (store_begin(l->e->store, err) < 0)
-		return -1;
-	if (apply_cursors(l, &sums, err) < 0)
-		goto fail;
-	for (uint32_t i = 0; i < l->nevents; i++) {
-		struct event v;
+	walk_begin(l, &w);
+	while (done > 0 && batch_next(&w))
+		done = apply_event(l, &w, now, sums, err);
+	return done;
+}
 
-		if (event_decode(&in, &v, err) < 0 || apply_event(l, &v, now, &sums, err) < 0)
-			goto fail;
-	}
-	if (apply_sums(l, &sums, err) < 0 || apply_notices(l, now, err) < 0)
-		goto fail;
-	if (enforcer_commit(l->e, err) < 0)
-		return -1;
+static void applied(struct link *l) {
 	for (uint32_t i = 0; i < l->n; i++) {
 		if (l->at[i].own != UINT32_MAX && l->own[l->at[i].own] == 0) {
 			l->own[l->at[i].own] = l->at[i].id;
@@ -392,30 +407,175 @@ static int apply(struct link *l, struct err *err) {
 		if (l->at[i].to.transient)
 			l->inputs = l->at[i].to.lines;
 	}
-	return 0;
-fail:
-	enforcer_rollback(l->e);
-	return -1;
+}
+
+static void apply_meter(struct link *l, const struct batch_sums *sums) {
+	for (uint32_t i = 0; i < l->view.nrows; i++)
+		meter_rule(&l->e->meter, l->view.rows[i].rule, sums->rows[i]);
+}
+
+/* 1; 0: nothing is applied, since texts that are not there are needed; -1 */
+static int apply(struct link *l, struct err *err) {
+	struct batch_sums sums = {0};
+	int64_t now = clock_now();
+	int done;
+
+	if (store_begin(l->e->store, err) < 0)
+		return -1;
+	done = apply_cursors(l, &sums, err);
+	if (done == 0)
+		done = apply_events(l, now, &sums, err);
+	if (done > 0 && (apply_sums(l, &sums, err) < 0 || apply_notices(l, now, err) < 0))
+		done = -1;
+	if (done <= 0) {
+		enforcer_rollback(l->e);
+		return done;
+	}
+	if (enforcer_commit(l->e, err) < 0)
+		return -1;
+	applied(l);
+	apply_meter(l, &sums);
+	return 1;
+}
+
+/* ---- texts that are wanted ---- */
+
+#define STIRRED_BITS 65536
+
+/* MACs of which something may change within the batch: a bit for each hash, so that too many are told rather than too few. */
+struct stirred {
+	uint64_t bits[STIRRED_BITS / 64];
+};
+
+static uint64_t *stirred_word(struct stirred *s, uint64_t mac, uint64_t *bit) {
+	uint64_t hash = mac * 0x9e3779b97f4a7c15ULL >> 48;
+
+	*bit = 1ULL << (hash % 64);
+	return &s->bits[hash / 64];
+}
+
+/* Is its evidence needed, as far as can be told before the events in front of it are judged? */
+static int is_wanted(struct link *l, const struct batch_walk *w, int64_t now, struct stirred *stirred,
+                     struct err *err) {
+	uint64_t bit, *word = stirred_word(stirred, w->e.mac, &bit);
+	int quiet = 0;
+
+	if (!l->want.all && !(*word & bit) && w->e.time <= now + LINK_AHEAD)
+		quiet = judge_quiet(l->e->judge, &w->e, &l->quiet[w->row], true, err);
+	if (quiet == 0)
+		*word |= bit;
+	return quiet < 0 ? -1 : quiet == 0 && !w->with_texts;
+}
+
+static void want_nothing(struct link *l) {
+	l->want.asked = l->want.all = false;
+	l->want.n = l->want.got = 0;
+	buf_clear(&l->want.texts);
+}
+
+/* Those that were told are not enough: then all. What changes within a batch can make an event stand out that did not before. */
+static void want_all(struct link *l) {
+	want_nothing(l);
+	l->want.all = true;
+}
+
+static void ask(struct link *l, uint64_t seq) {
+	size_t begin = frame_begin(&l->s.out, LINK_WANT);
+
+	put_u64(&l->s.out, seq);
+	for (uint32_t i = 0; i < l->want.n; i++)
+		put_u32(&l->s.out, l->want.at[i]);
+	frame_end(&l->s.out, begin);
+	l->want.asked = true;
+	l->want.seq = seq;
+}
+
+/* Asks for texts where some are needed that are not there: 1 asked, 0 none, -1. */
+static int want(struct link *l, uint64_t seq, struct err *err) {
+	struct stirred stirred = {{0}};
+	int64_t now = clock_now();
+	struct batch_walk w;
+	uint32_t n = 0;
+
+	walk_begin(l, &w);
+	while (batch_next(&w)) {
+		int wanted;
+
+		if (w.next + HINT_AHEAD < l->view.n)
+			judge_hint(l->e->judge, batch_mac(&l->view, w.next + HINT_AHEAD));
+		wanted = is_wanted(l, &w, now, &stirred, err);
+		if (wanted < 0)
+			return -1;
+		if (wanted && l->want.got > 0) {
+			want_all(l);
+			return want(l, seq, err);
+		}
+		if (wanted)
+			l->want.at[n++] = w.next - 1;
+	}
+	if (n == 0)
+		return 0;
+	l->want.n = n;
+	ask(l, seq);
+	return 1;
+}
+
+bool link_wants(const struct link *l) {
+	return l->want.asked && l->want.got < l->want.n;
+}
+
+int link_texts(struct link *l, struct slice body, struct err *err) {
+	uint64_t seq;
+	int64_t n;
+
+	if (get_u64(&body, &seq) < 0 || seq != l->want.seq)
+		return err_set(err, ERR_INPUT, "batch: texts that nobody wanted");
+	n = batch_texts_check(body, l->want.n - l->want.got, err);
+	if (n < 0)
+		return -1;
+	buf_add(&l->want.texts, body.p, body.n);
+	if (l->want.texts.failed)
+		return err_set(err, ERR_SYSTEM, "link: out of memory");
+	l->want.got += (uint32_t)n;
+	return n > 0 ? 0 : err_set(err, ERR_INPUT, "batch: no texts where some are wanted");
+}
+
+/* As link_batch, of one that builds on what is committed. */
+static int take(struct link *l, uint64_t seq, struct err *err) {
+	int wanted = want(l, seq, err);
+	int done;
+
+	if (wanted != 0)
+		return wanted < 0 ? -1 : 0;
+	done = apply(l, err);
+	if (done != 0)
+		return done;
+	want_all(l);
+	return want(l, seq, err) < 0 ? -1 : 0;
 }
 
 int link_batch(struct link *l, struct slice body, struct err *err) {
 	enum standing_of_batch standing;
 	struct err ignored;
 	uint64_t seq;
+	int taken;
 
 	if (check_batch(l, body, &seq, err) < 0 || stand(l, &standing, err) < 0)
 		return -1;
 	if (standing == BATCH_STALE) {
+		want_nothing(l);
 		link_answer(l, LINK_STALE, seq);
 		l->stale = true;
-		return link_tell(l, err);
+		return link_tell(l, err) < 0 ? -1 : 1;
 	}
-	if (standing == BATCH_FRESH && apply(l, err) < 0)
-		return -1;
+	taken = standing == BATCH_FRESH ? take(l, seq, err) : 1;
+	if (taken <= 0)
+		return taken;
+	want_nothing(l);
 	l->seq = seq;
 	link_answer(l, LINK_ACK, seq);
 	/* What could not be written stays due, and is a problem for `status`. */
 	if (standing == BATCH_FRESH)
 		(void)projection_follow(l->e, false, &ignored);
-	return 0;
+	return 1;
 }

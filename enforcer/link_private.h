@@ -4,23 +4,32 @@
 #ifndef PROVCTL_LINK_PRIVATE_H
 #define PROVCTL_LINK_PRIVATE_H
 
+#include "common/batch.h"
 #include "enforcer/link.h"
 
 struct link {
 	struct enforcer *e;
 	struct stream s;
 	bool greeted;
-	bool stale;        /* batches are dropped until the analyzer begins anew */
-	uint32_t told;     /* the highest cursor that the analyzer was told of */
-	uint32_t cursors;  /* how many there were */
-	uint64_t seq;      /* of the last batch that was answered */
-	uint64_t inputs;   /* lines of standard input so far */
-	uint32_t *own;     /* LINK_LOGS_MAX: cursors made for the session's own numbers, 0 none */
-	uint64_t made;     /* of the enforcer's count of cursors made: those that were told of or made here */
-	struct place *at;  /* the table of the batch at hand */
-	uint32_t room, n;  /* of it */
-	struct slice rest; /* its events, encoded */
-	uint32_t nevents;
+	bool stale;              /* batches are dropped until the analyzer begins anew */
+	uint32_t told;           /* the highest cursor that the analyzer was told of */
+	uint32_t cursors;        /* how many there were */
+	uint64_t seq;            /* of the last batch that was answered */
+	uint64_t inputs;         /* lines of standard input so far */
+	uint32_t *own;           /* LINK_LOGS_MAX: cursors made for the session's own numbers, 0 none */
+	uint64_t made;           /* of the enforcer's count of cursors made: those that were told of or made here */
+	struct place *at;        /* the table of the batch at hand */
+	uint32_t room, n;        /* of it */
+	struct batch_view view;  /* its events */
+	struct quiet_row *quiet; /* LINK_EVENTS_MAX: by row of the view */
+	struct {
+		bool asked; /* texts of the batch `seq` */
+		bool all;   /* of every event that came without */
+		uint64_t seq;
+		uint32_t *at;    /* LINK_EVENTS_MAX: numbers of the events that were asked for */
+		uint32_t n, got; /* how many; and how many texts came */
+		struct buf texts;
+	} want;
 };
 
 /* One log of a batch. */
@@ -43,7 +52,10 @@ void link_answer(struct link *l, enum link_type type, uint64_t seq);
 /* Tells every cursor. The session's own numbers stay what they are until the next greeting. */
 int link_tell(struct link *l, struct err *err);
 
-/* LINK_BATCH: answers it, or fails, and then nothing of it is applied. */
+/* LINK_BATCH: 1 it is answered; 0 it must come again when link_texts has all that is wanted; -1 failed, and nothing of it is applied. */
 int link_batch(struct link *l, struct slice body, struct err *err);
+/* LINK_TEXTS */
+int link_texts(struct link *l, struct slice body, struct err *err);
+bool link_wants(const struct link *l);
 
 #endif

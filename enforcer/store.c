@@ -13,9 +13,6 @@
 #include "common/timefmt.h"
 #include "enforcer/store_private.h"
 
-#define FILE_NAME "state.db"
-#define PATH_SIZE 4096
-
 /* The folder may be entered by all, since the published files live in it by default; each file has its own mode. */
 #define FOLDER_MODE 0751
 #define FILE_MODE   0640
@@ -330,9 +327,9 @@ static int open_own(struct store *s, const char *path, struct err *err) {
 		if (step < 0 || db_script(s->db, "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864", err) != 0)
 			return -1;
 	}
-	return store_migrate(s->db, s->folder, store_steps, STORE_SCHEMA, err);
 	if (store_seal(s->db, path, schema, err) != 0)
 		return -1;
+	return store_migrate(s->db, s->folder, store_steps, STORE_SCHEMA, err);
 }
 
 /* Reads what is there into memory. An older schema is raised in the copy alone. */
@@ -362,7 +359,7 @@ int store_open(struct store **out, const char *folder, enum store_mode mode, int
 		*busy = false;
 	if (s)
 		s->lock = -1;
-	if (!s || shelf_init(&s->shelf) != 0 || (folder && !(s->folder = strdup(folder)))) {
+	if (!s || shelf_init(&s->shelf) != 0 || !(s->memo = memo_new()) || (folder && !(s->folder = strdup(folder)))) {
 		err_set(err, ERR_SYSTEM, "out of memory");
 		goto fail;
 	}
@@ -394,6 +391,7 @@ void store_close(struct store **store) {
 	store_backup_cancel(s);
 	db_close(&s->db);
 	shelf_release(&s->shelf);
+	memo_free(&s->memo);
 	buf_release(&s->code);
 	buf_release(&s->line_old);
 	buf_release(&s->line_new);
@@ -422,6 +420,11 @@ const uint8_t *store_key(const struct store *s) {
 
 void store_set_conf(struct store *s, const struct conf *conf) {
 	s->conf = conf;
+	memo_clear(s->memo);
+}
+
+struct memo *store_memo(struct store *s) {
+	return s->memo;
 }
 
 /* ---- transactions ---- */
@@ -453,6 +456,7 @@ void store_rollback(struct store *s) {
 	if (db_in_transaction(s->db))
 		(void)db_run(db_query(s->db, "ROLLBACK", &ignored), &ignored);
 	shelf_clear(&s->shelf);
+	memo_clear(s->memo);
 	s->counts.known = false;
 	s->hooks.known = false;
 	s->waiting.start = INT64_MIN;

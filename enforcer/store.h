@@ -25,6 +25,7 @@
 #include "common/token.h"
 
 struct store;
+struct memo;
 
 #define STORE_SCHEMA 6 /* PRAGMA user_version; application_id is "pvct" */
 
@@ -164,6 +165,10 @@ struct device_filter {
 };
 int store_devices(struct store *s, const struct device_filter *filter,
                   int (*each)(void *context, const struct device *d, struct err *err), void *context, struct err *err);
+
+/* What the judge keeps in mind of devices at home (memo.h), here because it is void when the rows change: of a device that is put or deleted,
+ * and of all after a rollback or store_set_conf. */
+struct memo *store_memo(struct store *s);
 
 /* MACs, in order and at most max, of the devices on which time has work to do: a home of kind HOME_POLL that was last used before
  * `unused`, or removed before `removed`. */

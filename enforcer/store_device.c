@@ -121,12 +121,16 @@ static int find(struct store *s, uint64_t mac, struct shelved **out, struct devi
 }
 
 int store_device(struct store *s, uint64_t mac, struct device *out, struct err *err) {
+	uint32_t seen = memo_seen(s->memo, mac);
 	struct shelved *on;
 	struct device d;
 	int found = find(s, mac, &on, &d, err);
 
-	if (found == 1)
+	if (found == 1) {
 		*out = d;
+		if (out->seen < seen)
+			out->seen = seen;
+	}
 	return found;
 }
 
@@ -171,6 +175,8 @@ static int read_page(struct store *s, struct query *q, struct device *page, unsi
 		on = shelf_get(&s->shelf, mac);
 		d->published = db_int(q, 1);
 		d->seen = on ? on->seen : db_int(q, 2);
+		if (d->seen < memo_seen(s->memo, mac))
+			d->seen = memo_seen(s->memo, mac);
 		++*n;
 	}
 	db_end(q);
@@ -370,6 +376,7 @@ int store_device_put(struct store *s, const struct device *d, struct err *err) {
 		present -= old.removed == TIME_NONE;
 	}
 	changed = found == 0 || !same_line(s, &old, d);
+	memo_drop(s->memo, d->mac);
 	if (put_row(s, d, changed ? 0 : d->published, err) != 0 || store_add(&s->numbers, "devices", present, err) != 0)
 		return -1;
 	if ((found == 0 || old.removed != d->removed || !same_homes(&old.homes, &d->homes)) && put_homes_of(s, d, err) != 0)
@@ -405,6 +412,7 @@ int store_device_delete(struct store *s, uint64_t mac, struct err *err) {
 	if (db_run(q, err) != 0)
 		return -1;
 	shelf_drop(&s->shelf, mac);
+	memo_drop(s->memo, mac);
 	store_mark_whole(s, (unsigned)(mac & 0xff));
 	return 0;
 }

@@ -8,6 +8,7 @@
 #define PROVCTL_STORE_PRIVATE_H
 
 #include "enforcer/db.h"
+#include "enforcer/memo.h"
 #include "enforcer/store.h"
 
 #define STORE_APPLICATION 0x70766374 /* "pvct" */
@@ -100,6 +101,7 @@ struct store {
 	struct tallies numbers, sums;
 	struct part parts[PARTS];
 	struct shelf shelf;
+	struct memo *memo;
 	struct buf code, line_old, line_new;
 	struct { /* how many bans are in force or pending at a time; see store_ban_counts */
 		bool known;
@@ -128,10 +130,10 @@ void store_ban_changed(struct store *s, struct prefix at);
 /* steps[i] makes schema i + 1 of schema i. Where there is something to lose the database is copied aside first. */
 int store_migrate(struct db *db, const char *folder, const char *const *steps, int target, struct err *err);
 extern const char *const store_steps[STORE_SCHEMA];
+#define STORE_SEALED 7 /* from this schema on every page of the file has its sum */
 
 /* Adds to a number without looking at it. */
 int store_add(struct tallies *t, const char *name, int64_t more, struct err *err);
-#define STORE_SEALED 7 /* from this schema on every page of the file has its sum */
 
 /* A time without end as the last there is, so that SQL needs one comparison only. */
 int64_t end_to_sql(int64_t time);

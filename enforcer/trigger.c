@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "common/mac.h"
 #include "common/timefmt.h"
@@ -6,11 +7,37 @@
 
 #define TOUCHED "counters.touched"
 
+#define SERVED (1U << EVENT_PROVISION_SERVED | 1U << EVENT_POLL_SERVED)
+
+/* Those that have to do with a proven fetch by a phone that is at home. */
+static void find_quiet(struct judge *j) {
+	for (uint32_t i = 0; i < j->conf->ntriggers; i++) {
+		const struct trigger *t = &j->conf->triggers[i];
+
+		if (t->on & SERVED && t->imposter != TRI_YES && t->proofs & ~(1U << PROOF_NONE) && t->mac == TRIGGER_MAC_ANY &&
+		    t->at_home != TRI_NO && t->abroad != TRI_YES)
+			j->quiet.stirred[j->quiet.nstirred++] = (uint16_t)i;
+		if (t->reset & SERVED)
+			j->quiet.resets[j->quiet.nresets++] = (uint16_t)i;
+	}
+}
+
 int trigger_init(struct judge *j, struct err *err) {
-	return counters_new(&j->counters, j->conf->triggers, j->conf->ntriggers, err);
+	if (counters_new(&j->counters, j->conf->triggers, j->conf->ntriggers, err) < 0)
+		return -1;
+	j->quiet.stirred = calloc(j->conf->ntriggers + 1, sizeof(*j->quiet.stirred));
+	j->quiet.resets = calloc(j->conf->ntriggers + 1, sizeof(*j->quiet.resets));
+	if (!j->quiet.stirred || !j->quiet.resets) {
+		trigger_release(j);
+		return err_set(err, ERR_SYSTEM, "out of memory");
+	}
+	find_quiet(j);
+	return 0;
 }
 
 void trigger_release(struct judge *j) {
+	free(j->quiet.stirred);
+	free(j->quiet.resets);
 	counters_free(&j->counters);
 }
 
@@ -296,6 +323,46 @@ int trigger_event(struct judge *j, struct facts *f, struct err *err) {
 		if (event_is_of(f->e, t->reset) && trigger_reset(j, i, f, err) < 0)
 			return -1;
 		if (event_is_of(f->e, t->on) && trigger_count(j, i, f, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+bool trigger_is_stirred(const struct judge *j, const struct event *e) {
+	for (uint32_t i = 0; i < j->quiet.nstirred; i++) {
+		const struct trigger *t = &j->conf->triggers[j->quiet.stirred[i]];
+
+		if (event_is_of(e, t->on) && trigger_matches_bare(e, t))
+			return true;
+	}
+	/* Whose account it is stands in the row. */
+	for (uint32_t i = 0; i < j->quiet.nresets; i++) {
+		const struct trigger *t = &j->conf->triggers[j->quiet.resets[i]];
+
+		if (event_is_of(e, t->reset) && t->by & BY_ACCOUNT &&
+		    (!counters_loaded(j->counters) || counters_have(j->counters, j->quiet.resets[i])))
+			return true;
+	}
+	return false;
+}
+
+int trigger_quiet(struct judge *j, const struct event *e, struct err *err) {
+	for (uint32_t i = 0; i < j->quiet.nresets; i++) {
+		uint32_t index = j->quiet.resets[i];
+		struct facts f;
+
+		if (!event_is_of(e, j->conf->triggers[index].reset))
+			continue;
+		if (trigger_load(j, err) < 0)
+			return -1;
+		if (!counters_have(j->counters, index))
+			continue;
+		/* All that a reset looks at. */
+		f.e = e;
+		f.has_device = true;
+		f.removed = false;
+		f.device.mac = e->mac;
+		if (trigger_reset(j, index, &f, err) < 0)
 			return -1;
 	}
 	return 0;

@@ -158,8 +158,7 @@ static bool agent_has(struct slice agent, const char *word) {
 	return false;
 }
 
-/* Those that need no look at the state. */
-static bool matches_event(const struct event *e, const struct trigger *t) {
+bool trigger_matches_bare(const struct event *e, const struct trigger *t) {
 	bool found;
 
 	if (!(t->proofs >> e->proof & 1) || (t->imposter != TRI_UNKNOWN && e->imposter != t->imposter))
@@ -175,9 +174,12 @@ static bool matches_event(const struct event *e, const struct trigger *t) {
 	found = t->nasns == 0;
 	for (uint32_t i = 0; !found && i < t->nasns; i++)
 		found = e->asn != 0 && e->asn == t->asns[i];
-	if (!found)
-		return false;
-	found = t->nagents == 0;
+	return found;
+}
+
+static bool matches_agent(const struct event *e, const struct trigger *t) {
+	bool found = t->nagents == 0;
+
 	for (uint32_t i = 0; !found && i < t->nagents; i++)
 		found = agent_has(e->agent, t->agents[i]);
 	return found;
@@ -222,7 +224,7 @@ static enum tri facts_abroad(const struct facts *f) {
 
 int trigger_matches(struct judge *j, struct facts *f, const struct trigger *t, bool *matches, struct err *err) {
 	*matches = false;
-	if (!matches_event(f->e, t) || !matches_mac(f, t))
+	if (!trigger_matches_bare(f->e, t) || !matches_agent(f->e, t) || !matches_mac(f, t))
 		return 0;
 	if (t->at_home != TRI_UNKNOWN && (!f->has_device || (f->is_home || f->in_network) != (t->at_home == TRI_YES)))
 		return 0;

@@ -22,6 +22,8 @@ uint64_t subject_mac(const struct facts *f);
 
 /* False where the event lacks something that the trigger counts by, or has no proof and the trigger counts by net. */
 bool trigger_subject(const struct judge *j, const struct facts *f, const struct trigger *t, struct subject *out);
+/* Those conditions that need neither the state nor the agent. */
+bool trigger_matches_bare(const struct event *e, const struct trigger *t);
 /* All conditions but the kind. */
 int trigger_matches(struct judge *j, struct facts *f, const struct trigger *t, bool *matches, struct err *err);
 /* What is counted. False where the event has nothing of the sort. */

@@ -151,6 +151,16 @@ UNIT_TESTS += tests/unit/test_token
 tests_unit_test_token_SOURCES = tests/unit/test_token.c tests/unit/storing.h
 tests_unit_test_token_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test_batch
+tests_unit_test_batch_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_memo
+tests_unit_test_memo_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_quiet
+tests_unit_test_quiet_SOURCES = tests/unit/test_quiet.c tests/unit/judging.c tests/unit/judging.h
+tests_unit_test_quiet_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test_trigger
 tests_unit_test_trigger_SOURCES = tests/unit/test_trigger.c tests/unit/judging.c tests/unit/judging.h
 tests_unit_test_trigger_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)

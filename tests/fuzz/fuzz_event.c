@@ -1,12 +1,40 @@
 /* The event link's words: frames, events, cursors. What is taken is written again as the same bytes. */
 #include <string.h>
 
-#include "common/event.h"
+#include "common/batch.h"
 
 #include "tests/fuzz/fuzz.h"
 
 static void same(const struct buf *b, const char *from, size_t n) {
 	fuzz_want(!b->failed && b->n == n && memcmp(b->p, from, n) == 0, "what is read is written the same");
+}
+
+/* What is taken is sound, and written again it is as many events. */
+static void read_batch(struct slice in) {
+	struct batch_view view = {0}, again = {0};
+	struct batch_writer writer;
+	struct batch_walk walk;
+	struct buf b;
+	struct err err;
+
+	buf_init(&b, 1U << 21);
+	batch_writer_init(&writer);
+	if (batch_read(&view, in, &err) == 0) {
+		batch_walk_begin(&walk, &view);
+		while (batch_next(&walk)) {
+			fuzz_want(event_is_sound(&walk.e, &err), "an event that is taken is sound");
+			if (walk.e.cursor < LINK_LOGS_MAX)
+				batch_writer_add(&writer, &walk.e, walk.with_texts);
+		}
+		batch_writer_put(&writer, &b);
+		fuzz_want(batch_read(&again, (struct slice){b.p, b.n}, &err) == 0 && again.n <= view.n,
+		          "what is taken is written so that it is taken");
+	}
+	batch_view_release(&view);
+	batch_view_release(&again);
+	batch_writer_release(&writer);
+	buf_release(&b);
+	(void)batch_texts_check(in, LINK_EVENTS_MAX, &err);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -41,5 +69,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 		in = rest;
 	}
 	buf_release(&b);
+	read_batch((struct slice){(const char *)data, size});
 	return 0;
 }

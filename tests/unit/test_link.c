@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "common/batch.h"
 #include "common/timefmt.h"
 #include "enforcer/link.h"
 #include "enforcer/projection.h"
@@ -47,7 +48,11 @@ static int setup(void **state) {
 	char path[] = "/tmp/provctl-link-XXXXXX";
 	static const char yaml[] = "state: /nonexistent\nrules: []\n"
 							   "sources:\n  - {path: /log/api, format: json, inventory: true}\n"
-							   "  - {path: /log/web, format: combined}\nfirewall: {backend: none}\n";
+							   "  - {path: /log/web, format: combined}\nfirewall: {backend: none}\n"
+							   "triggers:\n  - {id: by-account, on: provision.unauthorised, by: account, count: events,"
+							   " limit: 9, within: 1h, reset: provision.served, do: report}\n"
+							   "  - {id: unknown, on: provision.unknown, by: ip, count: events, limit: 9, within: 1h, "
+							   "do: report}\n";
 	struct err err;
 	int fd = mkstemp(path);
 
@@ -87,8 +92,9 @@ static int teardown(void **state) {
 
 /* Sends a frame and lets the link deal with it; what link_step says. */
 static int send_frame(struct bench *b, struct buf *frame) {
-	size_t sent = 0;
-	int step = 0;
+	struct stream *stream = link_stream(b->link);
+	size_t sent = 0, before;
+	int step;
 
 	assert_false(frame->failed);
 	while (sent < frame->n) {
@@ -97,8 +103,11 @@ static int send_frame(struct bench *b, struct buf *frame) {
 		sent += n > 0 ? (size_t)n : 0;
 		assert_int_equal(stream_read(link_stream(b->link)), 0);
 	}
-	while (stream_read(link_stream(b->link)) == 0 && (step = link_step(b->link)) == 0)
-		;
+	do {
+		before = stream->in.n;
+		assert_int_equal(stream_read(stream), 0);
+	} while (stream->in.n != before);
+	step = link_step(b->link);
 	assert_int_equal(stream_write(link_stream(b->link)), 0);
 	buf_release(frame);
 	return step;
@@ -165,6 +174,7 @@ struct made {
 	unsigned n;
 	struct event events[4];
 	unsigned nevents;
+	bool without_texts;
 };
 
 static struct event event_at(uint32_t cursor, uint64_t offset, int64_t time, uint64_t mac, const char *ip) {
@@ -203,6 +213,7 @@ static struct made one_log(uint32_t id, uint64_t from, uint64_t to) {
 }
 
 static void encode(struct buf *f, uint64_t seq, const struct made *m) {
+	struct batch_writer events;
 	size_t begin;
 
 	buf_init(f, 4U << 20);
@@ -213,9 +224,11 @@ static void encode(struct buf *f, uint64_t seq, const struct made *m) {
 		put_u64(f, m->at[i].from);
 		cursor_encode(f, &m->at[i].to);
 	}
-	put_u32(f, m->nevents);
+	batch_writer_init(&events);
 	for (unsigned i = 0; i < m->nevents; i++)
-		event_encode(f, &m->events[i]);
+		batch_writer_add(&events, &m->events[i], !m->without_texts);
+	batch_writer_put(&events, f);
+	batch_writer_release(&events);
 	frame_end(f, begin);
 }
 
@@ -405,6 +418,7 @@ static void of_one_log_ten_thousand_early_events_are_kept_and_the_rest_counted(v
 	greet(b);
 	for (unsigned i = 0; i < BATCHES; i++) {
 		struct made m = one_log(CURSOR_NEW, i * 100, (i + 1) * 100);
+		struct batch_writer events;
 		struct slice body;
 		struct buf f;
 		size_t begin;
@@ -416,9 +430,11 @@ static void of_one_log_ten_thousand_early_events_are_kept_and_the_rest_counted(v
 		put_u32(&f, 1);
 		put_u64(&f, m.at[0].from);
 		cursor_encode(&f, &m.at[0].to);
-		put_u32(&f, EVENTS);
+		batch_writer_init(&events);
 		for (unsigned j = 0; j < EVENTS; j++)
-			event_encode(&f, &m.events[0]);
+			batch_writer_add(&events, &m.events[0], true);
+		batch_writer_put(&events, &f);
+		batch_writer_release(&events);
 		frame_end(&f, begin);
 		assert_int_equal(send_frame(b, &f), 1);
 		assert_int_equal(next_frame(b, &body), LINK_ACK);
@@ -549,6 +565,175 @@ static void the_end_of_a_pass_is_answered(void **state) {
 	assert_int_equal(next_frame(b, &body), LINK_ACK);
 }
 
+/* ---- texts that are told when they are wanted ---- */
+
+#define PHONE  0x001565abcdef
+#define PHONE2 0x001565abcd02
+
+static void encode_texts(struct buf *f, uint64_t seq, const char *line, unsigned n) {
+	size_t begin;
+
+	buf_init(f, 65536);
+	begin = frame_begin(f, LINK_TEXTS);
+	put_u64(f, seq);
+	for (unsigned i = 0; i < n; i++)
+		batch_text_put(f, slice_of(line), slice_of("agent"));
+	frame_end(f, begin);
+}
+
+static int send_texts(struct bench *b, uint64_t seq, const char *line, unsigned n) {
+	struct buf f;
+
+	encode_texts(&f, seq, line, n);
+	return send_frame(b, &f);
+}
+
+/* The numbers that are wanted of batch seq, as "0 2". */
+static const char *wanted(struct bench *b, uint64_t seq) {
+	static char text[256];
+	struct slice body;
+	uint64_t of;
+	uint32_t number;
+	size_t n = 0;
+
+	assert_int_equal(next_frame(b, &body), LINK_WANT);
+	assert_int_equal(get_u64(&body, &of), 0);
+	assert_int_equal(of, seq);
+	text[0] = '\0';
+	while (get_u32(&body, &number) == 0)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%u", n ? " " : "", number);
+	return text;
+}
+
+static int find_evidence(void *context, const struct record *r, struct err *err) {
+	(void)err;
+	return slice_is(r->evidence, context);
+}
+
+static bool is_recorded(struct bench *b, const char *evidence) {
+	const struct record_filter all = {0};
+	struct err err;
+
+	return store_records(b->e.store, &all, find_evidence, (void *)(uintptr_t)evidence, &err) == 1;
+}
+
+static void evidence_is_asked_for_where_it_is_needed_and_only_there(void **state) {
+	struct bench *b = *state;
+	struct made m = one_log(CURSOR_NEW, 0, 100);
+	struct slice body;
+
+	greet(b);
+	m.without_texts = true;
+	assert_int_equal(send_batch(b, 1, &m), LINK_WANT);
+	assert_int_equal(judged(b), 0);
+	assert_int_equal(send_texts(b, 1, "the line", 1), 1);
+	assert_int_equal(link_step(b->link), 1);
+	assert_int_equal(stream_write(link_stream(b->link)), 0);
+	assert_int_equal(next_frame(b, &body), LINK_ACK);
+	assert_int_equal(judged(b), 1);
+	assert_true(is_recorded(b, "the line"));
+	/* From its home: nobody needs to see the line. */
+	m = one_log(CURSOR_NEW, 100, 200);
+	m.without_texts = true;
+	assert_int_equal(send_batch(b, 2, &m), LINK_ACK);
+	assert_int_equal(judged(b), 2);
+}
+
+static void what_was_sent_behind_a_batch_that_waits_for_texts_is_judged_behind_it(void **state) {
+	struct bench *b = *state;
+	struct made first = one_log(CURSOR_NEW, 0, 100), second = one_log(CURSOR_NEW, 100, 200);
+	struct slice body;
+	struct buf f, texts;
+	uint64_t seq;
+
+	greet(b);
+	first.without_texts = true;
+	encode(&f, 1, &first);
+	assert_int_equal(send_frame(b, &f), 0);
+	assert_string_equal(wanted(b, 1), "0");
+	encode(&f, 2, &second);
+	encode_texts(&texts, 1, "the line", 1);
+	buf_add(&f, texts.p, texts.n);
+	buf_release(&texts);
+	assert_int_equal(send_frame(b, &f), 1);
+	while (link_step(b->link) == 1)
+		;
+	assert_int_equal(stream_write(link_stream(b->link)), 0);
+	for (uint64_t i = 1; i <= 2; i++) {
+		assert_int_equal(next_frame(b, &body), LINK_ACK);
+		assert_int_equal(get_u64(&body, &seq), 0);
+		assert_int_equal(seq, i);
+	}
+	assert_int_equal(judged(b), 2);
+}
+
+static void texts_that_are_not_those_wanted_are_refused(void **state) {
+	static const struct {
+		const char *what;
+		bool asked;
+		uint64_t seq;
+		const char *line;
+		unsigned n;
+	} rows[] = {
+		/* what, batch before, its number, line, how many */
+		{"nothing was asked", false, 1, "the line", 1}, {"another batch", true, 2, "the line", 1},
+		{"too many", true, 1, "the line", 2},           {"none", true, 1, "", 0},
+		{"control bytes", true, 1, "\x1b[2J", 1},
+	};
+	struct bench *b = *state;
+	struct device d;
+	struct err err;
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct made m = one_log(CURSOR_NEW, 0, 100);
+		int step;
+
+		link_free(&b->link);
+		(void)close(b->fd);
+		connect_link(b);
+		greet(b);
+		m.without_texts = true;
+		if (rows[i].asked)
+			assert_int_equal(send_batch(b, 1, &m), LINK_WANT);
+		step = send_texts(b, rows[i].seq, rows[i].line, rows[i].n);
+		while (step == 1)
+			step = link_step(b->link);
+		if (step != -1 || store_device(b->e.store, PHONE, &d, &err) != 0)
+			fail_msg("%s: %d", rows[i].what, step);
+	}
+}
+
+static void whose_evidence_is_needed_only_by_what_came_before_it_is_asked_for_then(void **state) {
+	struct bench *b = *state;
+	struct made m = one_log(CURSOR_NEW, 0, 100);
+	struct slice body;
+
+	greet(b);
+	/* Two phones, and failures that have been counted, but none by account. */
+	m.events[1] = event_at(0, 10, NOW - 590, PHONE2, "203.0.113.8");
+	m.events[2] = event_at(0, 20, NOW - 580, 0x001565000001, "203.0.113.9");
+	m.events[2].kind = EVENT_PROVISION_UNKNOWN;
+	m.events[0].account = m.events[1].account = slice_of("acct1");
+	m.nevents = 3;
+	assert_int_equal(send_batch(b, 1, &m), LINK_ACK);
+	m = one_log(CURSOR_NEW, 100, 200);
+	m.events[0].kind = EVENT_PROVISION_UNAUTHORISED;
+	m.events[1] = event_at(0, 110, NOW - 500, PHONE2, "203.0.113.8");
+	m.nevents = 2;
+	m.without_texts = true;
+	assert_int_equal(send_batch(b, 2, &m), LINK_WANT);
+	assert_int_equal(send_texts(b, 2, "the line", 1), 1);
+	assert_int_equal(link_step(b->link), 0);
+	assert_int_equal(stream_write(link_stream(b->link)), 0);
+	assert_string_equal(wanted(b, 2), "0 1");
+	assert_int_equal(judged(b), 3);
+	assert_int_equal(send_texts(b, 2, "the line", 2), 1);
+	assert_int_equal(link_step(b->link), 1);
+	assert_int_equal(stream_write(link_stream(b->link)), 0);
+	assert_int_equal(next_frame(b, &body), LINK_ACK);
+	assert_int_equal(judged(b), 5);
+}
+
 /* ---- lies ---- each is refused as a whole: nothing of its batch stays, and the session is over. */
 
 static void lie_offset_back(struct made *m) {
@@ -661,13 +846,13 @@ static const struct lie {
 	{"a kind that only the enforcer makes", lie_portal, "kind"},
 	{"an unknown proof", lie_proof, "kind, proof"},
 	{"a forged country", lie_country, "country"},
-	{"a time before 1970", lie_time, "time"},
+	{"a time before 1970", lie_time, "malformed"},
 	{"no time", lie_time_zero, "time"},
-	{"a MAC of more than 48 bits", lie_mac, "MAC"},
+	{"a MAC of more than 48 bits", lie_mac, "malformed"},
 	{"a group address", lie_group_mac, "MAC"},
 	{"no MAC where one must be", lie_no_mac, "MAC"},
 	{"no address where one must be", lie_no_address, "address"},
-	{"an agent that is too long", lie_oversize, "too long"},
+	{"an agent that is too long", lie_oversize, "texts"},
 	{"a name that is too long", lie_name, "too long"},
 	{"control bytes in the evidence", lie_control_bytes, "control bytes"},
 	{"a tail that is too long", lie_tail, "out of range"},
@@ -798,6 +983,10 @@ int main(void) {
 		CASE(standard_input_is_counted_and_not_kept),
 		CASE(a_notice_is_kept_until_it_is_solved),
 		CASE(the_end_of_a_pass_is_answered),
+		CASE(evidence_is_asked_for_where_it_is_needed_and_only_there),
+		CASE(what_was_sent_behind_a_batch_that_waits_for_texts_is_judged_behind_it),
+		CASE(texts_that_are_not_those_wanted_are_refused),
+		CASE(whose_evidence_is_needed_only_by_what_came_before_it_is_asked_for_then),
 		CASE(a_lie_is_refused_and_leaves_nothing),
 		CASE(a_frame_that_is_cut_or_too_long_is_refused),
 		CASE(bytes_behind_the_last_event_are_refused),

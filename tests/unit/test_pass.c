@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "analyzer/pass.h"
+#include "common/batch.h"
 
 /* ---- rules of the test's own: "TIME KIND WORD", kind e: an event; n: none; l: match limit; anything else is unreadable ---- */
 
@@ -85,7 +86,9 @@ struct enforcer {
 	bool commit_first;  /* ... after having committed it: the answer is lost, or another was quicker */
 	unsigned refuse_at; /* the batch that it refuses */
 	bool dead;
-	bool stale; /* until HELLO */
+	bool stale;                                      /* until HELLO */
+	uint32_t wanted[LINK_EVENTS_MAX], nwanted, told; /* events whose texts are wanted; how many came */
+	struct buf texts;
 	uint64_t input_offset;
 	struct cursor input;
 	char fault[sizeof(((struct err *)0)->text) + 64];
@@ -161,7 +164,10 @@ struct place {
 	struct cursor to;
 };
 
-static bool commit(const struct place *places, uint32_t n, struct slice events, uint32_t nevents) {
+static bool commit(const struct place *places, uint32_t n, struct slice events, struct slice texts) {
+	struct batch_view view = {0};
+	struct batch_walk walk;
+	uint32_t nevents = 0;
 	struct err err;
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -172,20 +178,24 @@ static bool commit(const struct place *places, uint32_t n, struct slice events, 
 		if (places[i].from != stored)
 			return false;
 	}
-	for (uint32_t i = 0; i < nevents; i++) {
-		struct event e;
-
-		if (event_decode(&events, &e, &err) < 0)
-			fault(err.text);
-		else if (e.cursor >= n || e.offset < places[e.cursor].from || e.offset >= places[e.cursor].to.offset)
-			fault("an event from outside its part");
-		else {
-			buf_byte(&it.events, ' ');
-			buf_add(&it.events, e.line.p, e.line.n);
-		}
+	if (batch_read(&view, events, &err) < 0) {
+		fault(err.text);
+		return true;
 	}
-	if (events.n > 0)
-		fault("bytes too many");
+	batch_walk_begin(&walk, &view);
+	batch_walk_wanted(&walk, it.wanted, it.nwanted, texts);
+	while (batch_next(&walk)) {
+		const struct event *e = &walk.e;
+
+		nevents++;
+		if (!walk.with_texts)
+			fault("an event without its evidence");
+		if (e->cursor >= n || e->offset < places[e->cursor].from || e->offset >= places[e->cursor].to.offset)
+			fault("an event from outside its part");
+		buf_byte(&it.events, ' ');
+		buf_add(&it.events, e->line.p, e->line.n);
+	}
+	batch_view_release(&view);
 	for (uint32_t i = 0; i < n; i++) {
 		const struct cursor *to = &places[i].to;
 		uint32_t id = to->id;
@@ -209,23 +219,55 @@ static bool commit(const struct place *places, uint32_t n, struct slice events, 
 	return true;
 }
 
-static void batch(struct slice in) {
+/* Wants the texts of all events that came without: true where there are any. */
+static bool want(uint64_t seq, struct slice events) {
+	struct batch_view view = {0};
+	struct batch_walk walk;
+	struct buf b;
+	struct err err;
+	size_t begin;
+
+	it.nwanted = it.told = 0;
+	buf_clear(&it.texts);
+	if (batch_read(&view, events, &err) < 0) {
+		fault(err.text);
+		return false;
+	}
+	buf_init(&b, 1U << 20);
+	begin = frame_begin(&b, LINK_WANT);
+	put_u64(&b, seq);
+	batch_walk_begin(&walk, &view);
+	while (batch_next(&walk))
+		if (!walk.with_texts) {
+			it.wanted[it.nwanted++] = walk.next - 1;
+			put_u32(&b, walk.next - 1);
+		}
+	frame_end(&b, begin);
+	batch_view_release(&view);
+	if (it.nwanted > 0)
+		answer(&b);
+	buf_release(&b);
+	return it.nwanted > 0;
+}
+
+/* False: it must come again, with its texts. */
+static bool batch(struct slice in) {
 	static struct place places[CURSORS];
 	uint64_t seq;
-	uint32_t n, nevents;
+	uint32_t n;
 	struct err err;
 
-	it.batches++;
 	if (get_u64(&in, &seq) < 0 || get_u32(&in, &n) < 0 || n == 0 || n > CURSORS) {
 		fault("malformed");
-		return;
+		return true;
 	}
 	for (uint32_t i = 0; i < n; i++)
 		if (get_u64(&in, &places[i].from) < 0 || cursor_decode(&in, &places[i].to, &err) < 0 ||
 		    places[i].to.transient != (places[i].to.id == 0) || places[i].to.offset < places[i].from)
 			fault("malformed cursor");
-	if (get_u32(&in, &nevents) < 0)
-		fault("no events");
+	if (it.told == 0 && want(seq, in))
+		return false;
+	it.batches++;
 	if (it.batches == it.refuse_at) {
 		struct buf b;
 		size_t begin;
@@ -237,19 +279,71 @@ static void batch(struct slice in) {
 		answer(&b);
 		it.dead = true;
 	} else if (it.batches == it.die_at || it.batches == it.stale_at) {
-		if (it.commit_first && !commit(places, n, in, nevents))
+		if (it.commit_first && !commit(places, n, in, (struct slice){it.texts.p, it.texts.n}))
 			fault("stale");
 		it.dead = it.batches == it.die_at;
-		if (it.dead)
-			return;
-		tell_seq(LINK_STALE, seq);
-		tell_cursors();
-		it.stale = true;
-	} else if (commit(places, n, in, nevents)) {
+		if (!it.dead) {
+			tell_seq(LINK_STALE, seq);
+			tell_cursors();
+			it.stale = true;
+		}
+	} else if (commit(places, n, in, (struct slice){it.texts.p, it.texts.n})) {
 		tell_seq(LINK_ACK, seq);
 	} else {
 		fault("stale");
 	}
+	it.nwanted = it.told = 0;
+	return true;
+}
+
+static void texts(struct slice body) {
+	struct err err;
+	uint64_t seq;
+	int64_t n;
+
+	if (get_u64(&body, &seq) < 0 || (n = batch_texts_check(body, it.nwanted - it.told, &err)) <= 0) {
+		fault("texts that nobody wanted");
+		return;
+	}
+	it.told += (uint32_t)n;
+	buf_add(&it.texts, body.p, body.n);
+}
+
+/* Deals with one frame; batches behind one that waits for its texts stay where they are. */
+static bool serve_one(struct buf *in) {
+	struct slice rest = {in->p, in->n}, body;
+	enum link_type type = LINK_BATCH;
+	size_t begin = 0, end;
+	bool waits = it.told < it.nwanted, done = true;
+	struct err err;
+	int taken;
+
+	while ((taken = frame_take(&rest, &type, &body, &err)) > 0 && waits && type != LINK_TEXTS)
+		begin = in->n - rest.n;
+	if (taken <= 0)
+		return false;
+	end = in->n - rest.n;
+	(void)pthread_mutex_lock(&committing);
+	if (type == LINK_HELLO && !it.stale)
+		tell_cursors();
+	else if (type == LINK_HELLO)
+		it.stale = false;
+	else if (type == LINK_BATCH && !it.stale)
+		done = batch(body);
+	else if (type == LINK_TEXTS)
+		texts(body);
+	else if (type == LINK_NOTICE)
+		it.notices++;
+	else if (type == LINK_DONE && !it.stale) {
+		it.done++;
+		tell_seq(LINK_ACK, 0);
+	}
+	(void)pthread_mutex_unlock(&committing);
+	if (done) {
+		memmove(in->p + begin, in->p + end, in->n - end);
+		in->n -= end - begin;
+	}
+	return true;
 }
 
 static void *serve(void *unused) {
@@ -259,28 +353,8 @@ static void *serve(void *unused) {
 	(void)unused;
 	buf_init(&in, 1U << 22);
 	while (n > 0 && !it.dead) {
-		struct slice rest = {in.p, in.n}, body;
-		enum link_type type;
-		struct err err;
-		int taken;
-
-		while (!it.dead && (taken = frame_take(&rest, &type, &body, &err)) > 0) {
-			(void)pthread_mutex_lock(&committing);
-			if (type == LINK_HELLO && !it.stale)
-				tell_cursors();
-			else if (type == LINK_HELLO)
-				it.stale = false;
-			else if (type == LINK_BATCH && !it.stale)
-				batch(body);
-			else if (type == LINK_NOTICE)
-				it.notices++;
-			else if (type == LINK_DONE && !it.stale) {
-				it.done++;
-				tell_seq(LINK_ACK, 0);
-			}
-			(void)pthread_mutex_unlock(&committing);
-		}
-		buf_consume(&in, in.n - rest.n);
+		while (!it.dead && serve_one(&in))
+			;
 		if (it.dead)
 			break;
 		n = recv(it.fd, buf_reserve(&in, 65536), 65536, 0);
@@ -306,6 +380,7 @@ static int set_up(void **state) {
 	memset(&w, 0, sizeof(w));
 	memset(&it, 0, sizeof(it));
 	buf_init(&it.events, 1U << 24);
+	buf_init(&it.texts, 1U << 24);
 	strcpy(w.folder, "/tmp/test_pass.XXXXXX");
 	assert_non_null(mkdtemp(w.folder));
 	names = field_names_new();
@@ -317,8 +392,10 @@ static void forget(void) {
 	for (uint32_t i = 0; i < it.nkept; i++)
 		free_texts(&it.kept[i]);
 	buf_release(&it.events);
+	buf_release(&it.texts);
 	memset(&it, 0, sizeof(it));
 	buf_init(&it.events, 1U << 24);
+	buf_init(&it.texts, 1U << 24);
 }
 
 static int tear_down(void **state) {

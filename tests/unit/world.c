@@ -88,6 +88,8 @@ static bool step_setting(struct step *s, char *word) {
 	*value++ = '\0';
 	if (strcmp(word, "") == 0)
 		s->fails = (int)number_of(value);
+	else if (strcmp(word, "says") == 0)
+		s->e.version = slice_of(value);
 	else if (strcmp(word, "asn") == 0)
 		s->e.asn = (uint32_t)number_of(value);
 	else if (strcmp(word, "country") == 0)
@@ -165,6 +167,16 @@ static bool event_of_verb(const char *verb, enum event_kind *kind) {
 	return event_kind_parse(slice_of(name), kind);
 }
 
+static int see_event(struct world *w, const struct event *e, struct err *err) {
+	struct quiet_row row = {0};
+	int quiet = w->quiet ? judge_quiet(w->judge, e, &row, false, err) : 0;
+
+	w->hushed += quiet > 0;
+	if (quiet != 0)
+		return quiet < 0 ? -1 : 0;
+	return judge_event(w->judge, e, slice_of("test.log"), err);
+}
+
 static int step_event(struct world *w, struct step *s, enum event_kind kind, struct err *err) {
 	struct event *e = &s->e;
 
@@ -182,7 +194,7 @@ static int step_event(struct world *w, struct step *s, enum event_kind kind, str
 		e->mac = world_mac(s->device);
 	if (strcmp(s->verb, "suspect") == 0)
 		return lock_suspect(w->judge, world_mac(s->device), e, "attack on a device", err);
-	return judge_event(w->judge, e, slice_of("test.log"), err);
+	return see_event(w, e, err);
 }
 
 static int unlock_told(void *context, const struct device *d, const char *skipped) {
@@ -351,8 +363,8 @@ static int dump_device(void *context, const struct device *d, struct err *err) {
 	           (unsigned long long)d->mac, d->state, d->reason, d->removed != TIME_NONE, (long long)d->created,
 	           (long long)d->changed, (long long)d->unlock_start, (long long)d->unlock_end, d->unlock_account,
 	           d->lapsed_reason, d->learned, d->adopt, d->custom, (long long)d->exposed);
-	buf_printf(out, "%d before %d %d moved %llu homes", d->folder != 0, d->before.state, d->before.reason,
-	           (unsigned long long)d->moved_count);
+	buf_printf(out, "%d before %d %d says %s moved %llu homes", d->folder != 0, d->before.state, d->before.reason,
+	           d->version, (unsigned long long)d->moved_count);
 	for (uint32_t i = 0; i < d->homes.n; i++) {
 		const struct home *h = &d->homes.at[i];
 		char at[PREFIX_TEXT];

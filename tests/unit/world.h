@@ -3,7 +3,7 @@
  *     TIME VERB [WORD...]
  *
  * TIME is how long after EPOCH ("0s", "90m", "8d"). Words: an address or prefix; a device "A" to "Z" (A where none is named); and
- * imposter, phone, unproven, asn=N, country=CC, folder=TEXT, user=NAME, for=DURATION, account=NAME, support, no-home, any, locks, adopt,
+ * imposter, phone, unproven, says=VERSION, asn=N, country=CC, folder=TEXT, user=NAME, for=DURATION, account=NAME, support, no-home, any, locks, adopt,
  * homes=A,B, created=DURATION (before the step), =N (the step fails with this exit status).
  *
  * Events: served refused unauthorised unknown (provisions), poll.served ... (as event_kind_name), sip..., device....
@@ -28,6 +28,8 @@ struct world {
 	unsigned restarts; /* a new judge after so many steps, 0 never */
 	unsigned batch;    /* so many steps in one transaction; 0 one */
 	unsigned steps;
+	bool quiet;      /* judge_quiet is asked first */
+	unsigned hushed; /* how many events it dealt with */
 };
 
 void world_open(struct world *w);

@@ -1,0 +1,172 @@
+/* A served fetch from home is nearly every event, and changes nothing but when the phone was seen. What is worked out of a device once, by the
+ * same rules that lock.c goes by, is kept in mind (memo.h); what is found there needs no look at its row. Everything that might be otherwise
+ * is left to judge_event: a wrong no costs time, a wrong yes would be a wrong state.
+ */
+#include <string.h>
+
+#include "common/timefmt.h"
+#include "enforcer/home.h"
+#include "enforcer/judge_private.h"
+#include "enforcer/memo.h"
+
+#define SCAN_MIN   2048 /* misses before it may pay to read all devices at once */
+#define SCAN_SHARE 16   /* one of so many devices was missed */
+
+/* Which place an address is, as learned homes are compared; 0 where that cannot be told in 64 bits. */
+static uint64_t place_of(const struct conf *conf, struct addr ip) {
+	struct prefix at = conf_home_of(conf, ip);
+	uint64_t first = 0, last = 0;
+
+	for (int i = 0; i < 8; i++) {
+		first = first << 8 | at.base.b[i];
+		last = last << 8 | at.base.b[8 + i];
+	}
+	if (addr_is_v4(ip))
+		return last & UINT32_MAX;
+	/* Below 2^32 it would read as IPv4: ::/32 is nobody's. */
+	return at.bits <= 64 && first >> 32 ? first : 0;
+}
+
+static bool is_served(enum event_kind kind) {
+	return kind == EVENT_PROVISION_SERVED || kind == EVENT_POLL_SERVED;
+}
+
+static struct memo_words words_of_device(const struct device *d) {
+	return (struct memo_words){slice_of(d->vendor), slice_of(d->model), slice_of(d->version)};
+}
+
+/* The home that the whole place is in, or NULL: one that was given may hold a part of the place only. */
+static const struct home *home_of_place(const struct device *d, const struct conf *conf, struct addr ip) {
+	int i = home_find(&d->homes, conf, ip);
+
+	for (uint32_t k = 0; i >= 0 && k < d->homes.n; k++)
+		if (d->homes.at[k].kind == HOME_GIVEN && d->homes.at[k].at.bits > conf_home_of(conf, ip).bits)
+			return NULL;
+	return i < 0 ? NULL : &d->homes.at[i];
+}
+
+static uint32_t short_time(int64_t time) {
+	return time < 0 ? 0 : time > UINT32_MAX ? UINT32_MAX : (uint32_t)time;
+}
+
+/* Keeps in mind that a device has its home there; folder is 0, or the one that it polls through. */
+static void keep_in_mind(struct judge *j, const struct device *d, const struct home *home, uint64_t place) {
+	struct memo *memo = store_memo(j->store);
+	struct memo_words words = words_of_device(d);
+	uint32_t number = memo_words_put(memo, &words);
+	struct memo_entry entry = {
+		.mac = d->mac << MEMO_MAC_BITS | (home->backed ? MEMO_BACKED : 0) | number,
+		.place = place,
+		.from = short_time(d->changed),
+		.until = home->kind == HOME_POLL ? short_time(home->used + HOUR) : UINT32_MAX,
+		.seen = short_time(d->seen),
+		.stored = short_time(d->seen),
+	};
+
+	if (number != 0 && place != 0 && d->changed < UINT32_MAX)
+		memo_put(memo, &entry);
+}
+
+static bool is_calm(const struct device *d) {
+	return d->removed == TIME_NONE && d->state != DEVICE_NEW;
+}
+
+static int remember_device(void *context, const struct device *d, struct err *err) {
+	struct judge *j = context;
+
+	(void)err;
+	if (!is_calm(d))
+		return 0;
+	for (uint32_t i = 0; i < d->homes.n; i++) {
+		const struct home *home = home_of_place(d, j->conf, d->homes.at[i].at.base);
+
+		if (home == &d->homes.at[i])
+			keep_in_mind(j, d, home, place_of(j->conf, home->at.base));
+	}
+	return 0;
+}
+
+/* Where so much is missing that reading all at once is quicker. */
+static int remember_all(struct judge *j, struct err *err) {
+	const struct device_filter all = {.shard = -1};
+
+	if (j->quiet.scanned || ++j->quiet.missed < SCAN_MIN ||
+	    j->quiet.missed < (uint64_t)store_device_count(j->store) / SCAN_SHARE)
+		return 0;
+	j->quiet.scanned = true;
+	return store_devices(j->store, &all, remember_device, j, err);
+}
+
+/* 1 with *out, 0, -1. */
+static int remembered(struct judge *j, const struct event *e, uint64_t place, uint64_t folder, struct memo_entry **out,
+                      struct err *err) {
+	struct memo *memo = store_memo(j->store);
+	const struct home *home;
+	struct device d;
+	int found;
+
+	*out = memo_find(memo, e->mac, place);
+	if (*out)
+		return 1;
+	if (remember_all(j, err) < 0)
+		return -1;
+	found = store_device(j->store, e->mac, &d, err);
+	if (found <= 0)
+		return found;
+	home = is_calm(&d) && (folder == 0 || d.folder == folder) ? home_of_place(&d, j->conf, e->ip) : NULL;
+	if (home)
+		keep_in_mind(j, &d, home, place);
+	*out = memo_find(memo, e->mac, place);
+	return *out != NULL;
+}
+
+/* Does it say something of its phone that the device has not got? */
+static bool has_news(struct judge *j, const struct event *e, const struct memo_entry *entry, struct quiet_row *row) {
+	const struct memo *memo = store_memo(j->store);
+	struct memo_words said = {e->vendor, e->model, e->version};
+	uint32_t has = entry->mac & MEMO_WORDS;
+
+	if (row->era == memo_era(memo) && row->fits == has)
+		return false;
+	if (!memo_words_fit(memo, &said, has))
+		return true;
+	*row = (struct quiet_row){memo_era(memo), has};
+	return false;
+}
+
+int judge_quiet(struct judge *j, const struct event *e, struct quiet_row *row, bool look, struct err *err) {
+	bool poll = e->kind == EVENT_POLL_SERVED;
+	uint64_t place, folder = 0;
+	struct memo_entry *entry;
+	int found;
+
+	if (!is_served(e->kind) || e->proof == PROOF_NONE || e->imposter == TRI_YES || e->time > UINT32_MAX)
+		return 0;
+	if (!look && judge_advance(j, e->time, err) < 0)
+		return -1;
+	if (trigger_is_stirred(j, e))
+		return 0;
+	place = place_of(j->conf, e->ip);
+	if (place == 0)
+		return 0;
+	if (poll && e->folder.n > 0) {
+		folder = facts_folder(j, e->folder);
+		place ^= folder;
+	}
+	found = remembered(j, e, place, folder, &entry, err);
+	if (found <= 0)
+		return found;
+	if (e->time < entry->from || e->time >= entry->until || (poll && !(entry->mac & MEMO_BACKED)) ||
+	    has_news(j, e, entry, row))
+		return 0;
+	if (look)
+		return 1;
+	if (e->time >= (int64_t)entry->seen + MINUTE)
+		entry->seen = (uint32_t)e->time;
+	j->sums.events[e->kind]++;
+	return trigger_quiet(j, e, err) < 0 ? -1 : 1;
+}
+
+void judge_hint(const struct judge *j, uint64_t mac) {
+	memo_hint(store_memo(j->store), mac);
+}

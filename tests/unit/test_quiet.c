@@ -1,0 +1,184 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "enforcer/store_private.h"
+#include "tests/unit/judging.h"
+
+/* What triggers make of events that are looked up is in here; what rules make of them, in test_replay. */
+
+#define PHONES 6
+
+static unsigned below(uint64_t *random, unsigned n) {
+	*random = *random * 6364136223846793005U + 1442695040888963407U;
+	return (unsigned)(*random >> 33) % n;
+}
+
+static struct event any_event(uint64_t *random, int64_t *time) {
+	static const enum event_kind kinds[] = {
+		EVENT_PROVISION_SERVED,       EVENT_PROVISION_SERVED,  EVENT_POLL_SERVED,      EVENT_POLL_SERVED,
+		EVENT_PROVISION_UNAUTHORISED, EVENT_POLL_UNAUTHORISED, EVENT_PROVISION_REFUSED};
+	unsigned phone = below(random, PHONES + 1), at_home = below(random, 8);
+	struct event e = {
+		.kind = kinds[below(random, sizeof(kinds) / sizeof(kinds[0]))],
+		.proof = below(random, 20) ? PROOF_HANDSHAKE : PROOF_NONE,
+		.imposter = below(random, 20) ? TRI_UNKNOWN : TRI_YES,
+		.mac = mac_of(phone),
+		.country = {'D', below(random, 4) ? 'E' : 'K'},
+		.agent = slice_of(below(random, 10) ? "phone" : "curl"),
+	};
+	char ip[ADDR_TEXT];
+
+	*time += below(random, 4);
+	e.time = *time;
+	(void)snprintf(ip, sizeof(ip), "203.0.113.%u", at_home ? phone : below(random, PHONES));
+	e.ip = addr_of(ip);
+	return e;
+}
+
+static int dump_record(void *context, const struct record *r, struct err *err) {
+	(void)err;
+	buf_printf(context, "%lld %s %llx %.*s %.*s\n", (long long)r->time, r->what, (unsigned long long)r->mac,
+	           (int)r->rule.n, r->rule.p, (int)r->line.n, r->line.p);
+	return 0;
+}
+
+static int dump_counter(void *context, uint32_t slot, struct slice bytes) {
+	buf_printf(context, "%u ", slot);
+	buf_add(context, bytes.p, bytes.n);
+	return 0;
+}
+
+/* All that came of a story: record, counters, sums. */
+static void run(const char *extra, uint64_t random, bool quiet, struct buf *out, unsigned *hushed) {
+	const struct record_filter all = {0};
+	int64_t time = START;
+	struct judging g;
+
+	judging_begin(&g, extra);
+	memset(g.store->key, 7, sizeof(g.store->key));
+	for (unsigned i = 0; i < PHONES; i++) {
+		char home[ADDR_TEXT];
+
+		(void)snprintf(home, sizeof(home), "203.0.113.%u", i);
+		judging_device(&g, mac_of(i), i % 2 ? "acct1" : "acct2", home);
+	}
+	*hushed = 0;
+	for (unsigned i = 0; i < 3000; i++) {
+		struct event e = any_event(&random, &time);
+		struct quiet_row row = {0};
+		int done = quiet ? judge_quiet(g.judge, &e, &row, false, &g.err) : 0;
+
+		assert_true(done >= 0);
+		*hushed += done > 0;
+		if (done == 0)
+			judging_event(&g, e);
+	}
+	assert_int_equal(judge_flush(g.judge, &g.err), 0);
+	assert_int_equal(store_records(g.store, &all, dump_record, out, &g.err), 0);
+	assert_int_equal(store_counters_load(g.store, dump_counter, out, &g.err), 0);
+	buf_add(out, judge_sums(g.judge), sizeof(struct judge_sums));
+	assert_false(out->failed);
+	judging_end(&g);
+}
+
+static void triggers_count_the_same_whether_events_are_looked_up_or_judged(void **state) {
+	static const struct {
+		const char *what, *extra;
+		unsigned least; /* events that are looked up */
+	} rows[] = {
+		/* what, triggers beside the shipped ones, events that are looked up at least */
+		{"the shipped triggers", "", 1000},
+		{"a success by account",
+	     "triggers: [{id: x, on: provision.unauthorised, by: account, count: events, limit: 50, within: 10m,"
+	     " reset: [provision.served], do: report}]\n",
+	     500},
+		{"fetches from a country",
+	     "triggers: [{id: x, on: provision.served, by: ip, count: events, limit: 5, within: 10m,"
+	     " when: {country: DK}, do: report}]\n",
+	     500},
+		{"fetches with an agent",
+	     "triggers: [{id: x, on: [provision.served, poll.served], by: ip, count: events, limit: 5, within: 10m,"
+	     " when: {agent: curl}, do: report}]\n",
+	     0},
+		{"fetches from outside",
+	     "triggers: [{id: x, on: provision.served, by: device, count: events, limit: 3, within: 10m,"
+	     " when: {home: false}, do: report}]\n",
+	     1000},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (uint64_t random = 1; random <= 4; random++) {
+			struct buf slow, quick;
+			unsigned hushed;
+
+			buf_init(&slow, 16U << 20);
+			buf_init(&quick, 16U << 20);
+			run(rows[i].extra, random, false, &slow, &hushed);
+			run(rows[i].extra, random, true, &quick, &hushed);
+			if (!slice_same((struct slice){slow.p, slow.n}, (struct slice){quick.p, quick.n}))
+				fail_msg("%s: not the same", rows[i].what);
+			if (hushed < rows[i].least)
+				fail_msg("%s: only %u were looked up", rows[i].what, hushed);
+			buf_release(&slow);
+			buf_release(&quick);
+		}
+}
+
+static void looking_changes_nothing(void **state) {
+	struct judging g;
+	struct event e = {.kind = EVENT_PROVISION_SERVED, .proof = PROOF_HANDSHAKE, .mac = mac_of(1), .time = START};
+	struct quiet_row row = {0};
+	struct device before, after;
+
+	(void)state;
+	judging_begin(&g, "");
+	judging_device(&g, mac_of(1), "acct1", "203.0.113.1");
+	e.ip = addr_of("203.0.113.1");
+	assert_int_equal(store_device(g.store, mac_of(1), &before, &g.err), 1);
+	assert_int_equal(judge_quiet(g.judge, &e, &row, true, &g.err), 1);
+	assert_int_equal(store_device(g.store, mac_of(1), &after, &g.err), 1);
+	assert_memory_equal(&before, &after, sizeof(before));
+	assert_int_equal(judge_sums(g.judge)->events[EVENT_PROVISION_SERVED], 0);
+	assert_int_equal(judge_quiet(g.judge, &e, &row, false, &g.err), 1);
+	assert_int_equal(store_device(g.store, mac_of(1), &after, &g.err), 1);
+	assert_int_equal(after.seen, START);
+	judging_end(&g);
+}
+
+static void many_that_are_missing_are_read_at_once(void **state) {
+	enum { MANY = 5000 };
+	struct judging g;
+	struct quiet_row row = {0};
+
+	(void)state;
+	judging_begin(&g, "");
+	for (unsigned i = 0; i < MANY; i++)
+		judging_device(&g, mac_of(i), "acct1", "203.0.113.1");
+	memo_clear(store_memo(g.store));
+	for (unsigned i = 0; i < 2048; i++) {
+		struct event e = {.kind = EVENT_PROVISION_SERVED, .proof = PROOF_HANDSHAKE, .mac = mac_of(i), .time = START};
+
+		e.ip = addr_of("203.0.113.1");
+		assert_int_equal(judge_quiet(g.judge, &e, &row, false, &g.err), 1);
+	}
+	assert_int_equal(memo_count(store_memo(g.store)), MANY);
+	judging_end(&g);
+}
+
+int main(void) {
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(triggers_count_the_same_whether_events_are_looked_up_or_judged),
+		cmocka_unit_test(looking_changes_nothing),
+		cmocka_unit_test(many_that_are_missing_are_read_at_once),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
