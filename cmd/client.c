@@ -122,14 +122,14 @@ static int write_all(struct client *c, const void *bytes, size_t n, struct err *
 
 /* ---- finding one that runs ---- */
 
-/* The connected socket; -1 with *nobody where nobody listens. */
-static int connect_to(const char *state, const char *name, bool *nobody, struct err *err) {
+/* The connected socket; -1 with *nobody where nobody listens, *closed where we may not. */
+static int connect_to(const char *state, const char *name, bool *nobody, bool *closed, struct err *err) {
 	struct sockaddr_un at = {.sun_family = AF_UNIX};
 	int folder = open(state, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int fd = -1;
 	int result;
 
-	*nobody = false;
+	*nobody = *closed = false;
 	if (folder < 0) {
 		*nobody = errno == ENOENT;
 		return err_errno(err, "%s", state);
@@ -146,8 +146,9 @@ static int connect_to(const char *state, const char *name, bool *nobody, struct 
 	while (result < 0 && errno == EINTR);
 	if (result < 0) {
 		*nobody = errno == ENOENT || errno == ECONNREFUSED;
+		*closed = errno == EACCES;
 		(void)err_errno(err, "%s/%s", state, name);
-		if (errno == EACCES)
+		if (*closed)
 			(void)err_prefix(err, "no permission to give commands: run it as root, or as a member of the group of %s",
 			                 state);
 		goto fail;
@@ -345,17 +346,30 @@ static int refused(struct client *c, struct err *err) {
 
 /* ---- the public calls ---- */
 
+/* Who may not give commands may still bring events: that an enforcer listens for them is all that such a client knows. */
+static int reach_link(struct client *c, const char *state, struct err *err) {
+	bool nobody, closed;
+
+	c->events = connect_to(state, ENFORCER_EVENTS_SOCKET, &nobody, &closed, err);
+	if (c->events < 0)
+		return nobody ? 0 : -1;
+	close_fd(&c->events);
+	return 1;
+}
+
 /* 1 reached, 0 try again, -1 no use. */
 static int reach(struct client *c, const char *state, unsigned flags, int64_t till, struct err *err) {
-	bool nobody;
+	bool nobody, closed;
 	int result;
 
-	c->fd = connect_to(state, ENFORCER_CONTROL_SOCKET, &nobody, err);
+	c->fd = connect_to(state, ENFORCER_CONTROL_SOCKET, &nobody, &closed, err);
+	if (c->fd < 0 && closed && (flags & CLIENT_STAY))
+		return reach_link(c, state, err);
 	if (c->fd < 0)
 		return nobody ? 0 : -1;
 	result = greeted(c, till, err);
 	if (result > 0 && (flags & CLIENT_EVENTS)) {
-		c->events = connect_to(state, ENFORCER_EVENTS_SOCKET, &nobody, err);
+		c->events = connect_to(state, ENFORCER_EVENTS_SOCKET, &nobody, &closed, err);
 		result = c->events >= 0 ? 1 : nobody ? 0 : -1;
 	}
 	return result;
@@ -429,9 +443,9 @@ void client_close(struct client **client) {
 }
 
 int client_link(const struct conf *conf, int *fd, struct err *err) {
-	bool nobody;
+	bool nobody, closed;
 
-	*fd = connect_to(conf->state, ENFORCER_EVENTS_SOCKET, &nobody, err);
+	*fd = connect_to(conf->state, ENFORCER_EVENTS_SOCKET, &nobody, &closed, err);
 	return *fd < 0 ? -1 : 0;
 }
 

@@ -18,7 +18,9 @@ enum {
 	CLIENT_EVENTS = 1, /* the event link too: client_events */
 	CLIENT_COPY = 2,   /* a copy of the state in memory: nothing stays of what is done there */
 	CLIENT_REACH = 4,  /* only one that runs, now: none is become */
-	CLIENT_STAY = 8    /* for long: what the terminal's ^C means is told to the child by its parent */
+	/* For long: what the terminal's ^C means is told to the child by its parent. Who may only bring events has a client without a connection for
+	 * commands (client_fd is -1): client_link serves it. */
+	CLIENT_STAY = 8
 };
 
 /* conf_file: as given by -c, NULL for the default; conf is what was read from it. */
