@@ -17,6 +17,7 @@ SCRIPT_TESTS += tests/man.sh
 SCRIPT_TESTS += tests/page.sh
 SCRIPT_TESTS += tests/readers.sh
 SCRIPT_TESTS += tests/scenario/apply.bats
+SCRIPT_TESTS += tests/scenario/bench.bats
 SCRIPT_TESTS += tests/scenario/contrib.bats
 SCRIPT_TESTS += tests/scenario/faults.bats
 SCRIPT_TESTS += tests/scenario/hook.bats
