@@ -32,6 +32,7 @@ SCRIPT_TESTS += tests/scenario/never.bats
 SCRIPT_TESTS += tests/scenario/nginx.bats
 SCRIPT_TESTS += tests/scenario/once.bats
 SCRIPT_TESTS += tests/scenario/recover.bats
+SCRIPT_TESTS += tests/scenario/sandbox.bats
 SCRIPT_TESTS += tests/scenario/server.bats tests/scenario/sources.bats
 SCRIPT_TESTS += tests/scenario/trigger.bats
 SCRIPT_TESTS += tests/scenario/two_servers.bats
@@ -261,6 +262,8 @@ tests_unit_test_time_context_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 
 # The programs without their closed door, for tools that watch from inside.
 check_PROGRAMS += tests/open/prov-analyzer tests/open/prov-enforcer
+check_PROGRAMS += tests/open/without
+tests_open_without_LDADD = $(SECCOMP_LIBS)
 tests_open_prov_analyzer_SOURCES = $(prov_analyzer_SOURCES) tests/open/door.c
 tests_open_prov_analyzer_LDADD = $(prov_analyzer_LDADD)
 tests_open_prov_enforcer_SOURCES = $(prov_enforcer_SOURCES) tests/open/door.c
