@@ -182,6 +182,10 @@ UNIT_TESTS += tests/unit/test_verdict
 tests_unit_test_verdict_SOURCES = tests/unit/test_verdict.c tests/unit/world.c tests/unit/world.h
 tests_unit_test_verdict_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test_portal
+tests_unit_test_portal_SOURCES = tests/unit/test_portal.c tests/unit/place.c tests/unit/place.h
+tests_unit_test_portal_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test_publish
 tests_unit_test_publish_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 
