@@ -187,7 +187,7 @@ int field_count(const struct field_names *names) {
 
 static const struct format formats[] = {
 	{.name = "combined", .split = combined_split},
-	{.name = "asterisk", .head = true, .program = "asterisk", .split = asterisk_split},
+	{.name = "asterisk", .head = true, .program = "asterisk", .split = asterisk_split, .finish = asterisk_finish},
 	{.name = "freeswitch", .head = true, .program = "freeswitch", .split = freeswitch_split},
 	{.name = "syslog", .head = true, .split = syslog_split},
 	{.name = "json", .split = json_split},
@@ -250,17 +250,32 @@ const char *format_name(const struct format *f) {
 	return f->name;
 }
 
-bool format_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
+bool format_begin(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
                   struct line_fields *out) {
 	if (line.n > 0 && line.p[line.n - 1] == '\r')
 		line.n--;
 	memset(out->at, 0, (size_t)names->count * sizeof(out->at[0]));
 	out->has_time = false;
 	out->scratch_used = 0;
-	out->parsed = (struct slice){0};
+	out->parsed = out->deferred = (struct slice){0};
 	if (line.n == 0 || !f->split(f, names, tc, line, out))
 		return false;
 	out->at[FIELD_LINE] = line;
+	return true;
+}
+
+void format_finish(const struct format *f, const struct field_names *names, struct line_fields *io) {
+	if (!io->deferred.p)
+		return;
+	f->finish(names, io);
+	io->deferred = (struct slice){0};
+}
+
+bool format_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
+                  struct line_fields *out) {
+	if (!format_begin(f, names, tc, line, out))
+		return false;
+	format_finish(f, names, out);
 	return true;
 }
 
@@ -274,5 +289,9 @@ bool format_split_message(const struct format *f, const struct field_names *name
 	/* Another program's line may begin with what an attacker wrote. */
 	if (f->program && (!program.p || !slice_starts(program, f->program)))
 		return false;
-	return f->split(f, names, tc, message, io);
+	io->deferred = (struct slice){0};
+	if (!f->split(f, names, tc, message, io))
+		return false;
+	format_finish(f, names, io);
+	return true;
 }

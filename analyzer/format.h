@@ -65,7 +65,11 @@ int field_count(const struct field_names *names);
 struct line_fields {
 	struct slice at[FIELDS_MAX]; /* p NULL: not there */
 	bool has_time;
-	int64_t time;        /* UTC */
+	int64_t time; /* UTC */
+	/* Fields of a part of the line that no rule may ask for: see format_begin. */
+	struct slice deferred;
+	int early; /* one of them that is known already, and is this or none; and its text */
+	struct slice early_text;
 	struct slice parsed; /* what `ip` was read from: of a field that was read already */
 	struct addr ip;
 	size_t scratch_used;
@@ -109,6 +113,15 @@ void format_own_free(struct format **f);
 /* Splits one line (without its line break; a CR before it is dropped too). False: not of this format; fields are undefined. */
 bool format_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
                   struct line_fields *out);
+/* As format_split, but what costs much and few rules ask for may be put off: where out->deferred.p is set, only
+ * those of field_is_early, and out->early, are known until format_finish. */
+bool format_begin(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
+                  struct line_fields *out);
+void format_finish(const struct format *f, const struct field_names *names, struct line_fields *io);
+/* Whether a field is known before format_finish. */
+static inline bool field_is_early(int field) {
+	return field < FIELDS_FIXED && field != FIELD_IP && field != FIELD_USER && field != FIELD_TRANSPORT;
+}
 /* For a rule that names a second format for the message of a first: fields of the second are added; its time wins where it has one. */
 bool format_split_message(const struct format *f, const struct field_names *names, struct time_context *tc,
                           struct line_fields *io);

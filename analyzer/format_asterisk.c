@@ -20,7 +20,7 @@ static bool is_upper(struct slice s) {
 }
 
 /* "[...]" whose inside is a stamp, or empty. */
-static bool date_take(struct slice *s, struct slice *stamp) {
+static bool date_take(const struct time_context *tc, struct slice *s, struct slice *stamp) {
 	struct slice at = *s;
 	const char *end;
 
@@ -31,7 +31,8 @@ static bool date_take(struct slice *s, struct slice *stamp) {
 		return false;
 	*stamp = slice_take(&at, (size_t)(end - at.p));
 	(void)slice_skip(&at, ']');
-	if (stamp->n > 0 && stamp_length(*stamp) == 0 && slice_take_digits(&(struct slice){stamp->p, stamp->n}).n == 0)
+	if (stamp->n > 0 && !stamp_is_last(tc, *stamp) && stamp_length(*stamp) == 0 &&
+	    slice_take_digits(&(struct slice){stamp->p, stamp->n}).n == 0)
 		return false;
 	*s = at;
 	return true;
@@ -135,8 +136,8 @@ static size_t key_length(struct slice s) {
 	return n > 0 && n <= KEY_MAX && slice_starts(at, "=\"") ? n : 0;
 }
 
-/* Up to the quote that ends a value: one before `,Key="`, or the line's last byte. */
-static bool value_take(struct slice *s, struct slice *value) {
+/* Up to the quote that ends a value: one before `,Key="`, or the line's last byte. *next: the length of that key. */
+static bool value_take(struct slice *s, struct slice *value, size_t *next) {
 	struct slice at = *s;
 
 	while (at.n > 0) {
@@ -146,7 +147,8 @@ static bool value_take(struct slice *s, struct slice *value) {
 		if (!quote)
 			return false;
 		behind = (struct slice){quote + 1, at.n - (size_t)(quote + 1 - at.p)};
-		if (behind.n == 0 || (behind.p[0] == ',' && key_length((struct slice){behind.p + 1, behind.n - 1}) > 0)) {
+		*next = behind.n > 0 && behind.p[0] == ',' ? key_length((struct slice){behind.p + 1, behind.n - 1}) : 0;
+		if (behind.n == 0 || *next > 0) {
 			*value = (struct slice){s->p, (size_t)(quote - s->p)};
 			(void)slice_skip(&behind, ',');
 			*s = behind;
@@ -159,26 +161,43 @@ static bool value_take(struct slice *s, struct slice *value) {
 
 static bool comes_once(struct slice s, const char *words) {
 	size_t n = strlen(words);
-	const char *at = memmem(s.p, s.n, words, n);
+	const char *at = slice_find(s, words);
 
-	return at && !memmem(at + n, s.n - (size_t)(at + n - s.p), words, n);
+	return at && !slice_find((struct slice){at + n, s.n - (size_t)(at + n - s.p)}, words);
 }
 
-static void security_split(const struct field_names *names, struct slice message, struct line_fields *out) {
+/* The first key of a security event tells which it is: where no rule asks for that, or for what else stands before, the rest is left alone. */
+static const char event_key[] = "SecurityEvent";
+
+static void security_defer(const struct field_names *names, struct slice message, struct line_fields *out) {
+	struct slice rest = {message.p + sizeof(event_key) + 1, message.n - sizeof(event_key) - 1};
+	size_t next;
+
+	if (!value_take(&rest, &out->early_text, &next))
+		out->early_text = (struct slice){0};
+	out->early = field_find(names, (struct slice){message.p, sizeof(event_key) - 1});
+	/* A JSON log may have a key of that name too. */
+	if (out->early >= 0 && out->at[out->early].p)
+		out->early = -1;
+	out->deferred = message;
+}
+
+void asterisk_finish(const struct field_names *names, struct line_fields *io) {
 	uint64_t twice[(FIELDS_MAX + 63) / 64] = {0};
+	struct slice message = io->deferred;
 	struct slice address = {0};
 	struct slice account = {0};
 	bool single = comes_once(message, "RemoteAddress=\"");
 	unsigned accounts = 0;
-	size_t n;
+	size_t next = key_length(message);
 
-	while ((n = key_length(message)) > 0) {
-		struct slice key = slice_take(&message, n);
+	while (next > 0) {
+		struct slice key = slice_take(&message, next);
 		struct slice value;
 		int field = field_find(names, key);
 
 		(void)slice_take(&message, 2);
-		if (!value_take(&message, &value))
+		if (!value_take(&message, &value, &next))
 			break;
 		if (slice_is(key, "RemoteAddress"))
 			address = value;
@@ -186,17 +205,17 @@ static void security_split(const struct field_names *names, struct slice message
 			account = value;
 		if (field < FIELDS_FIXED)
 			continue;
-		if (out->at[field].p)
+		if (io->at[field].p)
 			twice[field / 64] |= 1ULL << field % 64;
-		out->at[field] = value;
+		io->at[field] = value;
 	}
 	for (int field = FIELDS_FIXED; field < FIELDS_MAX; field++)
 		if (twice[field / 64] >> field % 64 & 1)
-			out->at[field] = (struct slice){0};
-	if (message.n > 0 || !single || !address.p || !address_split(address, out))
+			io->at[field] = (struct slice){0};
+	if (message.n > 0 || !single || !address.p || !address_split(address, io))
 		return;
 	if (accounts == 1)
-		out->at[FIELD_USER] = account;
+		io->at[FIELD_USER] = account;
 }
 
 /* The JSON form: its message is only that, whatever it begins with. */
@@ -224,7 +243,7 @@ bool asterisk_split(const struct format *f, const struct field_names *names, str
 		if (!dated)
 			return false;
 	} else {
-		dated = date_take(&line, &stamp) && stamp.n > 0;
+		dated = date_take(tc, &line, &stamp) && stamp.n > 0;
 		if (level_take(&line, out)) {
 			if (!place_take(&line, out))
 				return false;
@@ -239,7 +258,7 @@ bool asterisk_split(const struct format *f, const struct field_names *names, str
 		out->at[FIELD_PID] = head.pid;
 	}
 	if (slice_starts(line, "SecurityEvent=\""))
-		security_split(names, line, out);
+		security_defer(names, line, out);
 	/* As in format_freeswitch.c: syslog's stamp is the better one where it has a year. */
 	if (head.stamp.p && (!dated || (head.stamp.p[0] >= '0' && head.stamp.p[0] <= '9')))
 		stamp = head.stamp;

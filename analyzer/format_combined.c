@@ -99,23 +99,10 @@ static bool head_split(struct slice head, struct line_fields *out) {
 	return true;
 }
 
-/* No client can write a bare quote, so the first `] "` is where the request begins. */
-static const char *request_find(struct slice line) {
-	const char *at = line.p;
-	size_t left = line.n;
-
-	while (left >= 3 && (at = memchr(at, ']', left - 2)) != NULL) {
-		if (at[1] == ' ' && at[2] == '"')
-			return at;
-		at++;
-		left = line.n - (size_t)(at - line.p);
-	}
-	return NULL;
-}
-
 bool combined_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
                     struct line_fields *out) {
-	const char *end = request_find(line);
+	/* No client can write a bare quote, so the first `] "` is where the request begins. */
+	const char *end = slice_find(line, "] \"");
 	const char *begin = end ? memrchr(line.p, '[', (size_t)(end - line.p)) : NULL;
 	struct slice rest, value;
 

@@ -14,10 +14,6 @@ static bool slice_ends(struct slice s, const char *text) {
 	return s.n >= n && memcmp(s.p + s.n - n, text, n) == 0;
 }
 
-static const char *slice_find(struct slice s, const char *text) {
-	return s.n ? memmem(s.p, s.n, text, strlen(text)) : NULL;
-}
-
 /* What stands before and behind text, where it stands exactly once. */
 static bool once_split(struct slice s, const char *text, struct slice *before, struct slice *behind) {
 	const char *at = slice_find(s, text);

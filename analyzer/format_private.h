@@ -19,6 +19,7 @@ struct format {
 	const char *program; /* the syslog program whose messages are of this format, or NULL for any */
 	bool (*split)(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
 	              struct line_fields *out);
+	void (*finish)(const struct field_names *names, struct line_fields *io); /* or NULL: it puts nothing off */
 	/* format_own.c only */
 	struct pattern *pattern;
 	int *groups; /* field of each group */
@@ -28,6 +29,7 @@ bool combined_split(const struct format *f, const struct field_names *names, str
                     struct line_fields *out);
 bool asterisk_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
                     struct line_fields *out);
+void asterisk_finish(const struct field_names *names, struct line_fields *io);
 bool freeswitch_split(const struct format *f, const struct field_names *names, struct time_context *tc,
                       struct slice line, struct line_fields *out);
 bool syslog_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
@@ -93,7 +95,9 @@ static inline bool slice_starts(struct slice s, const char *text) {
 void slice_skip_blanks(struct slice *s); /* any number */
 struct slice slice_take_digits(struct slice *s);
 struct slice slice_take_letters(struct slice *s); /* ASCII letters */
-void slice_skip_colours(struct slice *s);         /* terminal colour sequences: ESC [ digits and ; m */
+/* Where text stands in s, or NULL: quick where its first byte is rare. */
+const char *slice_find(struct slice s, const char *text);
+void slice_skip_colours(struct slice *s); /* terminal colour sequences: ESC [ digits and ; m */
 
 /* The head of a syslog line: [<pri>]stamp [host] program[pid]: and what stands behind. What is missing has p NULL. */
 struct syslog_head {

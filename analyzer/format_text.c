@@ -20,9 +20,23 @@ struct slice slice_take_digits(struct slice *s) {
 struct slice slice_take_letters(struct slice *s) {
 	size_t n = 0;
 
-	while (n < s->n && ((s->p[n] >= 'A' && s->p[n] <= 'Z') || (s->p[n] >= 'a' && s->p[n] <= 'z')))
+	while (n < s->n && (unsigned)(s->p[n] | 0x20) - 'a' < 26)
 		n++;
 	return slice_take(s, n);
+}
+
+const char *slice_find(struct slice s, const char *text) {
+	size_t n = strlen(text);
+
+	while (s.n >= n) {
+		const char *at = memchr(s.p, text[0], s.n - n + 1);
+
+		if (!at || memcmp(at, text, n) == 0)
+			return at;
+		s.n -= (size_t)(at + 1 - s.p);
+		s.p = at + 1;
+	}
+	return NULL;
 }
 
 void slice_skip_colours(struct slice *s) {

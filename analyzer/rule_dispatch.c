@@ -48,21 +48,23 @@ static int gate_build(const struct dispatch *d, const struct part *part, uint32_
 }
 
 static int part_build(const struct dispatch *d, struct part *part, struct err *err) {
-	bool used[FIELDS_MAX] = {false};
+	uint32_t used[FIELDS_MAX] = {0}; /* by how many rules */
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < d->n; i++)
-		for (uint32_t c = 0; &d->parts[d->part_of[i]] == part && c < d->rules[i]->nconditions; c++) {
-			n += !used[d->rules[i]->conditions[c].field];
-			used[d->rules[i]->conditions[c].field] = true;
-		}
+		for (uint32_t c = 0; &d->parts[d->part_of[i]] == part && c < d->rules[i]->nconditions; c++)
+			n += used[d->rules[i]->conditions[c].field]++ == 0;
 	part->fields = calloc(n + 1, sizeof(*part->fields));
 	if (!part->fields)
 		return err_errno(err, "rules");
-	for (int field = 0; field < FIELDS_MAX; field++) {
-		if (!used[field])
-			continue;
-		part->fields[part->nfields].field = field;
+	/* What most rules ask for leaves the fewest. */
+	while (part->nfields < n) {
+		int most = 0;
+
+		for (int field = 1; field < FIELDS_MAX; field++)
+			most = used[field] > used[most] ? field : most;
+		used[most] = 0;
+		part->fields[part->nfields].field = most;
 		if (gate_build(d, part, part->nfields++, err))
 			return -1;
 	}
@@ -130,10 +132,38 @@ static void part_narrow(const struct part *part, const struct line_fields *field
 		gate_narrow(part->fields[i].gate, fields->at[part->fields[i].field], set);
 }
 
-void dispatch_begin(const struct dispatch *d, const struct line_fields *fields, struct candidates *c) {
+static bool is_empty(const struct dispatch *d, const uint64_t *set) {
+	uint64_t any = 0;
+
+	for (uint32_t w = 0; w < d->words; w++)
+		any |= set[w];
+	return any == 0;
+}
+
+void dispatch_begin(const struct dispatch *d, struct line_context *ctx, struct candidates *c) {
+	const struct part *part = &d->parts[0];
+	struct line_fields *fields = ctx->fields;
+
 	memcpy(c->set, d->all, d->words * sizeof(*c->set));
 	c->narrowed = 1;
-	part_narrow(&d->parts[0], fields, c->set);
+	if (!fields->deferred.p) {
+		part_narrow(part, fields, c->set);
+		return;
+	}
+	for (uint32_t i = 0; i < part->nfields; i++) {
+		int field = part->fields[i].field;
+
+		if (field == fields->early)
+			gate_narrow(part->fields[i].gate, fields->early_text, c->set);
+		else if (field_is_early(field))
+			gate_narrow(part->fields[i].gate, fields->at[field], c->set);
+	}
+	if (is_empty(d, c->set))
+		return;
+	format_finish(ctx->format, ctx->rules->names, fields);
+	for (uint32_t i = 0; i < part->nfields; i++)
+		if (!field_is_early(part->fields[i].field))
+			gate_narrow(part->fields[i].gate, fields->at[part->fields[i].field], c->set);
 }
 
 const struct rule *dispatch_next(const struct dispatch *d, struct line_context *ctx, struct candidates *c) {

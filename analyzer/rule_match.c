@@ -25,7 +25,7 @@ struct line_fields *rule_fields(struct line_context *ctx, const struct rule *rul
 		second->has_time = ctx->fields->has_time;
 		second->time = ctx->fields->time;
 		second->scratch_used = 0;
-		second->parsed = (struct slice){0};
+		second->parsed = second->deferred = (struct slice){0};
 		rules->tried[slot] =
 			format_split_message(rule->message, rules->names, ctx->time, second) ? SECOND_READ : SECOND_NOT;
 	}
@@ -113,10 +113,10 @@ enum outcome rules_event(struct line_context *ctx, struct slice line, struct eve
 	struct candidates candidates;
 	const struct rule *rule;
 
-	if (!format_split(ctx->format, ctx->rules->names, ctx->time, line, ctx->fields) || !ctx->fields->has_time)
+	if (!format_begin(ctx->format, ctx->rules->names, ctx->time, line, ctx->fields) || !ctx->fields->has_time)
 		return OUTCOME_UNREADABLE;
 	memset(ctx->rules->tried, 0, sizeof(ctx->rules->tried));
-	dispatch_begin(d, ctx->fields, &candidates);
+	dispatch_begin(d, ctx, &candidates);
 	while ((rule = dispatch_next(d, ctx, &candidates)) != NULL) {
 		struct line_fields *fields;
 		enum reach reach = rule_match(ctx, rule, &fields, NULL);

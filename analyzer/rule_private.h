@@ -181,7 +181,7 @@ struct candidates {
 	uint64_t set[GATE_WORDS(RULES_MAX)];
 	uint32_t narrowed; /* the parts of the rules whose fields were looked at */
 };
-void dispatch_begin(const struct dispatch *d, const struct line_fields *fields, struct candidates *c);
+void dispatch_begin(const struct dispatch *d, struct line_context *ctx, struct candidates *c);
 /* NULL at the end. */
 const struct rule *dispatch_next(const struct dispatch *d, struct line_context *ctx, struct candidates *c);
 bool condition_holds(const struct condition *c, struct slice subject);
