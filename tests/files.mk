@@ -18,6 +18,7 @@ SCRIPT_TESTS += tests/page.sh
 SCRIPT_TESTS += tests/readers.sh
 SCRIPT_TESTS += tests/scenario/apply.bats
 SCRIPT_TESTS += tests/scenario/bench.bats
+SCRIPT_TESTS += tests/scenario/browser.bats
 SCRIPT_TESTS += tests/scenario/contrib.bats
 SCRIPT_TESTS += tests/scenario/faults.bats
 SCRIPT_TESTS += tests/scenario/hook.bats
@@ -48,6 +49,7 @@ SCRIPT_TESTS += tests/scenario/verbs_state.bats
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += tests/scenario/kamailio/kamailio.cfg tests/scenario/kamailio/options.xml tests/scenario/kamailio/register.xml \
 	tests/scenario/kamailio/stale.xml tests/scenario/kamailio/stamp.pl
+EXTRA_DIST += tests/browser/browser.mjs tests/browser/cases.mjs tests/browser/install tests/browser/package.json tests/browser/package-lock.json
 EXTRA_DIST += tests/scenario/traffic.pl tests/fault/fault.c
 EXTRA_DIST += tests/bench/Bench.pm tests/bench/bench.pl tests/bench/bench.sh tests/bench/latency.pl tests/bench/plot.pl
 EXTRA_DIST += tests/bats.sh tests/tap.sh $(SCRIPT_TESTS) tests/story.pl tests/scenario/setup.bash tests/scenario/golden.bash

@@ -1,7 +1,7 @@
 /* api: requests to prov-portal. The token lives in this tab's session storage and is sent as a header: there are no cookies, so
  * nothing that another site makes a browser send is signed in. */
 
-import { make, say, text } from './words.js';
+import { make, say } from './words.js';
 
 let token = sessionStorage.getItem('token');
 
@@ -74,7 +74,7 @@ export function tell(place, problem, again) {
 	if (!(problem instanceof Problem))
 		throw problem;
 	if (problem.status === 401 && signedIn()) {
-		onSignedOut(text('session.over'));
+		onSignedOut();
 		return;
 	}
 	const kind = kinds[problem.status] ?? 'other';

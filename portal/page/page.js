@@ -79,21 +79,20 @@ async function enter() {
 	show();
 }
 
-/* Nothing of what was seen stays in the page. */
-function leave(words) {
+/* The page is loaded anew: nothing of what was seen stays in it. said is the key of what it says then. */
+function leave(said) {
 	keepToken(null);
-	session = null;
-	for (const dialog of document.querySelectorAll('dialog[open]'))
-		dialog.close();
-	for (const form of document.forms)
-		form.reset();
-	for (const id of ['phones-rows', 'windows-rows', 'networks-list', 'activity-list', 'address-found', 'phone-facts', 'phone-because',
-		'phone-moved', 'phone-log-list', 'all-list'])
-		find(id).replaceChildren();
-	find('address-found').hidden = true;
-	show();
-	told(words);
-	find('token').focus();
+	sessionStorage.setItem('said', said);
+	location.replace(location.pathname);
+}
+
+function saySaid() {
+	const said = sessionStorage.getItem('said');
+	sessionStorage.removeItem('said');
+	if (said) {
+		told(say(said));
+		find('token').focus();
+	}
 }
 
 function signIn(event) {
@@ -150,9 +149,9 @@ async function begin() {
 	windows.start(account, changed);
 	addresses.start(told);
 	me.start(told, arrange);
-	whenSignedOut(() => leave(say('session.over')));
+	whenSignedOut(() => leave('session.over'));
 	find('sign-in-form').onsubmit = signIn;
-	find('sign-out').onclick = () => leave(say('session.signed_out'));
+	find('sign-out').onclick = () => leave('session.signed_out');
 	document.querySelector('.skip').onclick = (event) => {
 		event.preventDefault();
 		find('main').focus();
@@ -165,13 +164,15 @@ async function begin() {
 		find(shown() + '-title')?.focus();
 	});
 	me.look();
-	if (!signedIn())
-		return show();
+	if (!signedIn()) {
+		show();
+		return saySaid();
+	}
 	try {
 		await enter();
 	} catch (problem) {
 		if (problem.status === 401)
-			return leave(say('session.over'));
+			return leave('session.over');
 		show();
 		tell(find('sign-in-trouble'), problem, () => location.reload());
 	}

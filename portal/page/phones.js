@@ -105,10 +105,9 @@ export function start(what) {
 		event.preventDefault();
 		reload();
 	};
-	find('filters').onchange = reload;
-	find('filters').oninput = () => {
+	find('filters').oninput = (event) => {
 		clearTimeout(timer);
-		timer = setTimeout(reload, TYPING);
+		timer = setTimeout(reload, event.target.matches('select') ? 0 : TYPING);
 	};
 	return reload;
 }
