@@ -70,23 +70,29 @@ static int write_file(int folder, const char *path, const struct newfile_access 
 	return fsync(folder) == 0 ? 0 : err_errno(err, "%s: cannot be synced", path);
 }
 
-static int write_folder(const char *path, bool make, const gid_t group, const struct buf *text, struct err *err) {
-	struct newfile_access access = {0640, group}, enter = {0750, group};
+static int permit_folder(int folder, const char *path, gid_t group, struct err *err) {
+	struct newfile_access access = {0750, group};
 	struct stat st;
-	int result = -1, folder;
 
-	if (make && mkdir(path, 0750) != 0 && errno != EEXIST)
+	if (fstat(folder, &st) != 0)
+		return err_errno(err, "%s", path);
+	if ((st.st_mode & 07777) == access.mode && (group == (gid_t)-1 || st.st_gid == group))
+		return 0;
+	return newfile_permit(folder, &access, path, ".", err);
+}
+
+static int write_folder(const char *path, gid_t group, const struct buf *text, struct err *err) {
+	struct newfile_access access = {0640, group};
+	int result, folder;
+
+	if (mkdir(path, 0750) != 0 && errno != EEXIST)
 		return err_errno(err, "%s: cannot be made", path);
 	folder = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (folder < 0)
-		return !make && errno == ENOENT ? 0 : err_errno(err, "%s: cannot be opened", path);
-	if (fstat(folder, &st) != 0)
-		(void)err_errno(err, "%s", path);
-	else if (((st.st_mode & 07777) != enter.mode || (group != (gid_t)-1 && st.st_gid != group)) &&
-	         newfile_permit(folder, &enter, path, ".", err) < 0)
-		;
-	else
-		result = is_current(folder, &access, text) ? 0 : write_file(folder, path, &access, text, err);
+		return err_errno(err, "%s: cannot be opened", path);
+	result = permit_folder(folder, path, group, err);
+	if (result == 0 && !is_current(folder, &access, text))
+		result = write_file(folder, path, &access, text, err);
 	(void)close(folder);
 	return result;
 }
@@ -107,7 +113,7 @@ int publish_tokens(struct store *s, const struct conf *conf, int64_t now, struct
 	if (tokens.text.failed)
 		(void)err_set(err, ERR_SYSTEM, "%s: out of memory", path);
 	else
-		result = write_folder(path, tokens.n > 0, group, &tokens.text, err);
+		result = write_folder(path, group, &tokens.text, err);
 out:
 	buf_release(&tokens.text);
 	return result;

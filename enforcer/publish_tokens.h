@@ -6,7 +6,7 @@
  *   end N
  *
  * HASH is common/token.h's, in hex; UNTIL is seconds since the epoch, or "-"; N is how many verdict lines there are: a file without it is not whole.
- * The file (0640) and its folder (0750) are of the group portal.group. Without any such token there is no file, until there was one.
+ * The file (0640) and its folder (0750) are of the group portal.group.
  */
 #ifndef PROVCTL_PUBLISH_TOKENS_H
 #define PROVCTL_PUBLISH_TOKENS_H
