@@ -84,6 +84,7 @@ export function tell(place, problem, again) {
 	if (again)
 		notice.append(make('button', { type: 'button', onclick: again }, say('page.again')));
 	place.replaceChildren(notice);
+	notice.scrollIntoView({ block: 'nearest' });
 }
 
 /* Runs work with the button saying so; what goes wrong is told in place. */
@@ -125,8 +126,11 @@ export function pages({ url, button, trouble, empty, fill }) {
 				from = answer.next;
 			}
 		} catch (problem) {
-			if (mine === run)
-				tell(trouble, problem, () => load(fresh));
+			if (mine !== run)
+				return;
+			if (fresh) /* what is there was found by other words */
+				fill([], true, false);
+			tell(trouble, problem, () => load(fresh));
 			return;
 		}
 		if (mine !== run)

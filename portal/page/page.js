@@ -89,10 +89,12 @@ function leave(said) {
 function saySaid() {
 	const said = sessionStorage.getItem('said');
 	sessionStorage.removeItem('said');
-	if (said) {
+	if (said === 'session.over')
+		find('sign-in-trouble').replaceChildren(notice(said));
+	else if (said)
 		told(say(said));
+	if (said)
 		find('token').focus();
-	}
 }
 
 function signIn(event) {

@@ -145,6 +145,7 @@ function openUnlock(which) {
 function showUnlock(which) {
 	unlocking = which;
 	find('unlock-title').replaceChildren(...say('unlock.title', { mac: make('span', { className: 'mac' }, which.mac) }));
+	find('unlock-now').replaceChildren(...badge(which));
 	find('unlock-until').replaceChildren(...say('unlock.until', { until: moment(Date.now() + DAY) }));
 	find('unlock-unused').replaceChildren(...(which.home.length
 		? say('unlock.unused', { home: make('span', { className: 'ip' }, which.home.join(', ')) }) : say('unlock.unused_homeless')));

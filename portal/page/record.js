@@ -17,7 +17,7 @@ function entry(row, phone) {
 	const item = make('li', {},
 		make('p', { className: 'head' }, make('strong', {}, what), ' ', subject, ' ', ago(row.time)));
 	const more = [row.reason && text('record.because', { reason: row.reason }), by(row)].filter(Boolean);
-	if (row.detail)
+	if (row.detail && row.detail !== row.what)
 		item.append(make('p', { className: 'hint' }, row.detail.split(STAMP).map((part, i) => (i % 2 ? moment(part) : part))));
 	if (more.length)
 		item.append(make('p', { className: 'hint' }, more.join(' · ')));

@@ -28,6 +28,11 @@ const cases = {
 		await says(page, '#me', /as often as you can today/);
 		await isNot(page, '#me-unban');
 		await state(page, 'banned-no-lifts');
+		await signIn(page, token('--role', 'account', '--account', 'acct1'));
+		await says(page, 'h1', /^Your address 203\.0\.113\.7 is banned/);
+		await state(page, 'banned-signed-in');
+		await page.getByRole('button', { name: 'Sign out' }).click();
+		await says(page, '#told', /signed out/);
 		provctl('unban', office);
 		provctl('block', office);
 		await page.reload();
@@ -239,6 +244,7 @@ const cases = {
 		provctl('unlock', phone, '--for', '1h');
 		await page.getByRole('button', { name: 'Unlock for 24 hours' }).click();
 		await says(page, '#unlock-trouble', /Somebody else changed it meanwhile/);
+		await says(page, '#unlock-now', /Unlocked/);
 		await says(page, '#phone-state', /It is open to any address until/);
 		await state(page, 'changed-meanwhile');
 		await page.keyboard.press('Escape');
@@ -246,7 +252,7 @@ const cases = {
 
 		provctl('token', 'revoke', mine.split('_')[1]);
 		await page.getByRole('link', { name: 'Windows' }).click();
-		await says(page, '#told', /Your token is not valid any more/);
+		await says(page, '#sign-in-trouble', /Your token is not valid any more/);
 		await says(page, 'h1', /not banned/);
 		assert.doesNotMatch(await page.locator('body').textContent(), new RegExp(phone));
 		await state(page, 'signed-out');
