@@ -243,6 +243,14 @@ static void bind_portal(struct server *s, const struct stat *folder) {
 		o->say(o->context, err.text);
 }
 
+/* An analyzer is another user, who may give no commands. Where it may not be shared who cannot connect tells. */
+static void share_link(struct server *s) {
+	gid_t group = s->e->options.link_group;
+
+	if (group > 0 && fchownat(s->folder, ENFORCER_EVENTS_SOCKET, (uid_t)-1, group, AT_SYMLINK_NOFOLLOW) == 0)
+		(void)!fchmodat(s->folder, ENFORCER_EVENTS_SOCKET, 0660, 0);
+}
+
 static int bind_all(struct server *s, struct err *err) {
 	struct stat folder;
 
@@ -252,6 +260,7 @@ static int bind_all(struct server *s, struct err *err) {
 	if (bind_at(s, LISTENER_CONTROL, &folder, (gid_t)-1, err) < 0 ||
 	    bind_at(s, LISTENER_EVENTS, &folder, (gid_t)-1, err) < 0)
 		return -1;
+	share_link(s);
 	bind_portal(s, &folder);
 	return 0;
 }
