@@ -196,15 +196,13 @@ door_closed() {
 
 @test "the analyzer's user may bring events, and give no commands" {
 	with_users
-	as_analyzer() {
-		setpriv --reuid provctl-analyzer --regid provctl-analyzer --init-groups "$folder/bin/provctl" -c provctl.yaml "$@"
-	}
+	local as_analyzer=(setpriv --reuid provctl-analyzer --regid provctl-analyzer --init-groups "$folder/bin/provctl" -c provctl.yaml)
 	start_daemon
 	pids=$daemon
-	fails 4 as_analyzer unlock 001565abcdef
+	fails 4 "${as_analyzer[@]}" unlock 001565abcdef
 	has "no permission to give commands"
-	fails 4 as_analyzer analyze
-	as_analyzer analyze --follow 2>follow.err 3>&- &
+	fails 4 "${as_analyzer[@]}" analyze
+	"${as_analyzer[@]}" analyze --follow 2>follow.err 3>&- &
 	follower=$!
 	pids="$pids $follower"
 	fetch 203.0.113.7 001565abcdef 200
