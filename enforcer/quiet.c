@@ -71,10 +71,9 @@ static bool is_calm(const struct device *d) {
 	return d->removed == TIME_NONE && d->state != DEVICE_NEW;
 }
 
-static int remember_device(void *context, const struct device *d, struct err *err) {
+static int remember_device(void *context, const struct device *d) {
 	struct judge *j = context;
 
-	(void)err;
 	if (!is_calm(d))
 		return 0;
 	for (uint32_t i = 0; i < d->homes.n; i++) {
@@ -88,13 +87,11 @@ static int remember_device(void *context, const struct device *d, struct err *er
 
 /* Where so much is missing that reading all at once is quicker. */
 static int remember_all(struct judge *j, struct err *err) {
-	const struct device_filter all = {.shard = -1};
-
 	if (j->quiet.scanned || ++j->quiet.missed < SCAN_MIN ||
 	    j->quiet.missed < (uint64_t)store_device_count(j->store) / SCAN_SHARE)
 		return 0;
 	j->quiet.scanned = true;
-	return store_devices(j->store, &all, remember_device, j, err);
+	return store_devices_scan(j->store, remember_device, j, err);
 }
 
 /* 1 with *out, 0, -1. */

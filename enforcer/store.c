@@ -392,6 +392,7 @@ void store_close(struct store **store) {
 	db_close(&s->db);
 	shelf_release(&s->shelf);
 	memo_free(&s->memo);
+	store_hints_forget(s);
 	buf_release(&s->code);
 	buf_release(&s->line_old);
 	buf_release(&s->line_new);

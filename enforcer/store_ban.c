@@ -202,6 +202,8 @@ int store_ban_put(struct store *s, struct ban *b, struct err *err) {
 	if (found == 1)
 		count(s, &old, -1);
 	count(s, b, 1);
+	if (b->kind == BAN_BAN)
+		store_hint(s, b->at, b->until);
 	if (b->pending && b->start < s->waiting.start)
 		s->waiting.start = b->start;
 	if (found == 0 || !same_effect(&old, b)) {
@@ -237,8 +239,12 @@ int store_ban(struct store *s, enum ban_kind kind, struct prefix at, const char 
 	static const char sql[] =
 		"SELECT " BAN_COLUMNS " FROM ban b WHERE b.kind = ?1 AND b.base = ?2 AND b.bits = ?3 AND b.until > ?4"
 		" AND b.lifted = 0 AND (?5 OR b.cause = ?6) ORDER BY b.pending, b.until DESC, b.id LIMIT 1";
-	struct query *q = db_query(s->db, sql, err);
+	int may = kind == BAN_BAN ? store_may_ban(s, at, time, err) : 1;
+	struct query *q;
 
+	if (may <= 0)
+		return may;
+	q = db_query(s->db, sql, err);
 	db_bind(q, kind);
 	db_bind_prefix(q, at);
 	db_bind(q, time);
@@ -288,8 +294,12 @@ int store_ban_of(struct store *s, enum ban_kind kind, struct addr ip, int64_t ti
 										" AND b.bits = l.bits AND b.base = masked(?2, l.bits)"
 										" WHERE b.until > ?3 AND b.lifted = 0"
 										" ORDER BY b.pending, b.until DESC, b.id LIMIT 1";
-	struct query *q = db_query(s->db, sql, err);
+	int may = kind == BAN_BAN ? store_may_ban_of(s, ip, time, err) : 1;
+	struct query *q;
 
+	if (may <= 0)
+		return may;
+	q = db_query(s->db, sql, err);
 	db_bind(q, kind);
 	db_bind_addr(q, ip);
 	db_bind(q, time);

@@ -204,6 +204,30 @@ int store_devices(struct store *s, const struct device_filter *filter,
 	return done;
 }
 
+int store_devices_scan(struct store *s, int (*each)(void *context, const struct device *d), void *context,
+                       struct err *err) {
+	struct query *q =
+		db_query(s->db, "SELECT mac, published, seen, data FROM device WHERE removed = 0 ORDER BY mac", err);
+	struct device d;
+	int step;
+
+	while ((step = db_step(q, err)) == 1) {
+		uint64_t mac = (uint64_t)db_int(q, 0);
+
+		if (device_decode(mac, db_text(q, 3), &d) != 0) {
+			step = corrupt(mac, err);
+			break;
+		}
+		d.published = db_int(q, 1);
+		d.seen = db_int(q, 2);
+		step = each(context, &d);
+		if (step != 0)
+			break;
+	}
+	db_end(q);
+	return step;
+}
+
 /* Paged by shard and MAC: the index that holds the few of them is in that order. */
 static struct query *unpublished_query(struct store *s, unsigned shard, uint64_t from, struct err *err) {
 	static const char sql[] = "SELECT mac, published, seen, data FROM device INDEXED BY device_unpublished"

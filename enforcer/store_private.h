@@ -114,6 +114,10 @@ struct store {
 	struct { /* at `time` and later no pending ban in force started before `start` */
 		int64_t time, start;
 	} waiting;
+	struct { /* store_hint.c */
+		struct hints *at; /* NULL until it was asked for often */
+		unsigned asked;
+	} hints;
 	struct { /* bans changed since store_ban_changes was called last */
 		struct prefix *at;
 		uint32_t n, committed, room;
@@ -126,6 +130,12 @@ void store_mark(struct store *s, unsigned part);
 void store_mark_whole(struct store *s, unsigned shard);
 /* The firewall and the list of bans must look at this prefix again. */
 void store_ban_changed(struct store *s, struct prefix at);
+
+/* ---- store_hint.c ---- may a prefix have a ban (BAN_BAN) that ends after `time`, or one of those that hold the address? 1 maybe, 0 no, -1. */
+int store_may_ban(struct store *s, struct prefix at, int64_t time, struct err *err);
+int store_may_ban_of(struct store *s, struct addr ip, int64_t time, struct err *err);
+void store_hint(struct store *s, struct prefix at, int64_t until);
+void store_hints_forget(struct store *s);
 
 /* steps[i] makes schema i + 1 of schema i. Where there is something to lose the database is copied aside first. */
 int store_migrate(struct db *db, const char *folder, const char *const *steps, int target, struct err *err);
