@@ -59,6 +59,8 @@ int firewall_is_current(struct firewall *fw, uint64_t generation, struct err *er
 /* Every element as the kernel has it, with its counters, in the order of firewall_compare; the caller frees *out. 1; 0 where there is
  * no table; -1. A hundred thousand take about a second. */
 int firewall_read(struct firewall *fw, struct firewall_entry **out, size_t *n, struct err *err);
+/* What the kernel counted of these, into them where it is more than they have; half the cost of firewall_read. What is not there stays as it is. */
+int firewall_count(struct firewall *fw, struct firewall_entry *entries, size_t n, struct err *err);
 /* One of them. 1, 0, -1. */
 int firewall_look(struct firewall *fw, enum firewall_list list, struct prefix at, struct firewall_entry *out,
                   struct err *err);

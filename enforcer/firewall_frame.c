@@ -10,6 +10,7 @@
 /* The table: chain `prerouting` (the hook) sends packets to firewall.ports on to chain `address`, and that by family to `address4` or `address6`.
  * These ask the sets in the order of the lists; a set is named by list, family and prefix length: ban4_32, never6_64. The set `generation`
  * holds one element: the generation of the state that the table was made from. */
+/* No name is a word of nft's own: what `nft list` shows can be loaded again. */
 static const struct {
 	const char *name;
 	enum nft_verdict verdict;
@@ -109,12 +110,12 @@ void firewall_add_frame(struct firewall *fw, uint64_t generation) {
 		uint32_t n;
 		uint16_t spare; /* the portal's */
 	} ports[] = {
-		{{.name = "tcp", .id = PORTS_TCP_ID, .key = NFT_KEY_PORT, .ports = true},
+		{{.name = "ports_tcp", .id = PORTS_TCP_ID, .key = NFT_KEY_PORT, .ports = true},
 	     IPPROTO_TCP,
 	     conf->firewall.tcp,
 	     conf->firewall.ntcp,
 	     conf->portal.port},
-		{{.name = "udp", .id = PORTS_UDP_ID, .key = NFT_KEY_PORT, .ports = true},
+		{{.name = "ports_udp", .id = PORTS_UDP_ID, .key = NFT_KEY_PORT, .ports = true},
 	     IPPROTO_UDP,
 	     conf->firewall.udp,
 	     conf->firewall.nudp,

@@ -186,6 +186,57 @@ int firewall_read(struct firewall *fw, struct firewall_entry **out, size_t *n, s
 	return 1;
 }
 
+#define COUNT_RUN 256 /* entries of one set that are asked for at a time */
+
+struct count {
+	struct firewall_entry *entries;
+	const void *keys[COUNT_RUN];
+	size_t n, next;
+};
+
+static int count_element(void *context, const struct nft_element *element, size_t key_size) {
+	struct count *c = context;
+
+	while (c->next < c->n && memcmp(c->keys[c->next], element->key, key_size) != 0)
+		c->next++;
+	if (c->next < c->n && element->packets > c->entries[c->next].packets) {
+		c->entries[c->next].packets = element->packets;
+		c->entries[c->next].bytes = element->bytes;
+	}
+	return 0;
+}
+
+static bool same_set(struct set_at a, struct set_at b) {
+	return a.list == b.list && a.v6 == b.v6 && a.length == b.length;
+}
+
+int firewall_count(struct firewall *fw, struct firewall_entry *entries, size_t n, struct err *err) {
+	struct count c;
+	int found = firewall_learn(fw, err);
+
+	for (size_t i = 0; i < n && found >= 0; i += c.n) {
+		struct set_at at = firewall_set_of(entries[i].list, entries[i].at);
+		char name[SET_NAME];
+		struct nft_set set = firewall_set(at, name);
+
+		c.entries = entries + i;
+		for (c.n = 0; i + c.n < n && c.n < COUNT_RUN; c.n++) {
+			struct firewall_entry *entry = &entries[i + c.n];
+
+			if (!same_set(at, firewall_set_of(entry->list, entry->at)))
+				break;
+			c.keys[c.n] = firewall_element(entry, at).key;
+		}
+		found = fw->has[at.list][at.v6][at.length] ? NFT_AGAIN : 1;
+		for (int k = 0; k < FIREWALL_ATTEMPTS && found == NFT_AGAIN; k++) {
+			c.next = 0;
+			found = nft_elements_of(fw->nft, &set, c.keys, c.n, count_element, &c, err);
+		}
+		found = firewall_again(found, err);
+	}
+	return found < 0 ? -1 : 0;
+}
+
 int firewall_look(struct firewall *fw, enum firewall_list list, struct prefix at, struct firewall_entry *out,
                   struct err *err) {
 	struct firewall_entry key = {.list = list, .at = at};

@@ -67,6 +67,11 @@ int nft_elements(struct nft *nft, const char *set,
                  int (*each)(void *context, const struct nft_element *element, size_t key_size), void *context,
                  struct err *err);
 
+/* Reads those of n keys that are there, in their order; a fraction of the cost of reading the set where they are not most of it,
+ * and less even then: the kernel begins a long answer anew, and passes over what it told, with every 32 KiB. */
+int nft_elements_of(struct nft *nft, const struct nft_set *set, const void *const *keys, size_t n,
+                    int (*each)(void *context, const struct nft_element *element, size_t key_size), void *context,
+                    struct err *err);
 /* Reads one: each() is told of it where it is there. */
 int nft_element(struct nft *nft, const struct nft_set *set, const struct nft_element *element,
                 int (*each)(void *context, const struct nft_element *element, size_t key_size), void *context,

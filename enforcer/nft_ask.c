@@ -8,7 +8,6 @@
 #include <linux/netfilter/nf_tables.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <libnftnl/common.h>
-#include <libnftnl/expr.h>
 #include <libnftnl/set.h>
 #include <libnftnl/table.h>
 #include <libnftnl/udata.h>
@@ -21,6 +20,7 @@ struct asked {
 	void *context;
 	const void *callback;
 	int stopped; /* what a callback returned, not 0 */
+	size_t told; /* elements */
 	char *comment;
 	size_t comment_size;
 	uint64_t digest;
@@ -142,39 +142,57 @@ int nft_sets(struct nft *nft, int (*each)(void *context, const char *name), void
 	return ask(nft, message, &a, err);
 }
 
-static int element_counters(struct nftnl_expr *expr, void *data) {
-	struct nft_element *element = data;
+static uint64_t be_of(const void *p, size_t n) {
+	const uint8_t *byte = p;
+	uint64_t value = 0;
 
-	if (strcmp(nftnl_expr_get_str(expr, NFTNL_EXPR_NAME), "counter") == 0) {
-		element->packets = nftnl_expr_get_u64(expr, NFTNL_EXPR_CTR_PACKETS);
-		element->bytes = nftnl_expr_get_u64(expr, NFTNL_EXPR_CTR_BYTES);
-	}
-	return 0;
+	for (size_t i = 0; p && i < n; i++)
+		value = value << 8 | byte[i];
+	return value;
 }
 
-static int element_answer(struct nftnl_set_elem *e, void *data) {
-	struct asked *a = data;
-	int (*const *each)(void *, const struct nft_element *, size_t) = a->callback;
-	struct nft_element element = {0};
-	uint32_t size = 0;
+/* A hundred thousand elements are read one after the other: no object is made of any. */
+static bool element_of(const void *attributes, size_t size, struct nft_element *out, size_t *key_size) {
+	const void *key, *expr, *data, *value;
+	size_t n = 0;
 
-	element.key = nftnl_set_elem_get(e, NFTNL_SET_ELEM_KEY, &size);
-	if (nftnl_set_elem_is_set(e, NFTNL_SET_ELEM_FLAGS))
-		element.end = nftnl_set_elem_get_u32(e, NFTNL_SET_ELEM_FLAGS) & NFT_SET_ELEM_INTERVAL_END;
-	if (nftnl_set_elem_is_set(e, NFTNL_SET_ELEM_EXPIRATION))
-		element.timeout = nftnl_set_elem_get_u64(e, NFTNL_SET_ELEM_EXPIRATION);
-	(void)nftnl_set_elem_expr_foreach(e, element_counters, &element);
-	a->stopped = element.key ? (*each)(a->context, &element, size) : 0;
-	return a->stopped;
+	*out = (struct nft_element){0};
+	key = netlink_attribute_in(attributes, size, NFTA_SET_ELEM_KEY, &n);
+	out->key = key ? netlink_attribute_in(key, n, NFTA_DATA_VALUE, key_size) : NULL;
+	value = netlink_attribute_in(attributes, size, NFTA_SET_ELEM_FLAGS, &n);
+	out->end = be_of(value, n) & NFT_SET_ELEM_INTERVAL_END;
+	value = netlink_attribute_in(attributes, size, NFTA_SET_ELEM_EXPIRATION, &n);
+	out->timeout = be_of(value, n);
+	expr = netlink_attribute_in(attributes, size, NFTA_SET_ELEM_EXPR, &size);
+	value = expr ? netlink_attribute_in(expr, size, NFTA_EXPR_NAME, &n) : NULL;
+	if (!value || n != sizeof("counter") || memcmp(value, "counter", n) != 0)
+		return out->key != NULL;
+	data = netlink_attribute_in(expr, size, NFTA_EXPR_DATA, &size);
+	value = data ? netlink_attribute_in(data, size, NFTA_COUNTER_PACKETS, &n) : NULL;
+	out->packets = be_of(value, n);
+	value = data ? netlink_attribute_in(data, size, NFTA_COUNTER_BYTES, &n) : NULL;
+	out->bytes = be_of(value, n);
+	return out->key != NULL;
 }
 
 static int elements_answer(const struct nlmsghdr *message, struct asked *a) {
-	struct nftnl_set *s = nftnl_set_alloc();
-	int result = -1;
+	int (*const *each)(void *, const struct nft_element *, size_t) = a->callback;
+	size_t left, n, key_size;
+	const char *p = netlink_attribute(message, sizeof(struct nfgenmsg), NFTA_SET_ELEM_LIST_ELEMENTS, &left);
+	struct nft_element element;
+	const void *one;
+	int result = 0;
 
-	if (s && nftnl_set_elems_nlmsg_parse(message, s) == 0)
-		result = nftnl_set_elem_foreach(s, element_answer, a);
-	nftnl_set_free(s);
+	while (result == 0 && p && (one = netlink_attribute_in(p, left, NFTA_LIST_ELEM, &n))) {
+		if (element_of(one, n, &element, &key_size)) {
+			a->told++;
+			result = (*each)(a->context, &element, key_size);
+		}
+		n = (n + 3) & ~(size_t)3;
+		left -= (size_t)((const char *)one - p);
+		left -= n < left ? n : left;
+		p = (const char *)one + n;
+	}
 	return result;
 }
 
@@ -191,33 +209,47 @@ int nft_elements(struct nft *nft, const char *set,
 	return ask(nft, message, &a, err);
 }
 
+/* Each is answered by a message of its own, and all must find room in the socket before the first is read: by default 40 do. */
+#define ASKED_MAX 32
+
+int nft_elements_of(struct nft *nft, const struct nft_set *set, const void *const *keys, size_t n,
+                    int (*each)(void *context, const struct nft_element *element, size_t key_size), void *context,
+                    struct err *err) {
+	struct asked a = {.each = elements_answer, .context = context, .callback = &each};
+	size_t asked = 0, before = 0;
+	int result = 1;
+
+	/* The kernel stops at one that is not there. */
+	while (asked < n && result >= 0 && result != NFT_AGAIN) {
+		_Alignas(struct nlmsghdr) char question[4096];
+		struct nlmsghdr *message =
+			nftnl_nlmsg_build_hdr(question, NFT_MSG_GETSETELEM, NFPROTO_INET, NLM_F_ACK, ++nft->seq);
+		size_t last = n - asked < ASKED_MAX ? n : asked + ASKED_MAX;
+		struct nlattr *list;
+
+		mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, nft->table);
+		mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, set->name);
+		list = mnl_attr_nest_start(message, NFTA_SET_ELEM_LIST_ELEMENTS);
+		for (size_t i = asked; i < last; i++) {
+			struct nlattr *one = mnl_attr_nest_start(message, NFTA_LIST_ELEM);
+			struct nlattr *key = mnl_attr_nest_start(message, NFTA_SET_ELEM_KEY);
+
+			mnl_attr_put(message, NFTA_DATA_VALUE, nft_key_size(set->key), keys[i]);
+			mnl_attr_nest_end(message, key);
+			mnl_attr_nest_end(message, one);
+		}
+		mnl_attr_nest_end(message, list);
+		before = a.told;
+		result = ask(nft, message, &a, err);
+		asked = result == 0 ? asked + (a.told - before) + 1 : last;
+	}
+	return result == 0 ? 1 : result;
+}
+
 int nft_element(struct nft *nft, const struct nft_set *set, const struct nft_element *element,
                 int (*each)(void *context, const struct nft_element *element, size_t key_size), void *context,
                 struct err *err) {
-	struct asked a = {.each = elements_answer, .context = context, .callback = &each};
-	_Alignas(struct nlmsghdr) char question[1024];
-	struct nlmsghdr *message = nftnl_nlmsg_build_hdr(question, NFT_MSG_GETSETELEM, NFPROTO_INET, NLM_F_ACK, ++nft->seq);
-	struct nftnl_set_elem *e = nftnl_set_elem_alloc();
-	struct nftnl_set *s = nftnl_set_alloc();
-	int result = -1;
-
-	if (!e || !s) {
-		(void)err_set(err, ERR_SYSTEM, "firewall: out of memory");
-		goto done;
-	}
-	nftnl_set_set_str(s, NFTNL_SET_TABLE, nft->table);
-	nftnl_set_set_str(s, NFTNL_SET_NAME, set->name);
-	nftnl_set_elem_set(e, NFTNL_SET_ELEM_KEY, element->key, nft_key_size(set->key));
-	nftnl_set_elem_add(s, e);
-	e = NULL;
-	nftnl_set_elems_nlmsg_build_payload(message, s);
-	result = ask(nft, message, &a, err);
-done:
-	if (e)
-		nftnl_set_elem_free(e);
-	if (s)
-		nftnl_set_free(s);
-	return result;
+	return nft_elements_of(nft, set, &element->key, 1, each, context, err);
 }
 
 /* ---- has it changed? ---- */

@@ -281,6 +281,53 @@ static void a_foreign_table_of_our_name_is_left_alone(void **state) {
 	assert_int_equal(system("nft delete table inet provctl"), 0);
 }
 
+static void what_nft_lists_can_be_loaded_again(void **state) {
+	struct firewall_entry entries[] = {entry(FIREWALL_NEVER, "127.0.0.0/8", 0), entry(FIREWALL_BAN, "203.0.113.7", 0),
+	                                   entry(FIREWALL_BLOCK, "2001:db8::/32", 0)};
+
+	(void)state;
+	replace(1, entries, 3);
+	assert_int_equal(system("nft list ruleset > rules.tmp && nft flush ruleset && nft -f rules.tmp && rm rules.tmp"),
+	                 0);
+	assert_string_equal(kernel(), "ban 203.0.113.7 0 0;block 2001:db8::/32 0 0;never 127.0.0.0/8 0 0;");
+}
+
+static void counts_are_read_of_those_that_are_there_and_fall_never(void **state) {
+	enum { MANY = 600 };
+	static struct firewall_entry all[MANY], there[MANY];
+	struct err err;
+	size_t n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < MANY; i++) {
+		all[i] = i < MANY / 2 ? entry(FIREWALL_BAN, "10.0.0.0", 3600) : entry(FIREWALL_BAN, "2001:db8:0:1::/64", 3600);
+		all[i].at.base.b[i < MANY / 2 ? 14 : 6] = (uint8_t)(i >> 8);
+		all[i].at.base.b[i < MANY / 2 ? 15 : 7] = (uint8_t)i;
+		/* One missing here and there, many missing in a row, all of the first and the last. */
+		if (i % 7 == 3 || (i > 100 && i < 190) || i == 0 || i == MANY - 1)
+			continue;
+		there[n] = all[i];
+		there[n].packets = 1000 + i;
+		there[n++].bytes = 2000 + i;
+	}
+	all[50].packets = 5000;
+	replace(1, there, n);
+	assert_int_equal(firewall_count(fw, all, MANY, &err), 0);
+	n = 0;
+	for (unsigned i = 0; i < MANY; i++) {
+		bool is = i == 50 || firewall_compare(&all[i], &there[n]) != 0;
+
+		assert_int_equal(all[i].packets, i == 50 ? 5000 : is ? 0 : 1000 + i);
+		assert_int_equal(all[i].bytes, is ? 0 : 2000 + i);
+		n += firewall_compare(&all[i], &there[n]) == 0;
+	}
+	/* A set that is not there, and no table. */
+	all[0] = entry(FIREWALL_BLOCK, "198.51.100.0/24", 0);
+	assert_int_equal(firewall_count(fw, all, 1, &err), 0);
+	assert_int_equal(firewall_remove(fw, &err), 0);
+	assert_int_equal(firewall_count(fw, all, MANY, &err), 0);
+}
+
 static void a_hundred_thousand_bans_go_in_one_transaction(void **state) {
 	enum { MANY = 100000 };
 	struct firewall_entry *entries = calloc(MANY, sizeof(*entries));
@@ -307,19 +354,19 @@ static void the_rule_set_reads_as_the_manual_says(void **state) {
 
 	(void)state;
 	replace(1, entries, 2);
-	assert_int_equal(
-		system("nft list table inet provctl > rules.tmp && "
-	           "grep -q 'elements = { 80, 443, 5060-5084, 5086-5100 }' rules.tmp && "
-	           "grep -q 'type filter hook prerouting priority raw; policy accept;' rules.tmp && "
-	           "grep -q 'tcp dport @tcp goto address' rules.tmp && grep -q 'udp dport @udp goto address' rules.tmp && "
-	           "grep -q 'ip saddr & 255.255.255.0 == @ban4_24 drop' rules.tmp && "
-	           "grep -q 'ip saddr @allow4_32 return' rules.tmp"),
-		0);
+	assert_int_equal(system("nft list table inet provctl > rules.tmp && "
+	                        "grep -q 'elements = { 80, 443, 5060-5084, 5086-5100 }' rules.tmp && "
+	                        "grep -q 'type filter hook prerouting priority raw; policy accept;' rules.tmp && "
+	                        "grep -q 'tcp dport @ports_tcp goto address' rules.tmp && grep -q 'udp dport @ports_udp "
+	                        "goto address' rules.tmp && "
+	                        "grep -q 'ip saddr & 255.255.255.0 == @ban4_24 drop' rules.tmp && "
+	                        "grep -q 'ip saddr @allow4_32 return' rules.tmp"),
+	                 0);
 	conf.firewall.all_ports = true;
 	replace(2, entries, 2);
 	conf.firewall.all_ports = false;
 	assert_int_equal(system("nft list table inet provctl > rules.tmp && grep -q 'tcp dport 5085 return' rules.tmp && "
-	                        "! grep -q '@tcp' rules.tmp && rm rules.tmp"),
+	                        "! grep -q '@ports' rules.tmp && rm rules.tmp"),
 	                 0);
 	assert_int_equal(firewall_remove(fw, &err), 0);
 }
@@ -577,6 +624,9 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(a_change_that_lacks_its_table_or_set_asks_for_a_replacement, open_firewall,
 	                                    close_firewall),
 		cmocka_unit_test_setup_teardown(a_foreign_table_of_our_name_is_left_alone, open_firewall, close_firewall),
+		cmocka_unit_test_setup_teardown(what_nft_lists_can_be_loaded_again, open_firewall, close_firewall),
+		cmocka_unit_test_setup_teardown(counts_are_read_of_those_that_are_there_and_fall_never, open_firewall,
+	                                    close_firewall),
 		cmocka_unit_test_setup_teardown(a_hundred_thousand_bans_go_in_one_transaction, open_firewall, close_firewall),
 		cmocka_unit_test_setup_teardown(counters_go_on_when_a_ban_is_extended_and_are_told_when_it_is_lifted,
 	                                    open_firewall, close_firewall),
