@@ -127,9 +127,21 @@ bool addr_parse_endpoint(const char *text, size_t n, struct addr *out) {
 	return is_port((struct slice){mark + 1, left}) && addr_parse(text, (size_t)(mark - text), out);
 }
 
+/* Lists are long, and inet_ntop asks printf for each byte. */
+static void v4_print(const uint8_t b[4], char *out) {
+	for (int i = 0; i < 4; i++) {
+		if (b[i] >= 100)
+			*out++ = (char)('0' + b[i] / 100);
+		if (b[i] >= 10)
+			*out++ = (char)('0' + b[i] / 10 % 10);
+		*out++ = (char)('0' + b[i] % 10);
+		*out++ = i < 3 ? '.' : '\0';
+	}
+}
+
 void addr_print(struct addr a, char out[ADDR_TEXT]) {
 	if (addr_is_v4(a))
-		(void)inet_ntop(AF_INET, a.b + 12, out, ADDR_TEXT);
+		v4_print(a.b + 12, out);
 	else
 		(void)inet_ntop(AF_INET6, a.b, out, ADDR_TEXT);
 }

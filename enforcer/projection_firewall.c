@@ -8,7 +8,8 @@
 #include "enforcer/projection_private.h"
 #include "enforcer/stream.h"
 
-#define LEAK_AFTER 5 /* seconds */
+#define LEAK_AFTER    5   /* seconds */
+#define COUNT_AT_ONCE 256 /* entries */
 
 /* ---- what the firewall must hold ---- */
 
@@ -21,7 +22,7 @@ struct counted {
 struct entries {
 	struct firewall_entry *at;
 	size_t n, room, next;
-	struct ban *fresh; /* in force, and not yet noted as installed */
+	int64_t *fresh; /* bans in force, and not yet noted as installed */
 	size_t nfresh, fresh_room;
 	struct counted *counts; /* what the kernel counted, to be kept */
 	size_t ncounts, counts_room;
@@ -67,7 +68,7 @@ static void add_fresh(struct entries *l, const struct ban *b) {
 	l->failed = l->failed || !more_room(&at, l->nfresh, &l->fresh_room, sizeof(*l->fresh));
 	l->fresh = at;
 	if (!l->failed)
-		l->fresh[l->nfresh++] = *b;
+		l->fresh[l->nfresh++] = b->id;
 }
 
 /* Only bans and blocks are told with counts. */
@@ -180,7 +181,7 @@ static int next_entry(void *context, struct firewall_entry *entry, struct err *e
 
 static int gather(struct enforcer *e, struct entries *l, struct err *err) {
 	add_never(l, e);
-	if (store_bans(e->store, l->now, false, see_ban, l, err) != 0)
+	if (store_bans_brief(e->store, l->now, see_ban, l, err) != 0)
 		return -1;
 	if (store_windows(e->store, l->now, false, see_window, l, err) != 0 && !l->failed)
 		return -1;
@@ -269,11 +270,9 @@ static int put_number(struct enforcer *e, const char *name, int64_t value, struc
 static int put_notes(struct enforcer *e, struct entries *l, struct err *err) {
 	struct projection *p = e->projection;
 
-	for (size_t i = 0; i < l->nfresh; i++) {
-		l->fresh[i].installed = l->now;
-		if (store_ban_put(e->store, &l->fresh[i], err) < 0)
+	for (size_t i = 0; i < l->nfresh; i++)
+		if (store_ban_installed(e->store, l->fresh[i], l->now, err) < 0)
 			return -1;
-	}
 	for (size_t i = 0; i < l->ncounts; i++)
 		if (store_ban_count(e->store, l->counts[i].kind, l->counts[i].at, l->now, l->counts[i].packets,
 		                    l->counts[i].bytes, err) < 0)
@@ -445,28 +444,56 @@ out:
 	return result;
 }
 
-int projection_count(struct enforcer *e, bool *same, struct err *err) {
-	struct projection *p = e->projection;
-	struct entries l = {.now = clock_now(), .bans_off = p->bans_off, .installed_min = INT64_MAX};
+/* What is not told of a list comes with no count. */
+static int add_counts(struct firewall *fw, struct entries *l, struct err *err) {
+	size_t kept = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (l->at[i].list == FIREWALL_BAN || l->at[i].list == FIREWALL_BLOCK)
+			l->at[kept++] = l->at[i];
+	l->n = kept;
+	for (size_t i = 0; i < l->n;) {
+		struct firewall_entry before[COUNT_AT_ONCE];
+		size_t n = l->n - i < COUNT_AT_ONCE ? l->n - i : COUNT_AT_ONCE;
+
+		memcpy(before, l->at + i, n * sizeof(before[0]));
+		if (firewall_count(fw, l->at + i, n, err) < 0)
+			return -1;
+		for (size_t k = 0; k < n; k++, i++)
+			if (l->at[i].packets > before[k].packets)
+				add_count(l, &l->at[i]);
+	}
+	return l->failed ? err_set(err, ERR_SYSTEM, "firewall: out of memory") : 0;
+}
+
+static int compare_all(struct projection *p, struct entries *l, bool *same, struct err *err) {
 	struct firewall_entry *had = NULL;
 	struct comparison c;
 	size_t nhad = 0;
+
+	if (firewall_read(p->fw, &had, &nhad, err) < 0)
+		return -1;
+	c = compare_with(l, had, nhad);
+	free(had);
+	l->gap = false;
+	p->drift += c.foreign;
+	*same = c.same;
+	return 0;
+}
+
+int projection_count(struct enforcer *e, bool *same, struct err *err) {
+	struct projection *p = e->projection;
+	struct entries l = {.now = clock_now(), .bans_off = p->bans_off, .installed_min = INT64_MAX};
 	int64_t from = monotonic_ms();
 	int result = -1;
 
-	if (gather(e, &l, err) < 0 || firewall_read(p->fw, &had, &nhad, err) < 0)
+	if (gather(e, &l, err) < 0 || (same ? compare_all(p, &l, same, err) : add_counts(p->fw, &l, err)) < 0)
 		goto out;
-	c = compare_with(&l, had, nhad);
-	l.gap = false;
 	l.nfresh = 0;
-	p->drift += same && c.foreign;
 	result = note(e, &l, err);
-	if (same)
-		*same = c.same;
 	p->counted = monotonic_ms();
 	p->count_cost = p->counted - from;
 out:
-	free(had);
 	entries_release(&l);
 	return result;
 }

@@ -291,6 +291,14 @@ int store_ban_counts(struct store *s, int64_t time, int64_t *bans, int64_t *pend
 int store_bans_pending(struct store *s, int64_t time, uint32_t max, struct ban *out, uint32_t *n, struct err *err);
 /* The unproven ban (kind BAN_BAN) in force at `time` that ends first: 1, 0, -1. By an index: the judge asks under attack. */
 int store_ban_unproven(struct store *s, int64_t time, struct ban *out, struct err *err);
+/* Is anything of that kind in force or pending at `time`? 1, 0, -1. */
+int store_ban_any(struct store *s, enum ban_kind kind, int64_t time, struct err *err);
+/* All in force or pending at `time` as store_bans tells them, but in no order and without trigger and comment, at half the cost. Within each()
+ * nothing may be changed. */
+int store_bans_brief(struct store *s, int64_t time, int (*each)(void *context, const struct ban *b, struct err *err),
+                     void *context, struct err *err);
+/* That the kernel has it since `time`. */
+int store_ban_installed(struct store *s, int64_t id, int64_t time, struct err *err);
 /* Forgets bans that ended before `before`. */
 int store_ban_forget(struct store *s, int64_t before, struct err *err);
 

@@ -17,12 +17,14 @@ const char *ban_kind_name(enum ban_kind kind) {
 	return kind_names[kind];
 }
 
-static void read_ban(const struct query *q, struct ban *b) {
-	int64_t kind = db_int(q, 1);
+static enum ban_kind ban_kind_of(int64_t kind) {
+	return kind == BAN_BLOCK ? BAN_BLOCK : kind == BAN_ALLOW ? BAN_ALLOW : BAN_BAN;
+}
 
+static void read_ban(const struct query *q, struct ban *b) {
 	memset(b, 0, sizeof(*b));
 	b->id = db_int(q, 0);
-	b->kind = kind == BAN_BLOCK ? BAN_BLOCK : kind == BAN_ALLOW ? BAN_ALLOW : BAN_BAN;
+	b->kind = ban_kind_of(db_int(q, 1));
 	b->at = db_prefix(q, 2);
 	db_copy_text(q, 4, b->trigger, sizeof(b->trigger));
 	b->start = db_int(q, 5);
@@ -214,6 +216,14 @@ int store_ban_put(struct store *s, struct ban *b, struct err *err) {
 	return 0;
 }
 
+int store_ban_installed(struct store *s, int64_t id, int64_t time, struct err *err) {
+	struct query *q = db_query(s->db, "UPDATE ban SET installed = ? WHERE id = ?", err);
+
+	db_bind(q, time);
+	db_bind(q, id);
+	return db_run(q, err);
+}
+
 /* What ended before a time counts in no sum of later times; the counts are kept for times that may be earlier. */
 int store_ban_forget(struct store *s, int64_t before, struct err *err) {
 	static const char ended[] = "DELETE FROM ban WHERE until < ?";
@@ -341,6 +351,19 @@ int store_ban_unproven(struct store *s, int64_t time, struct ban *out, struct er
 	return one_ban(q, out, err);
 }
 
+int store_ban_any(struct store *s, enum ban_kind kind, int64_t time, struct err *err) {
+	static const char sql[] = "SELECT 1 FROM ban INDEXED BY ban_until WHERE kind = ? AND lifted = 0"
+							  " AND pending IN (0, 1) AND until > ? LIMIT 1";
+	struct query *q = db_query(s->db, sql, err);
+	int step;
+
+	db_bind(q, kind);
+	db_bind(q, time);
+	step = db_step(q, err);
+	db_end(q);
+	return step;
+}
+
 int store_ban_level(struct store *s, const char *trigger, struct prefix at, int64_t since, uint32_t *level,
                     struct err *err) {
 	static const char sql[] = "SELECT count(*) FROM ban WHERE kind = 0 AND base = ? AND bits = ? AND cause = ?"
@@ -356,6 +379,34 @@ int store_ban_level(struct store *s, const char *trigger, struct prefix at, int6
 		*level = (uint32_t)db_int(q, 0);
 	db_end(q);
 	return step == 1 ? 0 : -1;
+}
+
+int store_bans_brief(struct store *s, int64_t time, int (*each)(void *context, const struct ban *b, struct err *err),
+                     void *context, struct err *err) {
+	static const char sql[] =
+		"SELECT id, kind, base, bits, start, until, pending, installed, packets, bytes FROM ban INDEXED BY ban_until"
+		" WHERE kind IN (0, 1, 2) AND lifted = 0 AND pending IN (0, 1) AND until > ?";
+	struct query *q = db_query(s->db, sql, err);
+	struct ban b = {.id = 0};
+	int step;
+
+	db_bind(q, time);
+	while ((step = db_step(q, err)) == 1) {
+		b.id = db_int(q, 0);
+		b.kind = ban_kind_of(db_int(q, 1));
+		b.at = db_prefix(q, 2);
+		b.start = db_int(q, 4);
+		b.until = end_of_sql(db_int(q, 5));
+		b.pending = db_int(q, 6) != 0;
+		b.installed = db_int(q, 7);
+		b.packets = (uint64_t)db_int(q, 8);
+		b.bytes = (uint64_t)db_int(q, 9);
+		step = each(context, &b, err);
+		if (step != 0)
+			break;
+	}
+	db_end(q);
+	return step;
 }
 
 /* The next page behind `last` (its id 0: from the start). */

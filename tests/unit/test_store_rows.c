@@ -282,6 +282,12 @@ static void bans_are_listed_by_prefix_or_newest_first(void **state) {
 	OK(store_bans(store, NOW, true, note_ban, &out, &err));
 	assert_memory_equal(out.p, "198.51.100.7 198.51.100.0/24 203.0.113.9 ", 41);
 	buf_clear(&out);
+	OK(store_bans_brief(store, NOW, note_ban, &out, &err));
+	assert_int_equal(out.n, 28);
+	buf_clear(&out);
+	assert_int_equal(store_ban_any(store, BAN_BAN, NOW + 9, &err), 1);
+	assert_int_equal(store_ban_any(store, BAN_BAN, NOW + 10, &err), 0);
+	assert_int_equal(store_ban_any(store, BAN_BLOCK, NOW, &err), 0);
 	for (unsigned i = 0; i < 600; i++) {
 		struct ban b = {.kind = BAN_BLOCK, .at = prefix_of(address("10.0.0.0"), 128)};
 
