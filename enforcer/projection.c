@@ -16,6 +16,7 @@
 #define FILES_EVERY  1000   /* milliseconds between two writes of the files for batches, at least, */
 #define FILES_LAST   10000  /* and at most: */
 #define FILES_SHARE  4      /* a backlog that changes every file spends no more than a fifth of the time on them */
+#define BANS_SHARE   100    /* the same for the list of bans, which others wait for while it is written */
 #define FILES_SLICE  5      /* milliseconds of writing before others have their turn */
 #define REPAIR_EVERY 500    /* milliseconds: who changes the table all the time does not keep us from all else */
 #define COUNT_EVERY  300000 /* milliseconds between two looks at what the kernel counted, if nobody asks */
@@ -204,24 +205,63 @@ static int write_files(struct enforcer *e, bool locks_off, const struct unpublis
 	return 0;
 }
 
-/* For batches: now and then, and never so long that a command waits for it. */
-static int follow_files(struct enforcer *e, bool locks_off, struct err *err) {
+/* When to write again, after so many milliseconds were spent. */
+static int64_t next_after(int64_t spent, int64_t share) {
+	int64_t rest = spent * share;
+
+	return monotonic_ms() + (rest < FILES_EVERY ? FILES_EVERY : rest > FILES_LAST ? FILES_LAST : rest);
+}
+
+static bool has_lines(const struct unpublished *u) {
+	return u->common || memchr(u->shard, true, sizeof(u->shard));
+}
+
+/* The list of bans is one file however many they are, and cannot be written in slices. */
+static int follow_bans(struct enforcer *e, bool locks_off, struct err *err) {
+	static const struct unpublished bans = {.bans = true};
+	int64_t begin = monotonic_ms();
+	int result = write_files(e, locks_off, &bans, 0, err);
+
+	e->projection->bans_next = next_after(monotonic_ms() - begin, BANS_SHARE);
+	return result;
+}
+
+static int follow_lines(struct enforcer *e, bool locks_off, const struct unpublished *due, struct err *err) {
 	struct projection *p = e->projection;
-	int64_t begin = monotonic_ms(), rest;
+	int64_t begin = monotonic_ms();
+	struct unpublished lines = *due, left;
 	int result;
 
-	if (waits(&p->files) || begin < p->files_next) {
-		p->files.due = true;
-		return 0;
-	}
-	result = write_files(e, locks_off, NULL, begin + FILES_SLICE, err);
+	lines.bans = false;
+	/* With nothing due it is looked whether the files are there. */
+	result = write_files(e, locks_off, has_lines(due) || due->bans ? &lines : NULL, begin + FILES_SLICE, err);
 	p->files_spent += monotonic_ms() - begin;
-	if (p->files.due)
-		return result;
-	rest = p->files_spent * FILES_SHARE;
-	p->files_spent = 0;
-	p->files_next = monotonic_ms() + (rest < FILES_EVERY ? FILES_EVERY : rest > FILES_LAST ? FILES_LAST : rest);
-	return result;
+	if (result < 0 || store_unpublished(e->store, &left, err) < 0)
+		return -1;
+	if (!has_lines(&left)) {
+		p->files_next = next_after(p->files_spent, FILES_SHARE);
+		p->files_spent = 0;
+	}
+	return 0;
+}
+
+/* For batches: now and then, and never for so long that a command waits for it. */
+static int follow_files(struct enforcer *e, bool locks_off, struct err *err) {
+	struct projection *p = e->projection;
+	int64_t now = monotonic_ms();
+	struct unpublished due;
+	int result = 0;
+
+	if (store_unpublished(e->store, &due, err) < 0)
+		return failed(&p->files, err);
+	if (!waits(&p->files) && now >= p->files_next)
+		result =
+			due.bans && now >= p->bans_next ? follow_bans(e, locks_off, err) : follow_lines(e, locks_off, &due, err);
+	if (result < 0 || store_unpublished(e->store, &due, err) < 0)
+		return -1;
+	p->files.due = p->files.due || has_lines(&due) || due.bans;
+	p->files_wake = has_lines(&due) || p->bans_next < p->files_next ? p->files_next : p->bans_next;
+	return 0;
 }
 
 /* ---- the tokens follow ---- */
@@ -453,7 +493,7 @@ int projection_wait(const struct enforcer *e) {
 	if (p->firewall.due && p->firewall.at < wait)
 		wait = p->firewall.at;
 	if (p->files.due) {
-		int64_t at = p->files.at ? p->files.at : p->files_next;
+		int64_t at = p->files.at ? p->files.at : p->files_wake;
 
 		wait = at < wait ? at : wait;
 	}

@@ -31,6 +31,8 @@ struct projection {
 	bool bans_off;               /* as the table was made last: watched or paused */
 	bool all;                    /* every file, whether its part changed or not */
 	int64_t files_next;          /* when they may be written next for batches, monotonic_ms */
+	int64_t bans_next;           /* the same of the list of bans */
+	int64_t files_wake;          /* when the next of both is due */
 	int64_t files_spent;         /* milliseconds on what of them is not all written yet */
 	int64_t pause_until;         /* 0: none; then the bans come back */
 	bool installed_known;        /* what follows is known */

@@ -217,27 +217,46 @@ int publish_lockstate(struct publication *p, struct newfile *f, int shard, struc
 struct bans {
 	struct publication *p;
 	struct lines lines;
-	bool off; /* watched or paused: what an admin blocks stays */
+	bool off;   /* watched or paused: what an admin blocks stays */
+	int allows; /* something is allowed */
 };
 
 /* Machines that only enforce have no list of what is allowed, so nothing of that is told them as banned. */
+static int is_allowed(const struct bans *l, const struct ban *b, struct err *err) {
+	struct ban allow;
+	int found = l->allows ? store_ban_of(l->p->s, BAN_ALLOW, b->at.base, l->p->now, &allow, err) : 0;
+
+	return found == 1 ? allow.at.bits <= b->at.bits : found;
+}
+
+static void put_until(struct buf *b, int64_t until) {
+	char digits[20];
+	size_t n = sizeof(digits);
+
+	for (; until > 0 && n > 0; until /= 10)
+		digits[--n] = (char)('0' + until % 10);
+	if (n == sizeof(digits))
+		digits[--n] = '-';
+	buf_add(b, digits + n, sizeof(digits) - n);
+}
+
 static int add_ban(void *context, const struct ban *b, struct err *err) {
 	struct bans *l = context;
-	struct ban allow;
-	char at[PREFIX_TEXT], line[PREFIX_TEXT + 64];
-	int found;
+	char at[PREFIX_TEXT];
+	int allowed;
 
 	if (b->kind == BAN_ALLOW || b->pending || (b->kind == BAN_BAN && l->off))
 		return 0;
-	found = store_ban_of(l->p->s, BAN_ALLOW, b->at.base, l->p->now, &allow, err);
-	if (found < 0 || (found == 1 && allow.at.bits <= b->at.bits))
-		return found < 0 ? -1 : 0;
+	allowed = is_allowed(l, b, err);
+	if (allowed != 0)
+		return allowed < 0 ? -1 : 0;
 	prefix_print(b->at, at);
-	if (b->until == TIME_NONE)
-		(void)snprintf(line, sizeof(line), "ban %s -", at);
-	else
-		(void)snprintf(line, sizeof(line), "ban %s %" PRId64, at, b->until);
-	add_line(&l->lines, line);
+	buf_text(&l->lines.text, "ban ");
+	buf_text(&l->lines.text, at);
+	buf_byte(&l->lines.text, ' ');
+	put_until(&l->lines.text, b->until);
+	buf_byte(&l->lines.text, '\0');
+	l->lines.n++;
 	return 0;
 }
 
@@ -246,7 +265,8 @@ int publish_bans(struct publication *p, struct newfile *f, struct err *err) {
 	int done = -1;
 
 	buf_init(&l.lines.text, LINES_MAX);
-	if (store_bans(p->s, p->now, false, add_ban, &l, err) != 0)
+	l.allows = store_ban_any(p->s, BAN_ALLOW, p->now, err);
+	if (l.allows < 0 || store_bans_brief(p->s, p->now, add_ban, &l, err) != 0)
 		goto end;
 	if (sort_lines(&l.lines, err) != 0 || put_head(f, "provctl-bans", store_bans_changed(p->s), err) != 0)
 		goto end;
