@@ -130,7 +130,7 @@ static int show_metrics(struct command *c, void *context, const struct json *row
 }
 
 static const struct option_row options[] = {
-	{"prometheus", NULL, "metrics in the text format of Prometheus, for node_exporter's textfile collector", 0},
+	{"prometheus", NULL, "print metrics in the text format of Prometheus", 0},
 	{0},
 };
 

@@ -129,8 +129,8 @@ static int run(struct command *c, struct err *err) {
 
 const struct verb verb_token = {
 	.name = "token",
-	.usage = "add --role ROLE [--account NAME] [--mac MAC ...] [--for T], list, or revoke ID",
-	.summary = "who may use the portal",
+	.usage = "add --role ROLE [--account NAME] [--mac MAC] [--for T], list, or revoke ID",
+	.summary = "make, list or revoke the tokens of the portal",
 	.text = "operator may all; support reads all, unlocks (held devices too), locks, opens windows and\n"
 			"lifts bans; account sees, locks and unlocks the devices of one account; user sees and unlocks\n"
 			"the devices that it names; verdict asks whether a device is served at an address; metrics reads\n"

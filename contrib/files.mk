@@ -37,6 +37,8 @@ dist_examples_DATA = contrib/hooks/hooks.conf
 formatsdir = $(docdir)/examples/log-formats
 dist_formats_DATA = contrib/log-formats/README.md contrib/log-formats/apache.conf contrib/log-formats/asterisk-logger.conf \
 	contrib/log-formats/kamailio.cfg contrib/log-formats/nginx.conf
+metricsdir = $(docdir)/examples/metrics
+dist_metrics_DATA = contrib/metrics/alerts.yml contrib/metrics/grafana.json
 zshcompletiondir = $(datadir)/zsh/site-functions
 dist_zshcompletion_DATA = contrib/completion/_provctl
 

@@ -35,6 +35,7 @@ SCRIPT_TESTS += tests/scenario/once.bats
 SCRIPT_TESTS += tests/scenario/recover.bats
 SCRIPT_TESTS += tests/scenario/sandbox.bats
 SCRIPT_TESTS += tests/scenario/server.bats tests/scenario/sources.bats
+SCRIPT_TESTS += tests/scenario/token.bats
 SCRIPT_TESTS += tests/scenario/trigger.bats
 SCRIPT_TESTS += tests/scenario/two_servers.bats
 SCRIPT_TESTS += tests/scenario/valgrind.bats

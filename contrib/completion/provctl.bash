@@ -34,6 +34,7 @@ _provctl() {
 	done
 	argument=$(_provctl_options "$program" "$verb" | sed -n "s/^$before //p")
 	case $before,$argument in
+	--role,*) mapfile -t COMPREPLY < <(compgen -W 'operator support account user verdict metrics' -- "$word") ;;
 	--state,*) mapfile -t COMPREPLY < <(compgen -W 'new locked unlocked held' -- "$word") ;;
 	-*,FILE) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	-*,?*) ;;
@@ -46,6 +47,7 @@ _provctl() {
 			case $verb,$before in
 			home,home) mapfile -t COMPREPLY < <(compgen -W 'add remove list' -- "$word") ;;
 			network,network) mapfile -t COMPREPLY < <(compgen -W 'add remove list' -- "$word") ;;
+			token,token) mapfile -t COMPREPLY < <(compgen -W 'add list revoke' -- "$word") ;;
 			window,window) mapfile -t COMPREPLY < <(compgen -W 'open list close' -- "$word") ;;
 			analyze,* | import,* | test,*) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 			apply,*) mapfile -t COMPREPLY < <(compgen -d -- "$word") ;;

@@ -50,6 +50,7 @@ Verbs:
   apply          install the bans that an enforcer elsewhere publishes on this machine
   check          read the configuration and every rule, and tell every fault
   test           run the samples that the rules carry
+  token          make, list or revoke the tokens of the portal
 
 Options of every verb:
   -c, --config FILE          read this configuration, not /etc/provctl/provctl.yaml
@@ -123,6 +124,9 @@ END
 Usage: provctl status
 
 Exit 1 if anything needs a person. LAG is in bytes that are yet to be read.
+
+Options:
+      --prometheus           print metrics in the text format of Prometheus
 
 Example:
   provctl status || provctl status | mail -s provctl admin@example.net
@@ -430,6 +434,25 @@ Rules come from the folders of the configuration, or from the files or folders g
 
 Example:
   provctl test /etc/provctl/rules/mine.yaml
+END
+	helps token <<'END'
+Usage: provctl token add --role ROLE [--account NAME] [--mac MAC] [--for T], list, or revoke ID
+
+operator may all; support reads all, unlocks (held devices too), locks, opens windows and
+lifts bans; account sees, locks and unlocks the devices of one account; user sees and unlocks
+the devices that it names; verdict asks whether a device is served at an address; metrics reads
+metrics. The token is printed once and not kept: show it to the portal as a Bearer token. An end
+by revoke holds at once.
+
+Options:
+      --role ROLE            operator, support, account, user, verdict or metrics
+      --account NAME         the account of a token of role account
+      --mac MAC              a device of a token of role user; several by commas, or as words
+      --for T                for so long; without it until it is revoked
+      --comment TEXT         whose it is: shown in lists and the record
+
+Example:
+  provctl token add --role account --account acct1 --for 30d --comment 'Ann of acct1'
 END
 }
 
