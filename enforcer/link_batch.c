@@ -271,7 +271,19 @@ struct batch_sums {
 	uint64_t events[EVENT_KINDS];
 	uint64_t lines, early, dropped, leaks, unbelieved;
 	uint32_t rows[LINK_EVENTS_MAX];
+	int64_t lag; /* of the last so many events */
+	uint64_t nlag;
 };
+
+/* Most events of a batch have the stamp of the one before. */
+static void note_lag(struct link *l, struct batch_sums *sums, int64_t lag, uint64_t n) {
+	if (lag != sums->lag || n == 0) {
+		meter_add(&l->e->meter, METER_LAG, sums->lag, sums->nlag);
+		sums->lag = lag;
+		sums->nlag = 0;
+	}
+	sums->nlag += n;
+}
 
 /* 1; 0: its texts are needed, and are not there; -1. */
 static int apply_event(struct link *l, const struct batch_walk *w, int64_t now, struct batch_sums *sums,
@@ -283,6 +295,7 @@ static int apply_event(struct link *l, const struct batch_walk *w, int64_t now, 
 
 	sums->events[v->kind]++;
 	sums->rows[w->row]++;
+	note_lag(l, sums, now - v->time, 1);
 	if (v->kind >= EVENT_DEVICE_CREATED && !p->believed) {
 		sums->unbelieved++;
 		return 1;
@@ -409,13 +422,15 @@ static void applied(struct link *l) {
 	}
 }
 
-static void apply_meter(struct link *l, const struct batch_sums *sums) {
+static void apply_meter(struct link *l, struct batch_sums *sums) {
+	note_lag(l, sums, 0, 0);
 	for (uint32_t i = 0; i < l->view.nrows; i++)
 		meter_rule(&l->e->meter, l->view.rows[i].rule, sums->rows[i]);
 }
 
 /* 1; 0: nothing is applied, since texts that are not there are needed; -1 */
 static int apply(struct link *l, struct err *err) {
+	const struct meter_histogram lags = l->e->meter.of[METER_LAG];
 	struct batch_sums sums = {0};
 	int64_t now = clock_now();
 	int done;
@@ -427,12 +442,14 @@ static int apply(struct link *l, struct err *err) {
 		done = apply_events(l, now, &sums, err);
 	if (done > 0 && (apply_sums(l, &sums, err) < 0 || apply_notices(l, now, err) < 0))
 		done = -1;
-	if (done <= 0) {
+	if (done <= 0)
 		enforcer_rollback(l->e);
+	else if (enforcer_commit(l->e, err) < 0)
+		done = -1;
+	if (done <= 0) {
+		l->e->meter.of[METER_LAG] = lags;
 		return done;
 	}
-	if (enforcer_commit(l->e, err) < 0)
-		return -1;
 	applied(l);
 	apply_meter(l, &sums);
 	return 1;
