@@ -1,7 +1,8 @@
 /* all: unlocks the phones of an account, after showing which. */
 
 import { ask, path, press } from './api.js';
-import { find, has, make, say, text } from './words.js';
+import { find, make, put, span } from './make.js';
+import { has, say, text } from './words.js';
 
 let account = () => null; /* of the token; null: any */
 let done = () => {};
@@ -17,23 +18,34 @@ function unpreview() {
 	previewed = null;
 	find('all-preview').hidden = true;
 	find('all-hours').disabled = !find('all-bounded').checked;
-	find('all-do').replaceChildren(...say('all.preview'));
+	put('all-do', say('all.preview'));
 	find('all-do').hidden = false;
+}
+
+function leftOut(why, n) {
+	const key = 'all.skip_' + why;
+	return say('all.skipped', { n, why: has(key) ? text(key) : why });
 }
 
 async function preview() {
 	const now = wanted();
-	const { items } = await ask('POST', 'accounts/' + path(now.account, 'unlock'), { body: { ...now.body, preview: true } });
+	const { items } = await ask('POST', 'accounts/' + path(now.account, 'unlock'), {
+		body: { ...now.body, preview: true },
+	});
 	const opened = items.filter((device) => !device.skipped);
 	const skipped = new Map();
 	for (const device of items.filter((each) => each.skipped))
 		skipped.set(device.skipped, (skipped.get(device.skipped) ?? 0) + 1);
-	find('all-count').replaceChildren(...(opened.length ? say('all.count', { n: opened.length }) : say('all.none')));
+	put('all-count', opened.length ? say('all.count', { n: opened.length }) : say('all.none'));
 	find('all-list').hidden = opened.length === 0;
-	find('all-list').replaceChildren(...opened.map(({ mac, home }) => make('li', {}, make('span', { className: 'mac' }, mac), ' ',
-		make('span', { className: 'hint' }, home.join(', ')))));
-	find('all-skipped').replaceChildren(...[...skipped].map(([why, n]) => make('p', { className: 'hint' },
-		say('all.skipped', { n, why: has('all.skip_' + why) ? text('all.skip_' + why) : why }))));
+	put(
+		'all-list',
+		opened.map(({ mac, home }) => make('li', {}, span('mac', mac), ' ', span('hint', home.join(', ')))),
+	);
+	put(
+		'all-skipped',
+		[...skipped].map(([why, n]) => make('p', { className: 'hint' }, leftOut(why, n))),
+	);
 	find('all-preview').hidden = false;
 	previewed = opened.length ? { ...now, n: opened.length } : null;
 }
@@ -54,10 +66,8 @@ async function submit(event) {
 		return;
 	}
 	await press(button, 'all.previewing', find('all-trouble'), preview);
-	if (previewed)
-		button.replaceChildren(...say('all.do', { n: previewed.n }));
-	else
-		button.hidden = !find('all-preview').hidden;
+	if (previewed) button.replaceChildren(...say('all.do', { n: previewed.n }));
+	else button.hidden = !find('all-preview').hidden;
 }
 
 export function start(accountOfToken, onDone) {
@@ -65,7 +75,7 @@ export function start(accountOfToken, onDone) {
 	done = onDone;
 	find('unlock-all-open').onclick = () => {
 		find('all').querySelector('form').reset();
-		find('all-trouble').replaceChildren();
+		put('all-trouble');
 		find('all-account-field').hidden = account() !== null;
 		find('all-account').disabled = account() !== null;
 		find('all-account').value = find('filter-account').value.trim();

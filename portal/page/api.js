@@ -1,7 +1,8 @@
 /* api: requests to prov-portal. The token lives in this tab's session storage and is sent as a header: there are no cookies, so
  * nothing that another site makes a browser send is signed in. */
 
-import { make, say } from './words.js';
+import { button, make } from './make.js';
+import { say } from './words.js';
 
 let token = sessionStorage.getItem('token');
 
@@ -12,10 +13,8 @@ export function signedIn() {
 /* null forgets it. */
 export function keepToken(value) {
 	token = value;
-	if (value === null)
-		sessionStorage.removeItem('token');
-	else
-		sessionStorage.setItem('token', value);
+	if (value === null) sessionStorage.removeItem('token');
+	else sessionStorage.setItem('token', value);
 }
 
 /* What went wrong. status 0: no answer came. */
@@ -31,16 +30,19 @@ export class Problem extends Error {
  * device has another by now. */
 export async function ask(method, path, { body, version, open } = {}) {
 	const headers = {};
-	if (token !== null && !open)
-		headers.Authorization = 'Bearer ' + token;
-	if (body)
-		headers['Content-Type'] = 'application/json';
-	if (version)
-		headers['If-Match'] = '"' + version + '"';
+	if (token !== null && !open) headers.Authorization = 'Bearer ' + token;
+	if (body) headers['Content-Type'] = 'application/json';
+	if (version) headers['If-Match'] = '"' + version + '"';
 	let answer, found;
 	try {
-		answer = await fetch('v1/' + path, { method, headers, cache: 'no-store', credentials: 'omit',
-			body: body && JSON.stringify(body), signal: AbortSignal.timeout(30000) });
+		answer = await fetch('v1/' + path, {
+			method,
+			headers,
+			cache: 'no-store',
+			credentials: 'omit',
+			body: body && JSON.stringify(body),
+			signal: AbortSignal.timeout(30000),
+		});
 		found = await answer.text();
 	} catch {
 		throw new Problem(0, '', 0);
@@ -51,7 +53,11 @@ export async function ask(method, path, { body, version, open } = {}) {
 		found = {};
 	}
 	if (!answer.ok)
-		throw new Problem(answer.status, found.detail ?? found.title ?? '', Number(answer.headers.get('Retry-After')) || 5);
+		throw new Problem(
+			answer.status,
+			found.detail ?? found.title ?? '',
+			Number(answer.headers.get('Retry-After')) || 5,
+		);
 	return found;
 }
 
@@ -66,31 +72,41 @@ export function whenSignedOut(call) {
 	onSignedOut = call;
 }
 
-const kinds = { 0: 'offline', 400: 'input', 403: 'refused', 404: 'missing', 409: 'refused', 412: 'meanwhile', 413: 'input',
-	429: 'often', 503: 'unavailable', 504: 'unknown' };
+const kinds = {
+	0: 'offline',
+	400: 'input',
+	403: 'refused',
+	404: 'missing',
+	409: 'refused',
+	412: 'meanwhile',
+	413: 'input',
+	429: 'often',
+	503: 'unavailable',
+	504: 'unknown',
+};
 
 /* again, if given, is what the button under it does. */
 export function tell(place, problem, again) {
-	if (!(problem instanceof Problem))
-		throw problem;
+	if (!(problem instanceof Problem)) throw problem;
 	if (problem.status === 401 && signedIn()) {
 		onSignedOut();
 		return;
 	}
 	const kind = kinds[problem.status] ?? 'other';
 	const detail = problem.message.replace(/\.$/, '') || String(problem.status);
-	const notice = make('div', { className: 'notice bad' },
-		make('p', {}, say('trouble.' + kind, { detail, n: problem.wait })));
-	if (again)
-		notice.append(make('button', { type: 'button', onclick: again }, say('page.again')));
+	const notice = make(
+		'div',
+		{ className: 'notice bad' },
+		make('p', {}, say('trouble.' + kind, { detail, n: problem.wait })),
+	);
+	if (again) notice.append(button(again, {}, say('page.again')));
 	place.replaceChildren(notice);
 	notice.scrollIntoView({ block: 'nearest' });
 }
 
 /* Runs work with the button saying so; what goes wrong is told in place. */
 export async function press(button, saying, place, work, failed = tell) {
-	if (button.hasAttribute('aria-disabled'))
-		return;
+	if (button.hasAttribute('aria-disabled')) return;
 	const before = [...button.childNodes];
 	place.replaceChildren();
 	button.setAttribute('aria-disabled', 'true');
@@ -111,7 +127,8 @@ const CALLS = 20; /* a server that looks through many phones answers with empty 
  * tells how many there are now; empty is shown where there are none. Gives load, to begin anew; of several that overlap only
  * the last is shown. */
 export function pages({ url, button, trouble, empty, fill }) {
-	let run = 0, next = null;
+	let run = 0,
+		next = null;
 
 	async function load(fresh) {
 		const mine = ++run;
@@ -126,15 +143,12 @@ export function pages({ url, button, trouble, empty, fill }) {
 				from = answer.next;
 			}
 		} catch (problem) {
-			if (mine !== run)
-				return;
-			if (fresh) /* what is there was found by other words */
-				fill([], true, false);
+			if (mine !== run) return;
+			if (fresh) /* what is there was found by other words */ fill([], true, false);
 			tell(trouble, problem, () => load(fresh));
 			return;
 		}
-		if (mine !== run)
-			return;
+		if (mine !== run) return;
 		next = from;
 		button.hidden = next === null;
 		empty.hidden = fill(items, fresh, next !== null) > 0;

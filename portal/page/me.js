@@ -1,7 +1,8 @@
 /* me: the caller's own address and its ban, for which nobody has to sign in. */
 
 import { ask, press, tell } from './api.js';
-import { duration, find, has, make, moment, say, text } from './words.js';
+import { find, make, put } from './make.js';
+import { duration, has, moment, say, text } from './words.js';
 
 const RECHECK = 60000; /* a ban may be lifted or set by others while the page is open */
 
@@ -30,7 +31,7 @@ export async function look() {
 		me = await ask('GET', 'me', { open: true });
 	} catch (problem) {
 		if (me === null) {
-			find('me-title').replaceChildren(...say('me.unknown'));
+			put('me-title', say('me.unknown'));
 			tell(trouble, problem, look);
 		}
 		return;
@@ -49,44 +50,43 @@ function show() {
 	if (state === 'banned' || state === 'shared') {
 		headline();
 		more.append(make('p', {}, say('me.banned_why', { why: why(me.trigger) })));
-		if (state === 'shared')
-			more.append(make('p', {}, say('me.shared')));
-		else if (me.lifts_left < 1)
-			more.append(make('p', {}, say('me.no_lifts')));
+		if (state === 'shared') more.append(make('p', {}, say('me.shared')));
+		else if (me.lifts_left < 1) more.append(make('p', {}, say('me.no_lifts')));
 		else
-			more.append(make('p', {}, say('me.banned_until', { until: me.until ? moment(me.until) : '' })),
-				make('p', { className: 'hint' }, say('me.lifts', { n: me.lifts_left })));
+			more.append(
+				make('p', {}, say('me.banned_until', { until: me.until ? moment(me.until) : '' })),
+				make('p', { className: 'hint' }, say('me.lifts', { n: me.lifts_left })),
+			);
 	} else {
-		find('me-title').replaceChildren(...say('me.' + state, { ip: address() }));
+		put('me-title', say('me.' + state, { ip: address() }));
 		more.append(make('p', {}, say('me.' + state + '_more')));
 	}
 	looked();
-	find('here').replaceChildren(...say(me.banned || me.blocked ? 'me.here_banned' : 'me.here', { ip: me.ip }));
+	put('here', say(me.banned || me.blocked ? 'me.here_banned' : 'me.here', { ip: me.ip }));
 }
 
 function headline() {
 	const left = over === null ? null : (over - Date.now()) / 1000;
-	const words = left === null ? text('me.banned_endless', me) : text('me.banned', { ip: me.ip, time: duration(left) });
+	const words =
+		left === null ? text('me.banned_endless', me) : text('me.banned', { ip: me.ip, time: duration(left) });
 	const title = find('me-title');
-	if (title.textContent !== words)
-		title.textContent = words;
+	if (title.textContent !== words) title.textContent = words;
 }
 
 /* onLook is called whenever it is known anew. */
 export function start(done, onLook) {
 	looked = onLook;
-	find('me-unban').onclick = () => press(find('me-unban'), 'me.unbanning', find('me-trouble'), async () => {
-		me = { ...me, ...await ask('DELETE', 'me/ban', { open: true }) };
-		over = null;
-		show();
-		done(say('me.lifted', { ip: me.ip }));
-		find('me-title').focus();
-	});
+	find('me-unban').onclick = () =>
+		press(find('me-unban'), 'me.unbanning', find('me-trouble'), async () => {
+			me = { ...me, ...(await ask('DELETE', 'me/ban', { open: true })) };
+			over = null;
+			show();
+			done(say('me.lifted', { ip: me.ip }));
+			find('me-title').focus();
+		});
 	setInterval(() => {
-		if (over !== null && Date.now() >= over)
-			look();
-		else if (me?.banned)
-			headline();
+		if (over !== null && Date.now() >= over) look();
+		else if (me?.banned) headline();
 	}, 1000);
 	setInterval(() => document.hidden || look(), RECHECK);
 }

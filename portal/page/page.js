@@ -3,12 +3,13 @@
 import * as addresses from './addresses.js';
 import * as all from './all.js';
 import { ask, keepToken, press, Problem, signedIn, tell, whenSignedOut } from './api.js';
+import { find, put } from './make.js';
 import * as me from './me.js';
 import * as phone from './phone.js';
 import * as phones from './phones.js';
 import { record } from './record.js';
 import * as windows from './windows.js';
-import { brand, find, label, load, say, text } from './words.js';
+import { brand, label, load, say, text } from './words.js';
 
 /* The server decides; this is what it is worth showing. */
 const rights = {
@@ -30,7 +31,7 @@ function account() {
 }
 
 function told(words) {
-	find('told').replaceChildren(...words);
+	put('told', words);
 }
 
 /* After something was done: say it, and show how things are now. */
@@ -51,18 +52,15 @@ function arrange() {
 
 function show() {
 	const name = shown();
-	for (const each of Object.keys(views))
-		find(each).hidden = each !== name;
+	for (const each of Object.keys(views)) find(each).hidden = each !== name;
 	arrange();
 	find('sign-in').hidden = session !== null;
 	find('nav').hidden = session === null || !may('windows');
 	find('who').hidden = session === null;
 	find('here').hidden = session === null;
 	for (const link of find('nav').querySelectorAll('a')) {
-		if (link.hash === '#' + name)
-			link.setAttribute('aria-current', 'page');
-		else
-			link.removeAttribute('aria-current');
+		if (link.hash === '#' + name) link.setAttribute('aria-current', 'page');
+		else link.removeAttribute('aria-current');
 	}
 	document.title = name ? text(name + '.title') + ' – ' + brand.name : brand.name;
 	views[name]?.();
@@ -70,12 +68,10 @@ function show() {
 
 async function enter() {
 	const found = await ask('GET', 'session');
-	if (!(found.role in rights))
-		throw new Problem(-1, '');
+	if (!(found.role in rights)) throw new Problem(-1, '');
 	session = found;
-	for (const element of document.querySelectorAll('[data-may]'))
-		element.hidden = !may(element.dataset.may);
-	find('role').replaceChildren(...say('session.' + found.role, { account: found.account ?? '', n: found.macs?.length ?? 0 }));
+	for (const element of document.querySelectorAll('[data-may]')) element.hidden = !may(element.dataset.may);
+	put('role', say('session.' + found.role, { account: found.account ?? '', n: found.macs?.length ?? 0 }));
 	show();
 }
 
@@ -89,29 +85,31 @@ function leave(said) {
 function saySaid() {
 	const said = sessionStorage.getItem('said');
 	sessionStorage.removeItem('said');
-	if (said === 'session.over')
-		find('sign-in-trouble').replaceChildren(notice(said));
-	else if (said)
-		told(say(said));
-	if (said)
-		find('token').focus();
+	if (said === 'session.over') put('sign-in-trouble', notice(said));
+	else if (said) told(say(said));
+	if (said) find('token').focus();
 }
 
 function signIn(event) {
 	event.preventDefault();
 	told([]);
-	press(find('sign-in-form').querySelector('button'), 'session.signing', find('sign-in-trouble'), async () => {
-		keepToken(find('token').value.trim());
-		await enter();
-		find('token').value = '';
-		find('phones-title').focus();
-	}, (place, problem) => {
-		keepToken(null);
-		if (problem.status === 401 || problem.status === -1)
-			place.replaceChildren(notice(problem.status === 401 ? 'session.wrong' : 'session.useless'));
-		else
-			tell(place, problem);
-	});
+	press(
+		find('sign-in-form').querySelector('button'),
+		'session.signing',
+		find('sign-in-trouble'),
+		async () => {
+			keepToken(find('token').value.trim());
+			await enter();
+			find('token').value = '';
+			find('phones-title').focus();
+		},
+		(place, problem) => {
+			keepToken(null);
+			if (problem.status === 401 || problem.status === -1)
+				place.replaceChildren(notice(problem.status === 401 ? 'session.wrong' : 'session.useless'));
+			else tell(place, problem);
+		},
+	);
 }
 
 function notice(key) {
@@ -133,20 +131,22 @@ function paint(colour) {
 function dress() {
 	label(document);
 	find('brand').textContent = brand.name;
-	find('support').replaceChildren(...say('page.support'));
+	put('support', say('page.support'));
 	find('support').hidden = !brand.support;
-	if (brand.logo)
-		find('logo').src = brand.logo;
-	if (/^#[0-9a-f]{6}$/i.test(brand.colour))
-		paint(brand.colour);
+	if (brand.logo) find('logo').src = brand.logo;
+	if (/^#[0-9a-f]{6}$/i.test(brand.colour)) paint(brand.colour);
 }
 
 async function begin() {
 	await load();
 	dress();
 	const actions = phone.start(may, changed);
-	views = { phones: phones.start(actions), windows: windows.load, activity: record('activity', () => null, actions.open),
-		addresses: () => {} };
+	views = {
+		phones: phones.start(actions),
+		windows: windows.load,
+		activity: record('activity', () => null, actions.open),
+		addresses: () => {},
+	};
 	all.start(account, changed);
 	windows.start(account, changed);
 	addresses.start(told);
@@ -173,8 +173,7 @@ async function begin() {
 	try {
 		await enter();
 	} catch (problem) {
-		if (problem.status === 401)
-			return leave('session.over');
+		if (problem.status === 401) return leave('session.over');
 		show();
 		tell(find('sign-in-trouble'), problem, () => location.reload());
 	}

@@ -1,17 +1,18 @@
 /* phone: the dialog of one device, and those that unlock and lock it. */
 
 import { ask, path, press, tell } from './api.js';
+import { find, make, put, span } from './make.js';
 import { badge } from './phones.js';
 import { because, record } from './record.js';
 import { sure } from './sure.js';
-import { ago, find, make, moment, say, text } from './words.js';
+import { ago, moment, say } from './words.js';
 
 const DAY = 86400e3;
 
 let may = () => false;
 let changed = () => {}; /* (words): something was done */
-let device = null;      /* what the dialog shows */
-let unlocking = null;   /* what the unlock dialog is about; may be opened from the list */
+let device = null; /* what the dialog shows */
+let unlocking = null; /* what the unlock dialog is about; may be opened from the list */
 let loadLog = () => {};
 
 function mayUnlock(which) {
@@ -25,51 +26,55 @@ function says({ state, reason, until }) {
 	return say('says.' + reason, { until: until ? moment(until) : '' });
 }
 
+/* A term and what it is, or nothing where it is not known. */
+function fact(key, ...value) {
+	const known = value.flat().some(Boolean);
+	return known ? make('div', {}, make('dt', {}, say(key)), make('dd', {}, ...value)) : [];
+}
+
 function facts() {
-	const list = find('phone-facts');
-	const put = (key, ...value) => list.append(make('div', {}, make('dt', {}, say(key)), make('dd', {}, ...value)));
-	list.replaceChildren();
-	if (device.account !== '-')
-		put('phone.account', device.account);
-	put('phone.home', ...(device.home.length ? device.home.map((at) => make('span', { className: 'ip block' }, at))
-		: say('phones.no_home')));
-	const model = [device.vendor, device.model, device.version].filter(Boolean).join(' ');
-	if (model)
-		put('phone.model', model);
-	if (device.users?.length)
-		put('phone.users', device.users.map(({ user, realm }) => (realm ? user + '@' + realm : user)).join(', '));
-	put('phone.registered', ...(device.registered
-		? say('phone.registered_from', { time: ago(device.registered), ip: device.registered_at ?? '' })
-		: say('phones.not_registered')));
-	put('phone.seen', ...(device.seen ? [ago(device.seen)] : say('phone.never')));
-	if (device.created)
-		put('phone.created', ago(device.created));
+	const { account, home, model, vendor, version, users = [], registered, registered_at: ip, seen, created } = device;
+	return [
+		fact('phone.account', account === '-' ? '' : account),
+		fact('phone.home', home.length ? home.map((at) => span('ip block', at)) : say('phones.no_home')),
+		fact('phone.model', [vendor, model, version].filter(Boolean).join(' ')),
+		fact('phone.users', users.map(({ user, realm }) => (realm ? user + '@' + realm : user)).join(', ')),
+		fact(
+			'phone.registered',
+			registered
+				? say('phone.registered_from', { time: ago(registered), ip: ip ?? '' })
+				: say('phones.not_registered'),
+		),
+		fact('phone.seen', seen ? ago(seen) : say('phone.never')),
+		fact('phone.created', created ? ago(created) : ''),
+	];
 }
 
 function notes() {
-	const list = [];
-	const put = (kind, words) => list.push(make('p', { className: 'notice ' + kind }, words));
-	if (device.exposed)
-		put('bad', say('phone.exposed', { ip: device.exposed_to ?? '', time: ago(device.exposed) }));
-	if (device.custom)
-		put('', say('phone.custom'));
-	find('phone-notes').replaceChildren(...list);
+	const { exposed, exposed_to: ip, custom } = device;
+	const note = (kind, words) => make('p', { className: 'notice ' + kind }, words);
+	return [
+		exposed ? note('bad', say('phone.exposed', { ip: ip ?? '', time: ago(exposed) })) : [],
+		custom ? note('', say('phone.custom')) : [],
+	];
+}
+
+function elsewhere({ ip, count, last, served }) {
+	const words = say('phone.elsewhere_item', { ip: span('ip', ip), n: count, last: ago(last) });
+	return make('li', {}, words, served ? [' ', span('badge mark-exposed', say('phone.elsewhere_served'))] : []);
 }
 
 function show() {
-	find('phone-state').replaceChildren(...badge(device), make('span', { className: 'block says' }, ...says(device)));
-	notes();
-	facts();
+	put('phone-state', badge(device), span('block says', says(device)));
+	put('phone-notes', notes());
+	put('phone-facts', facts());
 	find('phone-unlock').hidden = !mayUnlock(device);
 	find('phone-lock').hidden = !may('lock') || (device.state !== 'unlocked' && device.state !== 'new');
-	if (document.activeElement.hidden)
-		find('phone-title').focus();
+	if (document.activeElement.hidden) find('phone-title').focus();
 	find('phone-elsewhere').hidden = !device.moved.length;
-	find('phone-moved').replaceChildren(...device.moved.map(({ ip, count, last, served }) => make('li', {},
-		say('phone.elsewhere_item', { ip: make('span', { className: 'ip' }, ip), n: count, last: ago(last) }),
-		served ? [' ', make('span', { className: 'badge mark-exposed' }, say('phone.elsewhere_served'))] : [])));
+	put('phone-moved', device.moved.map(elsewhere));
 	find('phone-why').hidden = !device.because;
-	find('phone-because').replaceChildren(...(device.because ? [because(device.because)] : []));
+	put('phone-because', device.because ? because(device.because) : []);
 }
 
 function fetchDevice(mac) {
@@ -80,9 +85,11 @@ function fetchDevice(mac) {
 async function load(mac) {
 	const trouble = find('phone-trouble');
 	try {
-		const [plain, told] = await Promise.all([fetchDevice(mac), may('explain') ? ask('GET', 'devices/' + path(mac, 'explain')) : {}]);
-		if (find('phone').dataset.mac !== mac)
-			return;
+		const [plain, told] = await Promise.all([
+			fetchDevice(mac),
+			may('explain') ? ask('GET', 'devices/' + path(mac, 'explain')) : {},
+		]);
+		if (find('phone').dataset.mac !== mac) return;
 		device = { ...told, ...plain };
 		show();
 	} catch (problem) {
@@ -96,11 +103,17 @@ async function load(mac) {
 function open(mac) {
 	device = null;
 	find('phone').dataset.mac = mac;
-	find('phone-title').replaceChildren(...say('phone.title', { mac: make('span', { className: 'mac' }, mac) }));
-	find('phone-state').replaceChildren(...say('phone.loading'));
-	for (const id of ['phone-told', 'phone-notes', 'phone-facts', 'phone-trouble', 'phone-log-list'])
-		find(id).replaceChildren();
-	for (const id of ['phone-unlock', 'phone-lock', 'phone-why', 'phone-elsewhere', 'phone-log-empty', 'phone-log-more'])
+	put('phone-title', say('phone.title', { mac: span('mac', mac) }));
+	put('phone-state', say('phone.loading'));
+	for (const id of ['phone-told', 'phone-notes', 'phone-facts', 'phone-trouble', 'phone-log-list']) put(id);
+	for (const id of [
+		'phone-unlock',
+		'phone-lock',
+		'phone-why',
+		'phone-elsewhere',
+		'phone-log-empty',
+		'phone-log-more',
+	])
 		find(id).hidden = true;
 	find('phone').showModal();
 	load(mac);
@@ -110,7 +123,10 @@ function open(mac) {
 /* After a change: what is open shows it. */
 function refresh(words) {
 	if (find('phone').open) {
-		find('phone-told').replaceChildren(...words.map((part) => part.cloneNode?.(true) ?? part));
+		put(
+			'phone-told',
+			words.map((part) => part.cloneNode?.(true) ?? part),
+		);
 		load(device.mac);
 		loadLog();
 	}
@@ -121,15 +137,13 @@ function refresh(words) {
 function meanwhile(mac, showAgain) {
 	return async (place, problem) => {
 		tell(place, problem);
-		if (problem.status !== 412)
-			return;
+		if (problem.status !== 412) return;
 		try {
 			showAgain(await fetchDevice(mac));
 		} catch (other) {
 			tell(place, other);
 		}
-		if (find('phone').open)
-			load(mac);
+		if (find('phone').open) load(mac);
 	};
 }
 
@@ -137,30 +151,28 @@ function meanwhile(mac, showAgain) {
 
 function openUnlock(which) {
 	find('unlock-reason').value = '';
-	find('unlock-trouble').replaceChildren();
+	put('unlock-trouble');
 	showUnlock(which);
 	find('unlock').showModal();
 }
 
 function showUnlock(which) {
 	unlocking = which;
-	find('unlock-title').replaceChildren(...say('unlock.title', { mac: make('span', { className: 'mac' }, which.mac) }));
-	find('unlock-now').replaceChildren(...badge(which));
-	find('unlock-until').replaceChildren(...say('unlock.until', { until: moment(Date.now() + DAY) }));
-	find('unlock-unused').replaceChildren(...(which.home.length
-		? say('unlock.unused', { home: make('span', { className: 'ip' }, which.home.join(', ')) }) : say('unlock.unused_homeless')));
+	put('unlock-title', say('unlock.title', { mac: span('mac', which.mac) }));
+	put('unlock-now', badge(which));
+	put('unlock-until', say('unlock.until', { until: moment(Date.now() + DAY) }));
+	const home = span('ip', which.home.join(', '));
+	put('unlock-unused', which.home.length ? say('unlock.unused', { home }) : say('unlock.unused_homeless'));
 	find('unlock-held').hidden = which.state !== 'held';
 }
 
 async function unlock() {
 	const { mac, state, device_version: version } = unlocking;
 	const body = { for: '24h', reason: find('unlock-reason').value };
-	if (state === 'held')
-		body.support = true;
+	if (state === 'held') body.support = true;
 	const done = await ask('POST', 'devices/' + path(mac, 'unlock'), { body, version });
 	const words = say('unlock.done', { mac, until: moment(done.until ?? Date.now() + DAY) });
-	if (done.home_banned)
-		words.push(' ', ...say('unlock.home_banned', { ip: done.home_banned }));
+	if (done.home_banned) words.push(' ', ...say('unlock.home_banned', { ip: done.home_banned }));
 	find('unlock').close();
 	refresh(words);
 }
@@ -168,7 +180,7 @@ async function unlock() {
 function openLock() {
 	const { mac, home } = device;
 	sure({
-		title: say('lock.title', { mac: make('span', { className: 'mac' }, mac) }),
+		title: say('lock.title', { mac: span('mac', mac) }),
 		lead: home.length ? say('lock.text', { home: home.join(', ') }) : say('lock.text_homeless'),
 		label: say('lock.open'),
 		saying: 'lock.doing',
@@ -176,7 +188,9 @@ function openLock() {
 			await ask('POST', 'devices/' + path(mac, 'lock'), { body: {}, version: device.device_version });
 			refresh(say('lock.done', { mac }));
 		},
-		failed: meanwhile(mac, (now) => { device = { ...device, ...now }; }),
+		failed: meanwhile(mac, (now) => {
+			device = { ...device, ...now };
+		}),
 	});
 }
 
@@ -186,8 +200,8 @@ export function start(mayDo, onChange) {
 	changed = onChange;
 	loadLog = record('phone-log', () => find('phone').dataset.mac);
 	find('phone').onclose = () => {
-		if (document.activeElement === document.body) /* what had opened it was made anew meanwhile */
-			find('phone-' + find('phone').dataset.mac)?.focus();
+		/* What had opened it may have been made anew meanwhile. */
+		if (document.activeElement === document.body) find('phone-' + find('phone').dataset.mac)?.focus();
 	};
 	find('phone-unlock').onclick = () => openUnlock(device);
 	find('phone-lock').onclick = openLock;

@@ -1,7 +1,8 @@
 /* phones: the list of devices, searched and narrowed, and its rows. */
 
 import { pages } from './api.js';
-import { ago, find, make, moment, say, text } from './words.js';
+import { button, cell, find, put, span, tableRow } from './make.js';
+import { ago, moment, say, text } from './words.js';
 
 const PAGE = 50;
 const TYPING = 300; /* a search begins when typing rests for so long */
@@ -10,43 +11,48 @@ let actions = {}; /* open(mac), unlock(device), mayUnlock(device), accounts(): w
 let reload = () => {};
 
 export function badge(device) {
-	const parts = [make('span', { className: 'badge ' + device.state }, say('state.' + device.state))];
-	const mark = (name) => parts.push(' ', make('span', { className: 'badge mark-' + name }, say('mark.' + name)));
-	if (device.exposed)
-		mark('exposed');
-	if (device.moved?.length)
-		mark('moved');
-	if (device.custom)
-		mark('custom');
+	const parts = [span('badge ' + device.state, say('state.' + device.state))];
+	const mark = (name) => parts.push(' ', span('badge mark-' + name, say('mark.' + name)));
+	if (device.exposed) mark('exposed');
+	if (device.moved?.length) mark('moved');
+	if (device.custom) mark('custom');
 	if (device.state === 'unlocked' || device.state === 'new') {
 		const until = device.until ? say('state.until', { time: moment(device.until) }) : say('state.endless');
-		parts.push(make('span', { className: 'hint block' }, until));
+		parts.push(span('hint block', until));
 	}
 	return parts;
 }
 
-export function cell(key, ...children) {
-	return make('td', { role: 'cell', 'data-label': key ? text(key) : '' }, make('div', {}, ...children));
+function named(device) {
+	const { mac, account, vendor, model } = device;
+	const open = { className: 'link mac', id: 'phone-' + mac, 'aria-label': text('phones.details', { mac }) };
+	const more = [actions.accounts() && account !== '-' && account, [vendor, model].filter(Boolean).join(' ')];
+	return [button(() => actions.open(mac), open, mac), span('hint block', more.filter(Boolean).join(' · '))];
+}
+
+function sip({ registered, registered_at: ip }) {
+	if (!registered) return [span('none', say('phones.not_registered'))];
+	return [ago(registered), span('hint block', say('phones.seen_at', { ip: ip ?? '' }))];
+}
+
+function home({ home: places }) {
+	return places.length ? places.map((at) => span('ip block', at)) : [span('none', say('phones.no_home'))];
+}
+
+function unlock(device) {
+	const { mac } = device;
+	const what = { id: 'unlock-' + mac, 'aria-label': text('unlock.open_mac', { mac }) };
+	return actions.mayUnlock(device) ? button(() => actions.unlock(device), what, say('unlock.open')) : '';
 }
 
 function row(device) {
-	const { mac } = device;
-	const name = [make('button', { type: 'button', className: 'link mac', id: 'phone-' + mac, onclick: () => actions.open(mac),
-		'aria-label': text('phones.details', { mac }) }, mac)];
-	const more = [actions.accounts() && device.account !== '-' && device.account, [device.vendor, device.model].filter(Boolean).join(' ')].filter(Boolean);
-	if (more.length)
-		name.push(make('span', { className: 'hint block' }, more.join(' · ')));
-	const sip = device.registered
-		? [ago(device.registered), make('span', { className: 'hint block' }, say('phones.seen_at', { ip: device.registered_at ?? '' }))]
-		: [make('span', { className: 'none' }, say('phones.not_registered'))];
-	const home = device.home.length ? device.home.map((at) => make('span', { className: 'ip block' }, at))
-		: [make('span', { className: 'none' }, say('phones.no_home'))];
-	const last = actions.mayUnlock(device)
-		? make('button', { type: 'button', id: 'unlock-' + mac, onclick: () => actions.unlock(device),
-			'aria-label': text('unlock.open_mac', { mac }) }, say('unlock.open'))
-		: '';
-	return make('tr', { role: 'row' }, make('th', { role: 'rowheader', scope: 'row' }, make('div', {}, ...name)),
-		cell('phones.state', ...badge(device)), cell('phones.home', ...home), cell('phones.sip', ...sip), cell('', last));
+	return tableRow(
+		named(device),
+		cell(text('phones.state'), badge(device)),
+		cell(text('phones.home'), home(device)),
+		cell(text('phones.sip'), sip(device)),
+		cell('', unlock(device)),
+	);
 }
 
 /* A MAC in whatever spelling is searched as its digits. */
@@ -57,12 +63,12 @@ function searched(value) {
 
 function url(from) {
 	const query = new URLSearchParams(find('filter-only').value);
-	const put = (name, value) => value && query.set(name, value);
-	put('q', searched(find('q').value));
-	put('account', find('filter-account').value.trim());
-	put('state', find('filter-state').value);
-	put('limit', PAGE);
-	put('after', from);
+	const narrow = (name, value) => value && query.set(name, value);
+	narrow('q', searched(find('q').value));
+	narrow('account', find('filter-account').value.trim());
+	narrow('state', find('filter-state').value);
+	narrow('limit', PAGE);
+	narrow('after', from);
 	return 'devices?' + query;
 }
 
@@ -74,17 +80,18 @@ function fill(items, fresh, more) {
 	const rows = find('phones-rows');
 	const focused = document.activeElement?.id;
 	const first = fresh ? 0 : rows.children.length;
-	if (fresh)
-		rows.replaceChildren();
+	if (fresh) rows.replaceChildren();
 	rows.append(...items.map(row));
 	const n = rows.children.length;
 	find('phones-table').hidden = n === 0;
-	find('phones-count').replaceChildren(...(n ? say(more ? 'phones.count_more' : 'phones.count', { n }) : []));
-	find('phones-empty').replaceChildren(...(narrowed()
-		? [text('phones.none_found'), make('button', { type: 'button', className: 'link', onclick: clear }, say('phones.clear'))]
-		: say('phones.none')));
-	if (!fresh)
-		rows.children[first]?.querySelector('button').focus();
+	put('phones-count', n ? say(more ? 'phones.count_more' : 'phones.count', { n }) : []);
+	put(
+		'phones-empty',
+		narrowed()
+			? [text('phones.none_found'), button(clear, { className: 'link' }, say('phones.clear'))]
+			: say('phones.none'),
+	);
+	if (!fresh) rows.children[first]?.querySelector('button').focus();
 	else if (focused && find(focused) !== document.activeElement)
 		(find(focused) ?? find(focused.replace('unlock-', 'phone-')))?.focus();
 	return n;
@@ -100,7 +107,13 @@ function clear() {
 export function start(what) {
 	let timer = 0;
 	actions = what;
-	reload = pages({ url, button: find('phones-more'), trouble: find('phones-trouble'), empty: find('phones-empty'), fill });
+	reload = pages({
+		url,
+		button: find('phones-more'),
+		trouble: find('phones-trouble'),
+		empty: find('phones-empty'),
+		fill,
+	});
 	find('filters').onsubmit = (event) => {
 		event.preventDefault();
 		reload();

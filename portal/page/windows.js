@@ -1,10 +1,10 @@
 /* windows: addresses that are open to the phones of an account for some hours, and the networks that always are. */
 
 import { ask, path, press, tell } from './api.js';
+import { button, cell, find, make, put, span, tableRow } from './make.js';
 import { address } from './me.js';
-import { cell } from './phones.js';
 import { sure } from './sure.js';
-import { find, make, moment, say, text } from './words.js';
+import { moment, say, text } from './words.js';
 
 const HOUR = 3600e3;
 
@@ -14,11 +14,18 @@ let done = () => {};
 function row(window) {
 	const ip = window.window;
 	const whose = window.account === '*' ? text('windows.any') : window.account;
-	const close = make('button', { type: 'button', id: 'close-' + whose + '-' + ip, onclick: () => openClose(window),
-		'aria-label': text('windows.close_address', { ip }) }, say('windows.close'));
-	return make('tr', { role: 'row' },
-		make('th', { role: 'rowheader', scope: 'row' }, make('div', { className: 'ip' }, ip)),
-		cell('phones.account', whose), cell('windows.until', moment(window.until)), cell('', close));
+	const what = { id: 'close-' + whose + '-' + ip, 'aria-label': text('windows.close_address', { ip }) };
+	const close = button(() => openClose(window), what, say('windows.close'));
+	return tableRow(
+		span('ip', ip),
+		cell(text('phones.account'), whose),
+		cell(text('windows.until'), moment(window.until)),
+		cell('', close),
+	);
+}
+
+function network({ network: prefix, account: whose }) {
+	return make('li', {}, span('ip', prefix), ' ', span('hint', whose));
 }
 
 function openClose({ window: ip, account: whose }) {
@@ -41,12 +48,11 @@ export async function load() {
 	try {
 		const [windows, networks] = await Promise.all([ask('GET', 'windows'), ask('GET', 'networks')]);
 		const open = windows.items.filter((each) => each.open);
-		find('windows-rows').replaceChildren(...open.map(row));
+		put('windows-rows', open.map(row));
 		find('windows-table').hidden = !open.length;
 		find('windows-empty').hidden = open.length !== 0;
 		find('networks').hidden = !networks.items.length;
-		find('networks-list').replaceChildren(...networks.items.map((each) => make('li', {},
-			make('span', { className: 'ip' }, each.network), ' ', make('span', { className: 'hint' }, each.account))));
+		put('networks-list', networks.items.map(network));
 	} catch (problem) {
 		tell(trouble, problem, load);
 	}
@@ -54,13 +60,13 @@ export async function load() {
 
 function showUntil() {
 	const hours = find('window-hours');
-	find('window-until').replaceChildren(...(hours.checkValidity()
-		? say('window.until', { until: moment(Date.now() + hours.valueAsNumber * HOUR) }) : []));
+	const until = moment(Date.now() + (hours.valueAsNumber || 0) * HOUR);
+	put('window-until', hours.checkValidity() ? say('window.until', { until }) : []);
 }
 
 function openOpen() {
 	find('window').querySelector('form').reset();
-	find('window-trouble').replaceChildren();
+	put('window-trouble');
 	find('window-account-field').hidden = account() !== null;
 	find('window-account').disabled = account() !== null;
 	find('window-account').value = find('filter-account').value.trim();
@@ -71,14 +77,16 @@ function openOpen() {
 
 async function openWindow() {
 	const ip = find('window-address').value.trim();
-	const body = { window: ip, account: account() ?? find('window-account').value, for: find('window-hours').value + 'h',
-		reason: find('window-reason').value };
+	const body = {
+		window: ip,
+		account: account() ?? find('window-account').value,
+		for: find('window-hours').value + 'h',
+		reason: find('window-reason').value,
+	};
 	const opened = await ask('POST', 'windows', { body });
 	const words = say('window.done', { ip: opened.window ?? ip, until: moment(opened.until) });
-	if (opened.ban_lifted)
-		words.push(' ', ...say('window.ban_lifted'));
-	if (opened.blocked_by)
-		words.push(' ', ...say('window.blocked', { prefix: opened.blocked_by }));
+	if (opened.ban_lifted) words.push(' ', ...say('window.ban_lifted'));
+	if (opened.blocked_by) words.push(' ', ...say('window.blocked', { prefix: opened.blocked_by }));
 	find('window').close();
 	done(words);
 }

@@ -1,7 +1,8 @@
 /* words: what the page says. All texts are those of texts.json, with those of the provider's brand.json before them, in the first of
  * the viewer's languages that either holds, else in the first of texts.json; what a translation lacks comes from there, too.
- * Placeholders are {name}; a text with forms ("one", "other") is chosen by the value n. Nothing here or elsewhere makes markup of
- * data: texts become text nodes. */
+ * Placeholders are {name}; a text with forms ("one", "other") is chosen by the value n. */
+
+import { make } from './make.js';
 
 let layers = [];
 let language = 'en';
@@ -9,8 +10,7 @@ export let brand = {};
 
 async function read(name) {
 	const answer = await fetch(name);
-	if (!answer.ok)
-		throw new Error(name + ': ' + answer.status);
+	if (!answer.ok) throw new Error(name + ': ' + answer.status);
 	return answer.json();
 }
 
@@ -32,17 +32,22 @@ export function has(key) {
 
 function form(key, values) {
 	const found = layers.find((layer) => key in layer)?.[key] ?? key;
-	return typeof found === 'string' ? found : found[new Intl.PluralRules(language).select(values.n)] ?? found.other;
+	return typeof found === 'string' ? found : (found[new Intl.PluralRules(language).select(values.n)] ?? found.other);
 }
 
 /* The text's parts for Element.append: strings, and the values as they are, which may be elements. */
 export function say(key, values = {}) {
 	const all = { support: support(), ...values };
-	return form(key, all).split(/\{([a-z_]+)\}/).map((part, i) => (i % 2 ? all[part] ?? '' : part)).map(shown);
+	return form(key, all)
+		.split(/\{([a-z_]+)\}/)
+		.map((part, i) => (i % 2 ? (all[part] ?? '') : part))
+		.map(shown);
 }
 
 export function text(key, values = {}) {
-	return say(key, values).map((part) => part.textContent ?? part).join('');
+	return say(key, values)
+		.map((part) => part.textContent ?? part)
+		.join('');
 }
 
 function shown(value) {
@@ -51,43 +56,35 @@ function shown(value) {
 
 /* Who to call: as texts.json names it, a link where it gives one. */
 function support() {
-	if (!brand.support)
-		return form('page.support_unnamed', {});
+	if (!brand.support) return form('page.support_unnamed', {});
 	return brand.support_link ? make('a', { href: brand.support_link }, brand.support) : brand.support;
-}
-
-/* An element with properties, attributes where the name has a dash or is role, and children. */
-export function make(name, properties = {}, ...children) {
-	const element = document.createElement(name);
-	for (const [key, value] of Object.entries(properties)) {
-		if (key.includes('-') || key === 'role')
-			element.setAttribute(key, value);
-		else
-			element[key] = value;
-	}
-	element.append(...children.flat());
-	return element;
-}
-
-export function find(id) {
-	return document.getElementById(id);
 }
 
 /* Fills everything below root that has data-text or data-text-ATTRIBUTE. */
 export function label(root) {
 	for (const element of root.querySelectorAll('*')) {
 		for (const [name, key] of Object.entries(element.dataset)) {
-			if (name === 'text')
-				element.replaceChildren(...say(key));
+			if (name === 'text') element.replaceChildren(...say(key));
 			else if (name.startsWith('text'))
-				element.setAttribute(name.slice(4).replace(/[A-Z]/g, (c) => '-' + c.toLowerCase()).slice(1), text(key));
+				element.setAttribute(
+					name
+						.slice(4)
+						.replace(/[A-Z]/g, (c) => '-' + c.toLowerCase())
+						.slice(1),
+					text(key),
+				);
 		}
 	}
 }
 
 /* ---- times ---- dates as the viewer's locale writes them, words for distances in the language of the page */
 
-const steps = [['day', 86400], ['hour', 3600], ['minute', 60], ['second', 1]];
+const steps = [
+	['day', 86400],
+	['hour', 3600],
+	['minute', 60],
+	['second', 1],
+];
 
 /* "1 hour, 42 minutes", of seconds, in at most two units; from a minute on rounded up to whole ones. */
 export function duration(seconds) {
@@ -97,8 +94,7 @@ export function duration(seconds) {
 	for (const [unit, length] of steps.slice(first, first + 2)) {
 		const n = Math.floor(left / length);
 		left -= n * length;
-		if (n > 0)
-			parts.push(new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' }).format(n));
+		if (n > 0) parts.push(new Intl.NumberFormat(language, { style: 'unit', unit, unitDisplay: 'long' }).format(n));
 	}
 	return new Intl.ListFormat(language, { type: 'unit' }).format(parts);
 }

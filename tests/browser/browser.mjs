@@ -2,7 +2,7 @@
  * is wider than the screen, and pictures are kept. A fault of the page, a breach of its content security policy or a request to
  * anywhere else fails the case, wherever it happens.
  *
- * From the environment: MODULES (where axe and Playwright are), PORTAL and SITE (addresses of the portal and of the provisioning server),
+ * From the environment: CHROMIUM (the program), MODULES (where axe and Playwright are), PORTAL and SITE (addresses of the portal and of the provisioning server),
  * SHOTS (folder for the pictures), PROVCTL (the command), ENFORCER (a command that takes start or end), WIRE (the interface to the
  * servers). */
 
@@ -11,7 +11,7 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 
-const { MODULES, PORTAL, SITE, SHOTS, PROVCTL, ENFORCER, WIRE } = process.env;
+const { CHROMIUM, MODULES, PORTAL, SITE, SHOTS, PROVCTL, ENFORCER, WIRE } = process.env;
 const { chromium } = createRequire(MODULES + '/')('playwright-core');
 const axe = readFileSync(MODULES + '/node_modules/axe-core/axe.min.js', 'utf8');
 const wide = { width: 1180, height: 820 };
@@ -23,13 +23,19 @@ let newest = null;
 
 export async function start() {
 	mkdirSync(SHOTS, { recursive: true });
-	browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: process.getuid() === 0 ? ['--no-sandbox'] : [] });
+	browser = await chromium.launch({ executablePath: CHROMIUM, args: process.getuid() === 0 ? ['--no-sandbox'] : [] });
 }
 
 /* A person at that address, on a fresh browser profile, looking at the page. */
 export async function visit(address, path = '/') {
 	execFileSync('ip', ['route', 'replace', new URL(PORTAL).hostname, 'dev', WIRE, 'src', address]);
-	const context = await browser.newContext({ viewport: wide, ignoreHTTPSErrors: true, locale: 'en-GB', timezoneId: 'UTC', reducedMotion: 'reduce' });
+	const context = await browser.newContext({
+		viewport: wide,
+		ignoreHTTPSErrors: true,
+		locale: 'en-GB',
+		timezoneId: 'UTC',
+		reducedMotion: 'reduce',
+	});
 	const page = await context.newPage();
 	page.setDefaultTimeout(20000);
 	page.on('pageerror', (error) => faults.push(error.stack));
@@ -38,8 +44,7 @@ export async function visit(address, path = '/') {
 			faults.push(message.text());
 	});
 	page.on('request', (request) => {
-		if (new URL(request.url()).origin !== PORTAL)
-			faults.push('asked for ' + request.url());
+		if (new URL(request.url()).origin !== PORTAL) faults.push('asked for ' + request.url());
 	});
 	newest = page;
 	await page.goto(PORTAL + path);
@@ -62,10 +67,16 @@ export async function isNot(page, selector) {
 }
 
 async function inspect(page, name, scheme, options) {
-	if (!await page.evaluate(() => 'axe' in window))
-		await page.evaluate(axe);
-	const { violations } = await page.evaluate((wanted) => window.axe.run(document, wanted), { resultTypes: ['violations'], ...options });
-	assert.deepEqual(violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')), [], name + ', ' + scheme);
+	if (!(await page.evaluate(() => 'axe' in window))) await page.evaluate(axe);
+	const { violations } = await page.evaluate((wanted) => window.axe.run(document, wanted), {
+		resultTypes: ['violations'],
+		...options,
+	});
+	assert.deepEqual(
+		violations.map(({ id, nodes }) => id + ': ' + nodes.map(({ html }) => html).join(' ')),
+		[],
+		name + ', ' + scheme,
+	);
 }
 
 async function fits(page, name) {
@@ -99,16 +110,48 @@ export function token(...options) {
 
 /* A phone's fetch from that address: the status, 0 without an answer. */
 export function fetched(address, mac) {
-	const { stdout } = spawnSync('curl', ['-s', '-o', '/dev/null', '-w', '%{http_code}', '--max-time', '1', '--interface', address,
-		'-A', 'Yealink SIP-T46S 66.86.0.15', SITE + '/' + mac + '.cfg'], { encoding: 'utf8' });
+	const { stdout } = spawnSync(
+		'curl',
+		[
+			'-s',
+			'-o',
+			'/dev/null',
+			'-w',
+			'%{http_code}',
+			'--max-time',
+			'1',
+			'--interface',
+			address,
+			'-A',
+			'Yealink SIP-T46S 66.86.0.15',
+			SITE + '/' + mac + '.cfg',
+		],
+		{ encoding: 'utf8' },
+	);
 	return Number(stdout);
+}
+
+/* As somebody does who guesses. */
+export function showToken(address, guess) {
+	spawnSync('curl', [
+		'-s',
+		'-k',
+		'-o',
+		'/dev/null',
+		'--max-time',
+		'5',
+		'--interface',
+		address,
+		'-H',
+		'Authorization: Bearer ' + guess,
+		PORTAL + '/v1/session',
+	]);
 }
 
 /* Waits for what another process does: the condition, asked again for ten seconds. */
 export async function until(condition, what) {
 	for (const end = Date.now() + 10000; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 20)))
-		if (condition())
-			return;
+		if (condition()) return;
 	assert.fail('never came true: ' + what);
 }
 

@@ -1,10 +1,29 @@
 /* cases: what people do with the page, each against servers that browser.bats has set up. Run as: node cases.mjs NAME */
 
 import assert from 'node:assert/strict';
-import { endEnforcer, fetched, isNot, provctl, run, says, signIn, startEnforcer, state, token, until, visit } from './browser.mjs';
+import {
+	endEnforcer,
+	fetched,
+	isNot,
+	provctl,
+	run,
+	says,
+	showToken,
+	signIn,
+	startEnforcer,
+	state,
+	token,
+	until,
+	visit,
+} from './browser.mjs';
 
-const home = '203.0.113.10', elsewhere = '198.51.100.20', office = '203.0.113.7';
-const phone = '001565abcdef', held = '001565abcdf2', fresh = '001565abcdf1', other = '001565aaaaaa';
+const home = '203.0.113.10',
+	elsewhere = '198.51.100.20',
+	office = '203.0.113.7';
+const phone = '001565abcdef',
+	held = '001565abcdf2',
+	fresh = '001565abcdf1',
+	other = '001565aaaaaa';
 
 const cases = {
 	/* The office asked for twelve phones that do not exist; its packets to the provisioning server are dropped. */
@@ -41,7 +60,7 @@ const cases = {
 		await isNot(page, '#me-unban');
 		await state(page, 'blocked');
 		await page.close();
-		const somewhere = await visit(elsewhere);
+		const somewhere = await visit(elsewhere, '/phones/'); /* where a web server has it below its own pages */
 		await says(somewhere, 'h1', /^Your address 198\.51\.100\.20 is not banned$/);
 		await state(somewhere, 'not-banned');
 	},
@@ -106,8 +125,7 @@ const cases = {
 		await signIn(page, token('--role', 'user', '--mac', phone));
 		await says(page, '#role', /^One phone$/);
 		await says(page, '#phones-count', /^1 phone$/);
-		for (const selector of ['#nav', '#unlock-all-open', '#filter-account'])
-			await isNot(page, selector);
+		for (const selector of ['#nav', '#unlock-all-open', '#filter-account']) await isNot(page, selector);
 		await page.getByRole('button', { name: 'Details of ' + phone }).click();
 		await says(page, '#phone-log-list', /Locked/);
 		await isNot(page, '#phone-why');
@@ -115,7 +133,13 @@ const cases = {
 
 		page = await visit(elsewhere);
 		await signIn(page, token('--role', 'support'));
-		await says(page, '#phones-count', /^7 phones$/);
+		await says(page, '#phones-count', /^50 phones, and there are more$/);
+		await page.getByRole('button', { name: 'Show more' }).click();
+		await says(page, '#phones-count', /^67 phones$/);
+		assert.match(await page.evaluate(() => document.activeElement.id), /^phone-/);
+		await isNot(page, '#phones-more');
+		await page.getByLabel('Account').filter({ visible: true }).fill('acct1');
+		await says(page, '#phones-count', /^6 phones$/);
 		await page.getByRole('button', { name: 'Unlock ' + held }).click();
 		await says(page, '#unlock-held', /Change its SIP password first/);
 		await state(page, 'unlock-held');
@@ -136,14 +160,16 @@ const cases = {
 	async keyboard() {
 		const page = await visit(elsewhere);
 		await says(page, 'h1', /not banned/);
-		const focus = () => page.evaluate(() => {
-			const at = document.activeElement;
-			return at === document.body ? '' : at.id || at.textContent.trim() || at.className;
-		});
-		const visible = () => page.evaluate(() => {
-			const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
-			return outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2;
-		});
+		const focus = () =>
+			page.evaluate(() => {
+				const at = document.activeElement;
+				return at === document.body ? '' : at.id || at.textContent.trim() || at.className;
+			});
+		const visible = () =>
+			page.evaluate(() => {
+				const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+				return outlineStyle !== 'none' && parseFloat(outlineWidth) >= 2;
+			});
 		const tabTo = async (wanted) => {
 			const seen = [];
 			for (let i = 0; i < 40; i++) {
@@ -214,7 +240,10 @@ const cases = {
 		assert.equal(await later.getByRole('textbox', { name: 'Address' }).inputValue(), home);
 		await later.getByLabel('For how many hours?').fill('41');
 		await later.locator('#window-do').click();
-		assert.equal(await later.getByLabel('For how many hours?').evaluate((input) => input.validity.rangeOverflow), true);
+		assert.equal(
+			await later.getByLabel('For how many hours?').evaluate((input) => input.validity.rangeOverflow),
+			true,
+		);
 		await later.getByLabel('For how many hours?').fill('2');
 		await state(later, 'window');
 		await later.locator('#window-do').click();
@@ -256,6 +285,17 @@ const cases = {
 		await says(page, 'h1', /not banned/);
 		assert.doesNotMatch(await page.locator('body').textContent(), new RegExp(phone));
 		await state(page, 'signed-out');
+		await page.close();
+
+		for (let tries = 0; tries < 10; tries++)
+			showToken(office, 'pvt_aaaaaaaa_' + String((tries % 6) + 2).repeat(52));
+		const guesser = await visit(office);
+		await says(guesser, 'h1', /is banned for/);
+		await says(guesser, '#me', /because wrong tokens were shown to this page many times/);
+		await guesser.getByLabel('Your token').fill(token('--role', 'support'));
+		await guesser.getByRole('button', { name: 'Sign in' }).click();
+		await says(guesser, '#sign-in-trouble', /That was too often. Try again in \d+ seconds?/);
+		await state(guesser, 'too-often');
 	},
 
 	/* The enforcer is ended while somebody is about to unlock, and comes back. */
@@ -275,8 +315,11 @@ const cases = {
 		await says(page, '#phones-trouble', /not possible just now/);
 		await state(page, 'down');
 		startEnforcer();
-		for (let tries = 0; tries < 100 && await page.locator('#phones-trouble button').count() > 0; tries++)
-			await Promise.all([page.waitForResponse(/\/v1\/devices/), page.getByRole('button', { name: 'Try again' }).click()]);
+		for (let tries = 0; tries < 100 && (await page.locator('#phones-trouble button').count()) > 0; tries++)
+			await Promise.all([
+				page.waitForResponse(/\/v1\/devices/),
+				page.getByRole('button', { name: 'Try again' }).click(),
+			]);
 		await says(page, '#phones-count', /phones/);
 		await page.getByRole('button', { name: 'Unlock ' + phone }).click();
 		await page.getByRole('button', { name: 'Unlock for 24 hours' }).click();
@@ -296,21 +339,26 @@ const cases = {
 		const bare = await page.evaluate(() => {
 			const found = [];
 			for (const element of document.querySelectorAll('[data-text]'))
-				if (!/^\[.*\]$/.test(element.textContent))
-					found.push(element.outerHTML);
+				if (!/^\[.*\]$/.test(element.textContent)) found.push(element.outerHTML);
 			for (const element of document.querySelectorAll('[aria-label], [placeholder]')) {
 				const words = element.getAttribute('aria-label') ?? element.getAttribute('placeholder');
-				if (!/^\[.*\]$/.test(words) && element.id !== 'address')
-					found.push(element.outerHTML);
+				if (!/^\[.*\]$/.test(words) && element.id !== 'address') found.push(element.outerHTML);
 			}
 			for (const element of document.querySelectorAll('button, thead th, dt, h1, h2, h3, label, option'))
-				if (/[a-z]{3}/.test(element.textContent) && !/\[.*\]/.test(element.textContent) && !element.matches('.mac'))
+				if (
+					/[a-z]{3}/.test(element.textContent) &&
+					!/\[.*\]/.test(element.textContent) &&
+					!element.matches('.mac')
+				)
 					found.push(element.outerHTML);
 			return found;
 		});
 		assert.deepEqual(bare, []);
 		assert.equal(await page.evaluate(() => document.documentElement.lang), 'de');
-		assert.equal(await page.evaluate(() => getComputedStyle(document.querySelector('button.main')).color), 'rgb(0, 0, 0)');
+		assert.equal(
+			await page.evaluate(() => getComputedStyle(document.querySelector('button.main')).color),
+			'rgb(0, 0, 0)',
+		);
 		await state(page, 'brand');
 	},
 };

@@ -69,6 +69,7 @@ phones() {
 		$exposed,acct1,192.0.2.77,,
 		$other,acct2,192.0.2.99,2001,pbx.example.net
 	END
+	printf '0015659900%s,acct2,192.0.2.99,,\n' {10..69} >>devices.csv
 	for phone_ in $mac $new $held $other; do
 		echo "a configuration" >"files/$phone_.cfg"
 	done
@@ -100,7 +101,9 @@ servers() {
 			ssl_certificate $folder/cert.pem;
 			ssl_certificate_key $folder/key.pem;
 			access_log off;
-			location / { proxy_pass http://127.0.0.1:8444; proxy_set_header X-Forwarded-For \$remote_addr; }
+			proxy_set_header X-Forwarded-For \$remote_addr;
+			location / { proxy_pass http://127.0.0.1:8444; }
+			location /phones/ { proxy_pass http://127.0.0.1:8444/; }
 		}"
 }
 
@@ -135,7 +138,7 @@ asks() {
 
 # in_browser CASE
 in_browser() {
-	within "$world" env MODULES="$bin/tests/browser" PORTAL=https://192.0.2.1:8443 SITE=http://192.0.2.1 SHOTS="$bin/tests/browser/shots" \
+	within "$world" env CHROMIUM="$(command -v chromium)" MODULES="$bin/tests/browser" PORTAL=https://192.0.2.1:8443 SITE=http://192.0.2.1 SHOTS="$bin/tests/browser/shots" \
 		PROVCTL="$folder/provctl" ENFORCER="$folder/enforcer" WIRE=wire1 node "$browser/cases.mjs" "$1" 3>&-
 }
 
