@@ -6,7 +6,8 @@ phone="Yealink SIP-T46S 66.86.0.15 00:15:65:ab:cd:ef"
 plain() {
 	sed -E "s#$folder#FOLDER#g; s#(FOLDER[^ ]*)  +#\1  #; s/uid $(id -u)\b/uid N/; s/\"uid\":$(id -u)\b/\"uid\":N/; \
 		s/by uid:( +)$(id -u)\$/by uid:\1N/; s/[0-9]+ triggers, [0-9]+ rules/N triggers, N rules/; \
-		s/(\"triggers|\"rules|record_bytes)\":[0-9]+/\1\":N/; s/\"landlock\":(null|\"[^\"]*\")/\"landlock\":L/" | grep -v "^sandbox:  "
+		s/(\"triggers|\"rules|record_bytes)\":[0-9]+/\1\":N/; s/(\"device_version\":\")[0-9a-f]{16}\"/\1V\"/; \
+		s/\"landlock\":(null|\"[^\"]*\")/\"landlock\":L/" | grep -v "^sandbox:  "
 }
 
 # shows VERB...: its output, errors and exit status are what standard input says.

@@ -66,7 +66,7 @@ user:         1004
 exit 0
 END
 	shows show 001565abcdef --json <<'END'
-{"mac":"001565abcdef","account":"acct1","state":"new","reason":"new","until":"2026-11-23T09:00:00Z","home":[],"custom":false,"exposed":null,"moved":[],"created":"2026-11-22T09:00:00Z","changed":null,"seen":null,"unlocked":null,"removed":null,"learned":false,"adopt":false,"exposed_to":null,"exposed_as":null,"moved_count":0,"secret_path":false,"vendor":null,"model":null,"version":null,"users":[{"user":"1001","realm":"sip.example.net"}],"registered":null,"registered_at":null}
+{"mac":"001565abcdef","account":"acct1","state":"new","reason":"new","until":"2026-11-23T09:00:00Z","home":[],"custom":false,"exposed":null,"moved":[],"created":"2026-11-22T09:00:00Z","changed":null,"seen":null,"unlocked":null,"removed":null,"learned":false,"adopt":false,"exposed_to":null,"exposed_as":null,"moved_count":0,"secret_path":false,"device_version":"V","vendor":null,"model":null,"version":null,"users":[{"user":"1001","realm":"sip.example.net"}],"registered":null,"registered_at":null}
 exit 0
 END
 }
