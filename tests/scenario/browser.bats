@@ -8,13 +8,10 @@ mac=001565abcdef new=001565abcdf1 held=001565abcdf2 exposed=001565abce03 other=0
 home=203.0.113.10 elsewhere=198.51.100.20 office=203.0.113.7 stranger=198.51.100.66
 browser=${top_srcdir:-$BATS_TEST_DIRNAME/../..}/tests/browser
 
-setup_file() {
+setup() {
 	without_sanitizers "the page and the browser are the same there"
 	needs_network nginx chromium node openssl jq
 	[ -d "$bin/tests/browser/node_modules" ] || skip "needs Playwright and axe: tests/browser/install tests/browser in the build folder"
-}
-
-setup() {
 	folder=$(mktemp -d "${BATS_TMPDIR:-/tmp}/provctl.XXXXXX")
 	cd "$folder"
 	chmod 755 .
@@ -143,8 +140,9 @@ in_browser() {
 }
 
 teardown() {
-	[ ! -f enforcer.pid ] || kill "$(cat enforcer.pid)" 2>/dev/null || true
 	local pid
+	[ -n "${folder:-}" ] || return 0
+	[ ! -f enforcer.pid ] || kill "$(cat enforcer.pid)" 2>/dev/null || true
 	for pid in "${pids[@]}"; do
 		kill "$pid" 2>/dev/null || true
 		wait "$pid" 2>/dev/null || true
