@@ -153,7 +153,15 @@ static void put_quoted(struct buf *b, struct slice text) {
 
 	buf_byte(b, '"');
 	for (size_t i = 0; i < text.n;) {
-		size_t length = utf8_length(p + i, text.n - i);
+		size_t plain = i, length;
+
+		while (plain < text.n && p[plain] >= 0x20 && p[plain] < 0x7f && p[plain] != '"' && p[plain] != '\\')
+			plain++;
+		buf_add(b, p + i, plain - i);
+		i = plain;
+		if (i == text.n)
+			break;
+		length = utf8_length(p + i, text.n - i);
 
 		if (length == 0) {
 			buf_text(b, "\\ufffd");
