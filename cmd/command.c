@@ -4,6 +4,7 @@
 #include "common/mac.h"
 #include "common/timefmt.h"
 
+#include "cmd/cells.h"
 #include "cmd/command.h"
 #include "enforcer/control.h"
 
@@ -59,11 +60,15 @@ struct answer {
 	struct command *c;
 	show_row show;
 	void *context;
+	struct listing *plain; /* of which rows are read without making a document of each, NULL: none */
 };
+
+static int listing_text(struct listing *l, struct slice text, bool *read, struct err *err);
 
 static int answer_row(void *context, struct slice text, struct err *err) {
 	struct answer *a = context;
 	struct json *row = NULL;
+	bool read = false;
 	int result;
 
 	if (a->c->json) {
@@ -73,6 +78,8 @@ static int answer_row(void *context, struct slice text, struct err *err) {
 	}
 	if (!a->show)
 		return 0;
+	if (a->plain && (listing_text(a->plain, text, &read, err) < 0 || read))
+		return read ? 0 : -1;
 	if (js_parse(text, &row, err) < 0)
 		return err_prefix(err, "the enforcer's answer");
 	result = a->show(a->c, a->context, row, err);
@@ -91,7 +98,8 @@ static void answer_note(void *context, struct slice text) {
 }
 
 int command_send(struct command *c, struct buf *request, show_row show, void *context, int *exit, struct err *err) {
-	struct answer answer = {.c = c, .show = show, .context = context};
+	struct listing *l = show == listing_row ? context : NULL;
+	struct answer answer = {.c = c, .show = show, .context = context, .plain = l && l->plain ? l : NULL};
 	struct client_reader reader = {.row = answer_row, .note = answer_note, .context = &answer};
 
 	js_end(request, '}');
@@ -219,7 +227,31 @@ static struct slice plain_cell(struct buf *b, const struct json *row, const char
 }
 
 static int listing_open(struct listing *l, struct err *err) {
-	return l->table ? 0 : table_new(&l->table, l->columns, stdout, terminal_width(stdout), err);
+	if (l->table)
+		return 0;
+	buf_init(&l->own, CELL_MAX);
+	return table_new(&l->table, l->columns, stdout, terminal_width(stdout), err);
+}
+
+/* *read: it was such a row, and is shown. */
+static int listing_text(struct listing *l, struct slice text, bool *read, struct err *err) {
+	struct slice cells[TABLE_COLUMNS_MAX];
+	unsigned n = 0;
+
+	while (l->columns[n].title)
+		n++;
+	*read = false;
+	if (listing_open(l, err) < 0)
+		return -1;
+	if (!cells_read(text, l->keys, n, cells, &l->own))
+		return 0;
+	for (unsigned i = 0; l->none.key && i < n; i++)
+		if (cells[i].n == 0 && strcmp(l->keys[i], l->none.key) == 0)
+			cells[i] = slice_of(l->none.text);
+	if (table_row(l->table, cells, err) < 0)
+		return -1;
+	*read = true;
+	return 0;
 }
 
 int listing_row(struct command *c, void *listing, const struct json *row, struct err *err) {
@@ -251,6 +283,7 @@ int command_list(struct command *c, struct buf *request, struct listing *l, stru
 	if (result >= 0 && !c->json && (listing_open(l, err) < 0 || table_end(&l->table, err) < 0))
 		result = -1;
 	table_free(&l->table);
+	buf_release(&l->own);
 	return result;
 }
 

@@ -90,7 +90,13 @@ struct listing {
 	const char *const *keys;
 	/* May be NULL. Gives the cell of a key that is no plain member; false: take the member. */
 	bool (*cell)(struct buf *b, const struct json *row, const char *key);
+	/* cell is for what cells.h cannot read; what that leaves empty is shown as `none`, if given, in the column of that key. */
+	bool plain;
+	struct {
+		const char *key, *text;
+	} none;
 	struct table *table;
+	struct buf own; /* of the rows that cells.h reads */
 };
 int listing_row(struct command *c, void *listing, const struct json *row, struct err *err);
 /* command_ask with listing_row, and the end of the table. */

@@ -3,6 +3,7 @@ bin_PROGRAMS += provctl
 provctl_SOURCES = \
 	cmd/analyze.c cmd/analyze.h \
 	cmd/analyzer.c cmd/analyzer.h \
+	cmd/cells.c cmd/cells.h \
 	cmd/client.c cmd/client.h \
 	cmd/command.c cmd/command.h \
 	cmd/csv.c cmd/csv.h \

@@ -196,7 +196,8 @@ static int run_bans(struct command *c, struct err *err) {
 	static const struct table_column columns[] = {{"ADDRESS", 20}, {"STATUS", 7},  {"UNTIL", 20},  {"BY", 22},
 	                                              {"START", 20},   {"PACKETS", 7}, {"COMMENT", 0}, {0}};
 	static const char *const keys[] = {"ip", "status", "until", "trigger", "start", "packets", "comment"};
-	struct listing l = {.columns = columns, .keys = keys, .cell = bans_cell};
+	struct listing l = {
+		.columns = columns, .keys = keys, .cell = bans_cell, .plain = true, .none = {"trigger", "(by hand)"}};
 	struct buf b;
 
 	request_begin(&b, c, "bans");

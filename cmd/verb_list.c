@@ -31,7 +31,7 @@ static int run_list(struct command *c, struct err *err) {
 	static const char *const keys[] = {"mac", "state", "reason", "account", "until", "home", "exposed", "moved"};
 	static const char *const switches[] = {"exposed", "moved", "registered"};
 	const char *state = options_value(&c->options, "state");
-	struct listing l = {.columns = columns, .keys = keys, .cell = list_cell};
+	struct listing l = {.columns = columns, .keys = keys, .cell = list_cell, .plain = true};
 	struct buf b;
 
 	request_begin(&b, c, "list");

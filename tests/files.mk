@@ -145,6 +145,10 @@ UNIT_TESTS += tests/unit/test_option
 tests_unit_test_option_SOURCES = tests/unit/test_option.c cmd/option.c
 tests_unit_test_option_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test_cells
+tests_unit_test_cells_SOURCES = tests/unit/test_cells.c cmd/cells.c
+tests_unit_test_cells_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test_table
 tests_unit_test_table_SOURCES = tests/unit/test_table.c cmd/table.c
 tests_unit_test_table_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
