@@ -134,6 +134,10 @@ UNIT_TESTS += tests/unit/test_sandbox
 tests_unit_test_sandbox_SOURCES = tests/unit/test_sandbox.c cmd/adopt.c cmd/confine_analyzer.c cmd/confine_enforcer.c cmd/confine_paths.c
 tests_unit_test_sandbox_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS) -lpthread
 
+UNIT_TESTS += tests/unit/test_lies
+tests_unit_test_lies_SOURCES = tests/unit/test_lies.c tests/unit/liar.c tests/unit/liar.h cmd/client.c
+tests_unit_test_lies_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test_timefmt
 tests_unit_test_timefmt_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
