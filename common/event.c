@@ -1,3 +1,4 @@
+#include <endian.h>
 #include <string.h>
 
 #include "common/event.h"
@@ -41,28 +42,23 @@ bool proof_parse(struct slice name, enum proof *proof) {
 	return false;
 }
 
-static void put_number(struct buf *out, uint64_t v, size_t bytes) {
-	unsigned char b[8];
-
-	for (size_t i = 0; i < bytes; i++)
-		b[i] = (unsigned char)(v >> (8 * i));
-	buf_add(out, b, bytes);
-}
-
 void put_u8(struct buf *out, uint8_t v) {
-	put_number(out, v, 1);
+	buf_add(out, &v, sizeof(v));
 }
 
 void put_u16(struct buf *out, uint16_t v) {
-	put_number(out, v, 2);
+	v = htole16(v);
+	buf_add(out, &v, sizeof(v));
 }
 
 void put_u32(struct buf *out, uint32_t v) {
-	put_number(out, v, 4);
+	v = htole32(v);
+	buf_add(out, &v, sizeof(v));
 }
 
 void put_u64(struct buf *out, uint64_t v) {
-	put_number(out, v, 8);
+	v = htole64(v);
+	buf_add(out, &v, sizeof(v));
 }
 
 void put_text(struct buf *out, struct slice s) {
@@ -72,48 +68,54 @@ void put_text(struct buf *out, struct slice s) {
 	buf_add(out, s.p, n);
 }
 
-static int get_number(struct slice *in, size_t bytes, uint64_t *v) {
-	uint64_t value = 0;
+/* Takes n bytes, or NULL. */
+static const char *get_taken(struct slice *in, size_t n) {
+	const char *p = in->p;
 
-	if (in->n < bytes)
-		return -1;
-	for (size_t i = 0; i < bytes; i++)
-		value |= (uint64_t)(unsigned char)in->p[i] << (8 * i);
-	in->p += bytes;
-	in->n -= bytes;
-	*v = value;
-	return 0;
+	if (in->n < n)
+		return NULL;
+	in->p += n;
+	in->n -= n;
+	return p;
 }
 
 int get_u8(struct slice *in, uint8_t *v) {
-	uint64_t value;
+	const char *p = get_taken(in, sizeof(*v));
 
-	if (get_number(in, 1, &value) < 0)
+	if (!p)
 		return -1;
-	*v = (uint8_t)value;
+	*v = (uint8_t)*p;
 	return 0;
 }
 
 int get_u16(struct slice *in, uint16_t *v) {
-	uint64_t value;
+	const char *p = get_taken(in, sizeof(*v));
 
-	if (get_number(in, 2, &value) < 0)
+	if (!p)
 		return -1;
-	*v = (uint16_t)value;
+	memcpy(v, p, sizeof(*v));
+	*v = le16toh(*v);
 	return 0;
 }
 
 int get_u32(struct slice *in, uint32_t *v) {
-	uint64_t value;
+	const char *p = get_taken(in, sizeof(*v));
 
-	if (get_number(in, 4, &value) < 0)
+	if (!p)
 		return -1;
-	*v = (uint32_t)value;
+	memcpy(v, p, sizeof(*v));
+	*v = le32toh(*v);
 	return 0;
 }
 
 int get_u64(struct slice *in, uint64_t *v) {
-	return get_number(in, 8, v);
+	const char *p = get_taken(in, sizeof(*v));
+
+	if (!p)
+		return -1;
+	memcpy(v, p, sizeof(*v));
+	*v = le64toh(*v);
+	return 0;
 }
 
 int get_text(struct slice *in, size_t max, struct slice *v) {

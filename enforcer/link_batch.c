@@ -94,10 +94,8 @@ static void walk_begin(const struct link *l, struct batch_walk *w) {
 	batch_walk_wanted(w, l->want.at, l->want.got, (struct slice){l->want.texts.p, l->want.texts.n});
 }
 
-/* Everything in it, before anything of it is applied. */
+/* Everything in it but where its events lie, before anything of it is applied. */
 static int check_batch(struct link *l, struct slice body, uint64_t *seq, struct err *err) {
-	struct batch_walk w;
-
 	if (get_u64(&body, seq) < 0 || get_u32(&body, &l->n) < 0 || l->n == 0 || l->n > LINK_LOGS_MAX)
 		return err_set(err, ERR_INPUT, "batch: malformed head");
 	if (l->n > l->room) {
@@ -119,10 +117,6 @@ static int check_batch(struct link *l, struct slice body, uint64_t *seq, struct 
 		return -1;
 	if (batch_read(&l->view, body, err) < 0 || check_rows(l, err) < 0)
 		return -1;
-	walk_begin(l, &w);
-	while (batch_next(&w))
-		if (check_event(l, &w.e, err) < 0)
-			return -1;
 	memset(l->quiet, 0, l->view.nrows * sizeof(*l->quiet));
 	return 0;
 }
@@ -507,7 +501,7 @@ static void ask(struct link *l, uint64_t seq) {
 	l->want.seq = seq;
 }
 
-/* Asks for texts where some are needed that are not there: 1 asked, 0 none, -1. */
+/* Checks the events, and asks for texts where some are needed that are not there: 1 asked, 0 none, -1. */
 static int want(struct link *l, uint64_t seq, struct err *err) {
 	struct stirred stirred = {{0}};
 	int64_t now = clock_now();
@@ -520,7 +514,7 @@ static int want(struct link *l, uint64_t seq, struct err *err) {
 
 		if (w.next + HINT_AHEAD < l->view.n)
 			judge_hint(l->e->judge, batch_mac(&l->view, w.next + HINT_AHEAD));
-		wanted = is_wanted(l, &w, now, &stirred, err);
+		wanted = check_event(l, &w.e, err) < 0 ? -1 : is_wanted(l, &w, now, &stirred, err);
 		if (wanted < 0)
 			return -1;
 		if (wanted && l->want.got > 0) {

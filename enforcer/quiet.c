@@ -2,6 +2,7 @@
  * same rules that lock.c goes by, is kept in mind (memo.h); what is found there needs no look at its row. Everything that might be otherwise
  * is left to judge_event: a wrong no costs time, a wrong yes would be a wrong state.
  */
+#include <endian.h>
 #include <string.h>
 
 #include "common/timefmt.h"
@@ -14,17 +15,17 @@
 
 /* Which place an address is, as learned homes are compared; 0 where that cannot be told in 64 bits. */
 static uint64_t place_of(const struct conf *conf, struct addr ip) {
-	struct prefix at = conf_home_of(conf, ip);
-	uint64_t first = 0, last = 0;
+	unsigned bits4 = conf->devices.same_network.bits4, bits6 = conf->devices.same_network.bits6;
+	uint64_t half;
 
-	for (int i = 0; i < 8; i++) {
-		first = first << 8 | at.base.b[i];
-		last = last << 8 | at.base.b[8 + i];
+	if (addr_is_v4(ip)) {
+		memcpy(&half, ip.b + 8, sizeof(half));
+		return bits4 > 96 ? be64toh(half) & UINT32_MAX << (128 - bits4) & UINT32_MAX : 0;
 	}
-	if (addr_is_v4(ip))
-		return last & UINT32_MAX;
+	memcpy(&half, ip.b, sizeof(half));
+	half = be64toh(half);
 	/* Below 2^32 it would read as IPv4: ::/32 is nobody's. */
-	return at.bits <= 64 && first >> 32 ? first : 0;
+	return bits6 > 0 && bits6 <= 64 && half >> 32 ? half & UINT64_MAX << (64 - bits6) : 0;
 }
 
 static bool is_served(enum event_kind kind) {

@@ -393,6 +393,7 @@ void store_close(struct store **store) {
 	shelf_release(&s->shelf);
 	memo_free(&s->memo);
 	store_hints_forget(s);
+	store_told_clear(s);
 	buf_release(&s->code);
 	buf_release(&s->line_old);
 	buf_release(&s->line_new);
@@ -458,6 +459,7 @@ void store_rollback(struct store *s) {
 		(void)db_run(db_query(s->db, "ROLLBACK", &ignored), &ignored);
 	shelf_clear(&s->shelf);
 	memo_clear(s->memo);
+	store_told_clear(s);
 	s->counts.known = false;
 	s->hooks.known = false;
 	s->waiting.start = INT64_MIN;

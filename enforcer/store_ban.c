@@ -206,6 +206,9 @@ int store_ban_put(struct store *s, struct ban *b, struct err *err) {
 	count(s, b, 1);
 	if (b->kind == BAN_BAN)
 		store_hint(s, b->at, b->until);
+	store_told_forget(s, b->at);
+	if (found == 1)
+		store_told_forget(s, old.at);
 	if (b->pending && b->start < s->waiting.start)
 		s->waiting.start = b->start;
 	if (found == 0 || !same_effect(&old, b)) {
@@ -219,6 +222,7 @@ int store_ban_put(struct store *s, struct ban *b, struct err *err) {
 int store_ban_installed(struct store *s, int64_t id, int64_t time, struct err *err) {
 	struct query *q = db_query(s->db, "UPDATE ban SET installed = ? WHERE id = ?", err);
 
+	store_told_clear(s);
 	db_bind(q, time);
 	db_bind(q, id);
 	return db_run(q, err);
@@ -244,23 +248,56 @@ int store_ban_forget(struct store *s, int64_t before, struct err *err) {
 
 /* ---- reading ---- */
 
-int store_ban(struct store *s, enum ban_kind kind, struct prefix at, const char *trigger, int64_t time, struct ban *out,
-              struct err *err) {
-	static const char sql[] =
-		"SELECT " BAN_COLUMNS " FROM ban b WHERE b.kind = ?1 AND b.base = ?2 AND b.bits = ?3 AND b.until > ?4"
-		" AND b.lifted = 0 AND (?5 OR b.cause = ?6) ORDER BY b.pending, b.until DESC, b.id LIMIT 1";
-	int may = kind == BAN_BAN ? store_may_ban(s, at, time, err) : 1;
-	struct query *q;
+/* Those in force before those that are pending, then what ends last, then what was made first. */
+static bool is_before(const struct ban *a, const struct ban *b) {
+	if (a->pending != b->pending)
+		return b->pending;
+	if (a->until != b->until)
+		return end_to_sql(a->until) > end_to_sql(b->until);
+	return a->id < b->id;
+}
 
-	if (may <= 0)
-		return may;
-	q = db_query(s->db, sql, err);
+static int ask_ban(struct store *s, enum ban_kind kind, struct prefix at, const char *trigger, int64_t time,
+                   struct ban *out, struct err *err) {
+	/* A prefix has few: they are compared here, as SQLite would make a table of its own to sort them. */
+	static const char sql[] =
+		"SELECT " BAN_COLUMNS " FROM ban b INDEXED BY ban_at WHERE b.kind = ? AND b.base = ? AND b.bits = ?"
+		" AND b.until > ? AND b.lifted = 0";
+	struct query *q = db_query(s->db, sql, err);
+	bool found = false;
+	struct ban b;
+	int step;
+
 	db_bind(q, kind);
 	db_bind_prefix(q, at);
 	db_bind(q, time);
-	db_bind(q, trigger == NULL);
-	db_bind_text(q, slice_of(trigger));
-	return one_ban(q, out, err);
+	while ((step = db_step(q, err)) == 1) {
+		if (trigger && !slice_is(db_text(q, 4), trigger))
+			continue;
+		read_ban(q, &b);
+		if (!found || is_before(&b, out))
+			*out = b;
+		found = true;
+	}
+	db_end(q);
+	return step < 0 ? -1 : found;
+}
+
+int store_ban(struct store *s, enum ban_kind kind, struct prefix at, const char *trigger, int64_t time, struct ban *out,
+              struct err *err) {
+	int found = kind == BAN_BAN ? store_may_ban(s, at, time, err) : 1;
+	struct ban b;
+
+	if (found <= 0)
+		return found;
+	if (kind != BAN_BAN || !store_told(s, at, trigger, time, &found, &b)) {
+		found = ask_ban(s, kind, at, trigger, time, &b, err);
+		if (found >= 0 && kind == BAN_BAN)
+			store_tell(s, at, trigger, time, found, &b);
+	}
+	if (found == 1)
+		*out = b;
+	return found;
 }
 
 int store_bans_at(struct store *s, struct prefix at, int64_t time, int (*each)(void *context, const struct ban *b),
@@ -290,6 +327,7 @@ int store_ban_count(struct store *s, enum ban_kind kind, struct prefix at, int64
 		" AND base = ?4 AND bits = ?5 AND pending = 0 ORDER BY lifted = 0 AND until > ?6 DESC, until DESC, id LIMIT 1)";
 	struct query *q = db_query(s->db, sql, err);
 
+	store_told_forget(s, at);
 	db_bind(q, (int64_t)packets);
 	db_bind(q, (int64_t)bytes);
 	db_bind(q, kind);

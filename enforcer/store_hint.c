@@ -1,4 +1,6 @@
-/* Until when a prefix may be banned: nearly every address that fails is not, and is asked about by each trigger that counts it. Two cells of a
+/* What is asked over and over while somebody fails, held in memory: until when a prefix may be banned, and what was answered lately.
+ *
+ * Nearly every address that fails is not banned, and is asked about by each trigger that counts it. Two cells of a
  * table tell it, by hash, each the latest end of all bans that fall into it. So a wrong yes costs a query, and a wrong no does not
  * exist: what is lifted or forgotten leaves its cells as they are. */
 #include <stdlib.h>
@@ -20,16 +22,20 @@ struct hints {
 
 /* As chosen by the secret of the state. */
 static void cells_of(const struct store *s, struct prefix at, uint32_t out[2]) {
-	uint64_t seed, first, last, hash;
+	uint64_t hash, last;
 
-	memcpy(&seed, s->key, sizeof(seed));
-	memcpy(&first, at.base.b, sizeof(first));
-	memcpy(&last, at.base.b + sizeof(first), sizeof(last));
-	first = (first ^ seed) * 0x9e3779b97f4a7c15ULL;
-	last = (last ^ at.bits ^ first >> 31) * 0xd6e8feb86659fd93ULL;
-	hash = last ^ first;
-	out[0] = (uint32_t)(hash >> 40) % HINT_CELLS;
-	out[1] = (uint32_t)(hash >> 16) % HINT_CELLS;
+	memcpy(&hash, at.base.b, sizeof(hash));
+	memcpy(&last, at.base.b + sizeof(hash), sizeof(last));
+	for (unsigned i = 0; i < 2; i++) {
+		uint64_t key;
+
+		memcpy(&key, s->key + i * sizeof(key), sizeof(key));
+		hash = (hash ^ key) * 0x9e3779b97f4a7c15ULL;
+		hash = (hash ^ hash >> 32 ^ (i ? at.bits : last)) * 0xd6e8feb86659fd93ULL;
+		hash ^= hash >> 29;
+	}
+	out[0] = (uint32_t)(hash >> 32) % HINT_CELLS;
+	out[1] = (uint32_t)hash % HINT_CELLS;
 }
 
 static void add(struct store *s, struct prefix at, int64_t until) {
@@ -123,4 +129,81 @@ int store_may_ban_of(struct store *s, struct addr ip, int64_t time, struct err *
 			if (may(s, prefix_of(ip, word * 64 + (unsigned)__builtin_ctzll(bits)), time))
 				return 1;
 	return 0;
+}
+
+/* ---- what was answered lately ---- an answer holds from its time on until the ban that it tells ends: what else there was ends sooner. */
+
+#define TOLD_SETS 512
+#define TOLD_WAYS 4
+
+struct answer {
+	struct prefix at;
+	char trigger[EVENT_WORD_MAX + 1];
+	bool any;     /* of any trigger */
+	int64_t from; /* TIME_NONE: there is none here */
+	int found;
+	struct ban ban;
+};
+
+struct told {
+	struct answer sets[TOLD_SETS][TOLD_WAYS];
+	unsigned next; /* way that is used next */
+};
+
+static struct answer *set_of(const struct store *s, struct prefix at) {
+	uint32_t cells[2];
+
+	cells_of(s, at, cells);
+	return s->told->sets[cells[0] % TOLD_SETS];
+}
+
+static struct answer *answer_of(const struct store *s, struct prefix at, const char *trigger) {
+	struct answer *set = set_of(s, at);
+
+	for (unsigned i = 0; i < TOLD_WAYS; i++)
+		if (set[i].from != TIME_NONE && prefix_same(set[i].at, at) && set[i].any == !trigger &&
+		    strcmp(set[i].trigger, trigger ? trigger : "") == 0)
+			return &set[i];
+	return NULL;
+}
+
+bool store_told(const struct store *s, struct prefix at, const char *trigger, int64_t time, int *found,
+                struct ban *out) {
+	const struct answer *a = s->told ? answer_of(s, at, trigger) : NULL;
+
+	if (!a || time < a->from || (a->found && end_to_sql(a->ban.until) <= time))
+		return false;
+	*found = a->found;
+	if (a->found)
+		*out = a->ban;
+	return true;
+}
+
+void store_tell(struct store *s, struct prefix at, const char *trigger, int64_t time, int found,
+                const struct ban *ban) {
+	struct answer *a;
+
+	/* Where memory is out it is asked again. */
+	if (time == TIME_NONE || (!s->told && !(s->told = calloc(1, sizeof(*s->told)))))
+		return;
+	a = answer_of(s, at, trigger);
+	if (!a)
+		a = &set_of(s, at)[s->told->next++ % TOLD_WAYS];
+	*a = (struct answer){.at = at, .any = !trigger, .from = time, .found = found};
+	(void)slice_copy(slice_of(trigger), a->trigger, sizeof(a->trigger));
+	if (found)
+		a->ban = *ban;
+}
+
+void store_told_forget(struct store *s, struct prefix at) {
+	struct answer *set = s->told ? set_of(s, at) : NULL;
+
+	for (unsigned i = 0; set && i < TOLD_WAYS; i++)
+		if (prefix_same(set[i].at, at))
+			set[i].from = TIME_NONE;
+}
+
+void store_told_clear(struct store *s) {
+	free(s->told);
+	s->told = NULL;
 }

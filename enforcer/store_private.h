@@ -114,11 +114,12 @@ struct store {
 	struct { /* at `time` and later no pending ban in force started before `start` */
 		int64_t time, start;
 	} waiting;
-	struct { /* store_hint.c */
+	struct {              /* store_hint.c */
 		struct hints *at; /* NULL until it was asked for often */
 		unsigned asked;
 	} hints;
-	struct { /* bans changed since store_ban_changes was called last */
+	struct told *told; /* NULL until there is an answer */
+	struct {           /* bans changed since store_ban_changes was called last */
 		struct prefix *at;
 		uint32_t n, committed, room;
 		bool all, all_committed;
@@ -136,6 +137,12 @@ int store_may_ban(struct store *s, struct prefix at, int64_t time, struct err *e
 int store_may_ban_of(struct store *s, struct addr ip, int64_t time, struct err *err);
 void store_hint(struct store *s, struct prefix at, int64_t until);
 void store_hints_forget(struct store *s);
+/* What store_ban answered for BAN_BAN lately: true with *found, and out where that is 1. Void for a prefix when its bans change. */
+bool store_told(const struct store *s, struct prefix at, const char *trigger, int64_t time, int *found,
+                struct ban *out);
+void store_tell(struct store *s, struct prefix at, const char *trigger, int64_t time, int found, const struct ban *ban);
+void store_told_forget(struct store *s, struct prefix at);
+void store_told_clear(struct store *s);
 
 /* steps[i] makes schema i + 1 of schema i. Where there is something to lose the database is copied aside first. */
 int store_migrate(struct db *db, const char *folder, const char *const *steps, int target, struct err *err);
