@@ -31,6 +31,9 @@ static void warn_weak(const struct conf *conf) {
 	if (conf->lockstate.group[0] && !getgrnam(conf->lockstate.group))
 		command_warn("warning: lockstate.group: there is no group %s here: the lock-state file cannot be written",
 		             conf->lockstate.group);
+	if (conf->portal.group[0] && !getgrnam(conf->portal.group))
+		command_warn("warning: portal.group: there is no group %s here: the portal cannot reach the enforcer",
+		             conf->portal.group);
 	if (conf->hook[0] && access(conf->hook, X_OK) < 0)
 		command_warn("warning: hook: %s cannot be run here: nobody is told", conf->hook);
 	for (uint32_t i = 0; i < conf->nsources; i++) {
