@@ -11,6 +11,7 @@ AM_TESTS_ENVIRONMENT = top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_bu
 
 # Scripts and scenarios. Whatever they need beside themselves is in EXTRA_DIST.
 SCRIPT_TESTS =
+SCRIPT_TESTS += tests/bench/count.sh
 SCRIPT_TESTS += tests/floors.sh
 SCRIPT_TESTS += tests/fuzz/seeds.sh
 SCRIPT_TESTS += tests/man.sh
@@ -52,7 +53,7 @@ EXTRA_DIST += tests/scenario/kamailio/kamailio.cfg tests/scenario/kamailio/optio
 	tests/scenario/kamailio/stale.xml tests/scenario/kamailio/stamp.pl
 EXTRA_DIST += tests/browser/browser.mjs tests/browser/cases.mjs tests/browser/install tests/browser/package.json tests/browser/package-lock.json
 EXTRA_DIST += tests/scenario/traffic.pl tests/fault/fault.c
-EXTRA_DIST += tests/bench/Bench.pm tests/bench/bench.pl tests/bench/bench.sh tests/bench/latency.pl tests/bench/plot.pl
+EXTRA_DIST += tests/bench/Bench.pm tests/bench/bench.pl tests/bench/bench.sh tests/bench/counts tests/bench/latency.pl tests/bench/plot.pl
 EXTRA_DIST += tests/bats.sh tests/tap.sh $(SCRIPT_TESTS) tests/story.pl tests/scenario/setup.bash tests/scenario/golden.bash
 EXTRA_DIST += tests/scenario/network.bash tests/scenario/generator.php
 

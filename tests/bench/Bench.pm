@@ -200,7 +200,7 @@ sub timed_median { # RUNS BEFORE CODE
 
 # ---- configurations and states ----
 
-# The configuration as shipped but for where things are; LOG and FORMAT of one source, or a list of them.
+# The configuration as shipped but for where things are, and for who runs: nobody else can read what root makes here; LOG and FORMAT of one source, or a list of them.
 sub configure { # {sources => [[LOG, FORMAT]...], rules => [...], firewall => nftables|none, more => YAML}
 	my %c = (rules => ["$top/rules"], firewall => 'none', more => '', sources => [], @_);
 	my $sources = join ', ', map { "{path: $_->[0], format: $_->[1], account: acct1}" } @{$c{sources}};
@@ -210,6 +210,7 @@ sub configure { # {sources => [[LOG, FORMAT]...], rules => [...], firewall => nf
 		rules: [@{[join ', ', @{$c{rules}}]}]
 		firewall: {backend: $c{firewall}, bans_per_minute: 1000000}
 		sources: [$sources]
+		@{[$> == 0 ? 'users: {enforcer: root, analyzer: root}' : '']}
 		$c{more}
 		YAML
 }
