@@ -57,6 +57,7 @@ libenforcer_a_SOURCES = \
 	enforcer/store_schema.c \
 	enforcer/store_shelf.c \
 	enforcer/store_source.c \
+	enforcer/store_standing.c \
 	enforcer/store_tally.c \
 	enforcer/store_token.c \
 	enforcer/verdict.c \

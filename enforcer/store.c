@@ -374,7 +374,7 @@ int store_open(struct store **out, const char *folder, enum store_mode mode, int
 		(void)snprintf(path, sizeof(path), "%s/" STORE_FILE, folder);
 	if (folder && mode == STORE_COPY ? open_copy(s, path, err) : open_own(s, folder ? path : NULL, err))
 		goto fail;
-	if (load_key(s, err) != 0 || load(s, err) != 0)
+	if (load_key(s, err) != 0 || load(s, err) != 0 || store_standing_make(s, err) != 0)
 		goto fail;
 	*out = s;
 	return 0;

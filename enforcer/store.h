@@ -27,7 +27,7 @@
 struct store;
 struct memo;
 
-#define STORE_SCHEMA 6 /* PRAGMA user_version; application_id is "pvct" */
+#define STORE_SCHEMA 7 /* PRAGMA user_version; application_id is "pvct" */
 
 enum store_mode {
 	STORE_OWN, /* takes the lock; creates what is missing; migrates an older schema after copying it aside */
@@ -155,6 +155,21 @@ int store_device(struct store *s, uint64_t mac, struct device *out, struct err *
 int store_device_put(struct store *s, const struct device *d, struct err *err);
 int store_device_delete(struct store *s, uint64_t mac, struct err *err);
 int64_t store_device_count(struct store *s); /* not removed ones */
+
+/* How many devices stand how at `time`, without a look at all of them. */
+#define DEVICE_NAMED 5 /* of so many the MAC is told too */
+struct device_named {
+	int64_t n;
+	uint64_t first[DEVICE_NAMED];
+};
+struct device_sums {
+	int64_t devices, by_state[DEVICE_HELD + 1]; /* as device_standing has it */
+	int64_t stale, custom, moved;
+	struct device_named exposed; /* in the order of their MACs */
+	struct device_named
+		long_open; /* by an account-wide unlock without end, for longer than asked for; the longest first */
+};
+int store_device_sums(struct store *s, int64_t time, int64_t long_open, struct device_sums *out, struct err *err);
 
 /* Calls each() for devices in MAC order, read in pages so that writers are not held up; stops at the first non-zero and returns it. */
 struct device_filter {

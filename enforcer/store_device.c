@@ -401,7 +401,8 @@ int store_device_put(struct store *s, const struct device *d, struct err *err) {
 	}
 	changed = found == 0 || !same_line(s, &old, d);
 	memo_drop(s->memo, d->mac);
-	if (put_row(s, d, changed ? 0 : d->published, err) != 0 || store_add(&s->numbers, "devices", present, err) != 0)
+	if (put_row(s, d, changed ? 0 : d->published, err) != 0 || store_add(&s->numbers, "devices", present, err) != 0 ||
+	    store_standing_put(s, d->mac, found == 1 ? &old : NULL, d, err) != 0)
 		return -1;
 	if ((found == 0 || old.removed != d->removed || !same_homes(&old.homes, &d->homes)) && put_homes_of(s, d, err) != 0)
 		return -1;
@@ -427,6 +428,8 @@ int store_device_delete(struct store *s, uint64_t mac, struct err *err) {
 	if (found != 1)
 		return found;
 	if (store_add(&s->numbers, "devices", d.removed == TIME_NONE ? -1 : 0, err) != 0)
+		return -1;
+	if (store_standing_put(s, mac, &d, NULL, err) != 0)
 		return -1;
 	d.homes.n = 0;
 	if (put_homes_of(s, &d, err) != 0 || store_users_put(s, mac, NULL, 0, err) != 0)

@@ -149,6 +149,13 @@ int store_migrate(struct db *db, const char *folder, const char *const *steps, i
 extern const char *const store_steps[STORE_SCHEMA];
 #define STORE_SEALED 7 /* from this schema on every page of the file has its sum */
 
+/* ---- store_standing.c ---- */
+/* Follows a change of a device; old or new may be NULL. */
+int store_standing_put(struct store *s, uint64_t mac, const struct device *old, const struct device *new,
+                       struct err *err);
+/* Once for a state of an older schema. */
+int store_standing_make(struct store *s, struct err *err);
+
 /* Adds to a number without looking at it. */
 int store_add(struct tallies *t, const char *name, int64_t more, struct err *err);
 

@@ -88,4 +88,8 @@ const char *const store_steps[STORE_SCHEMA] = {
 	"CREATE TABLE token_mac (id TEXT NOT NULL, mac INTEGER NOT NULL, PRIMARY KEY (id, mac)) WITHOUT ROWID;"
 	"CREATE TABLE lift (base BLOB PRIMARY KEY, day INTEGER NOT NULL, lifts INTEGER NOT NULL) WITHOUT ROWID;"
 	"CREATE INDEX lift_day ON lift (day);",
+
+	/* How devices stand; store_standing.c fills it. */
+	"CREATE TABLE standing (kind INTEGER NOT NULL, time INTEGER NOT NULL, mac INTEGER NOT NULL,"
+	" PRIMARY KEY (kind, time, mac)) WITHOUT ROWID;",
 };

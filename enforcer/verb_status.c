@@ -6,48 +6,24 @@
 #include "enforcer/enforcer.h"
 #include "enforcer/verb.h"
 
-#define STATUS_NAMED     5         /* MACs that a problem names; more are only counted */
 #define UNLOCK_OPEN_LONG (7 * DAY) /* an account-wide unlock that is open for longer is a problem */
 
-struct tally {
-	struct request *r;
-	int64_t by_state[DEVICE_HELD + 1];
-	int64_t devices, exposed, custom, moved, stale, long_open;
-	char exposed_names[STATUS_NAMED * (MAC_TEXT + 1)], long_names[STATUS_NAMED * (MAC_TEXT + 1)];
-};
+static void name_devices(const struct device_named *devices, char *names, size_t size) {
+	size_t used = 0;
 
-static void name_device(char *names, size_t size, int64_t nth, uint64_t mac) {
-	char text[MAC_TEXT];
-	size_t used = strlen(names);
+	names[0] = '\0';
+	for (int i = 0; i < devices->n && i < DEVICE_NAMED; i++) {
+		char text[MAC_TEXT];
 
-	if (nth > STATUS_NAMED)
-		return;
-	mac_print(mac, text);
-	(void)snprintf(names + used, size - used, " %s", text);
-}
-
-static int tally_each(void *context, const struct device *d, struct err *err) {
-	struct tally *t = context;
-	struct standing standing;
-
-	(void)err;
-	device_standing(d, t->r->conf, t->r->now, &standing);
-	t->devices++;
-	t->by_state[standing.state]++;
-	t->custom += d->custom;
-	t->moved += d->nmoved > 0;
-	t->stale += standing.state == DEVICE_LOCKED && standing.reason == REASON_STALE;
-	if (d->exposed != TIME_NONE)
-		name_device(t->exposed_names, sizeof(t->exposed_names), ++t->exposed, d->mac);
-	if (standing.state == DEVICE_UNLOCKED && d->unlock_account && d->unlock_start + UNLOCK_OPEN_LONG < t->r->now)
-		name_device(t->long_names, sizeof(t->long_names), ++t->long_open, d->mac);
-	return 0;
+		mac_print(devices->first[i], text);
+		used += (size_t)snprintf(names + used, size - used, " %s", text);
+	}
 }
 
 /* The parts of the answer, gathered whole before the row is begun. */
 struct status {
 	struct request *r;
-	struct tally tally;
+	struct device_sums devices;
 	struct buf sources, problems, sums;
 	int64_t bans, pending, leaks, drift;
 	unsigned nproblems;
@@ -70,7 +46,7 @@ static void problem_counted(struct status *s, const char *about, int64_t count, 
 	if (count == 0)
 		return;
 	(void)snprintf(text, sizeof(text), "%lld %s%s%s%s", (long long)count, what, names[0] ? ":" : "", names,
-	               names[0] && count > STATUS_NAMED ? " ..." : "");
+	               names[0] && count > DEVICE_NAMED ? " ..." : "");
 	problem(s, about, TIME_NONE, text);
 }
 
@@ -132,7 +108,7 @@ static void own_each(void *context, const char *what, const char *text, int64_t 
 
 static int status_gather(struct status *s, struct err *err) {
 	struct request *r = s->r;
-	struct device_filter filter = {.shard = -1};
+	char exposed[DEVICE_NAMED * (MAC_TEXT + 1)], open[DEVICE_NAMED * (MAC_TEXT + 1)];
 	char text[256];
 
 	if (judge_paused(r->judge, r->now, &s->paused, &s->locks, err) < 0 ||
@@ -152,19 +128,21 @@ static int status_gather(struct status *s, struct err *err) {
 	js_begin(&s->sums, '{');
 	if (store_cursors(r->store, source_each, s, err) < 0 || store_notices(r->store, notice_each, s, err) < 0 ||
 	    store_sums(r->store, sum_each, s, err) < 0 ||
-	    store_devices(r->store, &filter, tally_each, &s->tally, err) < 0 ||
+	    store_device_sums(r->store, r->now, UNLOCK_OPEN_LONG, &s->devices, err) < 0 ||
 	    store_ban_counts(r->store, r->now, &s->bans, &s->pending, err) < 0)
 		return -1;
 	js_end(&s->sources, ']');
 	js_end(&s->sums, '}');
-	problem_counted(s, "exposed", s->tally.exposed, s->tally.exposed_names,
+	name_devices(&s->devices.exposed, exposed, sizeof(exposed));
+	name_devices(&s->devices.long_open, open, sizeof(open));
+	problem_counted(s, "exposed", s->devices.exposed.n, exposed,
 	                "exposed: change the SIP password, then `provctl clear-exposed`");
-	problem_counted(s, "held", s->tally.by_state[DEVICE_HELD], "",
+	problem_counted(s, "held", s->devices.by_state[DEVICE_HELD], "",
 	                "held: `provctl list --state held`; only `provctl unlock --support` opens them");
-	problem_counted(s, "unlock", s->tally.long_open, s->tally.long_names,
+	problem_counted(s, "unlock", s->devices.long_open.n, open,
 	                "open for more than 7d by an account-wide unlock; `provctl lock` closes them");
 	problem_counted(s, "bans", s->pending, "", "pending: more than firewall.bans_per_minute or max_bans allow");
-	if (s->tally.devices >= r->conf->devices.max_devices)
+	if (s->devices.devices >= r->conf->devices.max_devices)
 		problem(s, "devices", TIME_NONE, "devices.max_devices is reached: new MACs are only counted");
 	return 0;
 }
@@ -182,13 +160,13 @@ static void status_row(struct status *s) {
 	js_put_time(b, "time", judge_time(r->judge));
 	js_key(b, "devices");
 	js_begin(b, '{');
-	js_put_number(b, "all", s->tally.devices);
+	js_put_number(b, "all", s->devices.devices);
 	for (enum device_state state = DEVICE_NEW; state <= DEVICE_HELD; state++)
-		js_put_number(b, device_state_name(state), s->tally.by_state[state]);
-	js_put_number(b, "stale", s->tally.stale);
-	js_put_number(b, "exposed", s->tally.exposed);
-	js_put_number(b, "moved", s->tally.moved);
-	js_put_number(b, "custom", s->tally.custom);
+		js_put_number(b, device_state_name(state), s->devices.by_state[state]);
+	js_put_number(b, "stale", s->devices.stale);
+	js_put_number(b, "exposed", s->devices.exposed.n);
+	js_put_number(b, "moved", s->devices.moved);
+	js_put_number(b, "custom", s->devices.custom);
 	js_end(b, '}');
 	js_put_number(b, "bans", s->bans);
 	js_put_number(b, "pending", s->pending);
@@ -211,7 +189,7 @@ static void status_row(struct status *s) {
 
 /* No arguments. Exit 1 where anything needs a person. */
 int verb_status(struct request *r, struct err *err) {
-	struct status s = {.r = r, .tally.r = r};
+	struct status s = {.r = r};
 	int result = -1;
 
 	buf_init(&s.sources, 16U << 20);

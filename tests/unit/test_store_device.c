@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "enforcer/judge.h"
 #include "tests/unit/storing.h"
 
 /* ---- devices ---- */
@@ -427,6 +428,86 @@ static void residents_are_counted_by_mask_prefix_age_and_account(void **state) {
 	assert_int_equal(r.devices, 1);
 }
 
+/* ---- how they stand ---- */
+
+struct walk {
+	int64_t time;
+	struct device_sums sums;
+};
+
+static int walk_each(void *context, const struct device *d, struct err *e) {
+	struct walk *w = context;
+	struct standing standing;
+
+	(void)e;
+	device_standing(d, &conf, w->time, &standing);
+	w->sums.devices++;
+	w->sums.by_state[standing.state]++;
+	w->sums.stale += standing.state == DEVICE_LOCKED && standing.reason == REASON_STALE;
+	w->sums.custom += d->custom;
+	w->sums.moved += d->nmoved > 0;
+	if (d->exposed != TIME_NONE && w->sums.exposed.n++ < DEVICE_NAMED)
+		w->sums.exposed.first[w->sums.exposed.n - 1] = d->mac;
+	w->sums.long_open.n += standing.state == DEVICE_UNLOCKED && d->unlock_account && d->unlock_end == TIME_NONE &&
+	                       d->unlock_start + DAY < w->time;
+	return 0;
+}
+
+static void sums_are_those_of_a_walk(void) {
+	static const int64_t times[] = {NOW, NOW + 1, NOW + HOUR, NOW + DAY - 1, NOW + DAY, NOW + 2 * DAY, NOW + 9 * DAY};
+	const struct device_filter all = {.shard = -1};
+
+	for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+		struct walk w = {.time = times[i]};
+		struct device_sums sums;
+
+		OK(store_devices(store, &all, walk_each, &w, &err));
+		OK(store_device_sums(store, times[i], DAY, &sums, &err));
+		memcpy(w.sums.long_open.first, sums.long_open.first, sizeof(sums.long_open.first));
+		assert_memory_equal(&sums, &w.sums, sizeof(sums));
+	}
+}
+
+static void what_stands_how_is_counted_without_a_walk(void **state) {
+	static const enum reason reasons[] = {REASON_PROVISIONED, REASON_STALE, REASON_MANUAL};
+	struct query *q;
+	unsigned random = 3;
+
+	(void)state;
+	for (unsigned i = 0; i < 3000; i++) {
+		struct device d = device(0x001565000000 + (i * 7) % 97, "a", (enum device_state)(i * 5 / 3 % 4));
+
+		random = random * 1103515245 + 12345;
+		d.reason = reasons[random >> 8 & 1];
+		d.lapsed_reason = reasons[(random >> 9) % 3];
+		d.created = NOW - (random >> 11) % (2 * DAY);
+		d.adopt = random >> 12 & 1;
+		d.custom = random >> 13 & 1;
+		d.nmoved = random >> 14 & 1;
+		d.exposed = (random >> 15 & 7) == 0 ? NOW : TIME_NONE;
+		d.removed = (random >> 18 & 15) == 0 ? NOW : TIME_NONE;
+		d.unlock_start = NOW - (random >> 7) % HOUR;
+		d.unlock_account = random >> 22 & 1;
+		d.unlock_end = random >> 23 & 1 ? NOW + (random >> 5) % DAY : TIME_NONE;
+		if ((random >> 24 & 15) == 0)
+			OK(store_device_delete(store, d.mac, &err));
+		else
+			OK(store_device_put(store, &d, &err));
+		if (i % 500 == 99)
+			sums_are_those_of_a_walk();
+	}
+	/* A state of an older schema has none of it. */
+	OK(store_commit(store, &err));
+	q = db_query(store->db, "DELETE FROM standing", &err);
+	OK(db_run(q, &err));
+	q = db_query(store->db, "DELETE FROM number WHERE name LIKE 'standing.%'", &err);
+	OK(db_run(q, &err));
+	store_rollback(store);
+	OK(store_standing_make(store, &err));
+	OK(store_begin(store, &err));
+	sums_are_those_of_a_walk();
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		CASE(a_device_reads_back_as_it_was_put_from_memory_and_from_its_row),
@@ -440,6 +521,7 @@ int main(void) {
 		CASE(time_has_work_to_do_on_disused_homes_and_removed_devices),
 		CASE(a_user_names_a_device_only_where_it_is_certain),
 		CASE(residents_are_counted_by_mask_prefix_age_and_account),
+		CASE(what_stands_how_is_counted_without_a_walk),
 	};
 
 	return cmocka_run_group_tests_name("store devices", tests, NULL, NULL);
