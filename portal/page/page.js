@@ -19,6 +19,8 @@ const rights = {
 	user: ['unlock'],
 };
 
+const NO_PERSON = -1; /* a Problem of ours: the token is good, and for programs */
+
 let session = null;
 let views = {}; /* name: what loads it */
 
@@ -68,7 +70,7 @@ function show() {
 
 async function enter() {
 	const found = await ask('GET', 'session');
-	if (!(found.role in rights)) throw new Problem(-1, '');
+	if (!(found.role in rights)) throw new Problem(NO_PERSON, '');
 	session = found;
 	for (const element of document.querySelectorAll('[data-may]')) element.hidden = !may(element.dataset.may);
 	put('role', say('session.' + found.role, { account: found.account ?? '', n: found.macs?.length ?? 0 }));
@@ -105,8 +107,10 @@ function signIn(event) {
 		},
 		(place, problem) => {
 			keepToken(null);
-			if (problem.status === 401 || problem.status === -1)
-				place.replaceChildren(notice(problem.status === 401 ? 'session.wrong' : 'session.useless'));
+			const said = { 401: 'session.wrong', 403: 'session.useless', [NO_PERSON]: 'session.useless' }[
+				problem.status
+			];
+			if (said) place.replaceChildren(notice(said));
 			else tell(place, problem);
 		},
 	);
@@ -165,6 +169,8 @@ async function begin() {
 		show();
 		find(shown() + '-title')?.focus();
 	});
+	/* A browser that goes back may show the page as it was before somebody signed out. */
+	addEventListener('pageshow', (event) => event.persisted && location.reload());
 	me.look();
 	if (!signedIn()) {
 		show();
@@ -181,5 +187,5 @@ async function begin() {
 
 begin().catch((fault) => {
 	find('broken').hidden = false;
-	throw fault;
+	console.warn(fault);
 });

@@ -266,6 +266,15 @@ const cases = {
 		assert.equal(await page.evaluate(() => sessionStorage.length), 0);
 		await state(page, 'wrong-token');
 
+		await page.getByLabel('Your token').fill(token('--role', 'metrics'));
+		await page.getByRole('button', { name: 'Sign in' }).click();
+		await says(page, '#sign-in-trouble', /This token is for programs/);
+		await page.route('**/brand.json', (route) => route.abort());
+		await page.reload();
+		await says(page, '#broken', /was not loaded whole/);
+		await page.unroute('**/brand.json');
+		await page.reload();
+
 		const mine = token('--role', 'account', '--account', 'acct1');
 		await signIn(page, mine);
 		await page.getByRole('button', { name: 'Details of ' + phone }).click();
@@ -314,12 +323,15 @@ const cases = {
 		await page.getByLabel('State').selectOption('locked');
 		await says(page, '#phones-trouble', /not possible just now/);
 		await state(page, 'down');
+		await page.reload();
+		await says(page, 'h1', /cannot be looked at just now/);
+		await says(page, '#sign-in-trouble', /not possible just now/);
+		await state(page, 'down-start');
 		startEnforcer();
-		for (let tries = 0; tries < 100 && (await page.locator('#phones-trouble button').count()) > 0; tries++)
-			await Promise.all([
-				page.waitForResponse(/\/v1\/devices/),
-				page.getByRole('button', { name: 'Try again' }).click(),
-			]);
+		/* The portal may still wait before it calls the enforcer anew. */
+		const again = page.locator('#sign-in-trouble button');
+		for (let tries = 0; tries < 100 && (await again.count()) > 0; tries++)
+			await Promise.all([page.waitForResponse(/\/v1\/session/), again.click()]);
 		await says(page, '#phones-count', /phones/);
 		await page.getByRole('button', { name: 'Unlock ' + phone }).click();
 		await page.getByRole('button', { name: 'Unlock for 24 hours' }).click();

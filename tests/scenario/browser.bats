@@ -42,7 +42,15 @@ scripts() {
 	cat >enforcer <<-END
 		#!/bin/sh
 		case \$1 in
-		start) nsenter -t $web -n $bin/prov-enforcer -c $folder/provctl.yaml >>$folder/background.log 2>&1 3>&- & echo \$! >$folder/enforcer.pid ;;
+		start)
+			rm -f $folder/state/portal.sock
+			nsenter -t $web -n $bin/prov-enforcer -c $folder/provctl.yaml >>$folder/background.log 2>&1 3>&- &
+			echo \$! >$folder/enforcer.pid
+			for i in \$(seq 500); do
+				[ ! -S $folder/state/portal.sock ] || exit 0
+				sleep 0.02
+			done
+			exit 1 ;;
 		end)
 			kill \$(cat $folder/enforcer.pid)
 			while kill -0 \$(cat $folder/enforcer.pid) 2>/dev/null; do sleep 0.02; done ;;
@@ -76,7 +84,6 @@ phones() {
 servers() {
 	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=portal -keyout key.pem -out cert.pem 2>/dev/null
 	./enforcer start
-	until_done test -S state/portal.sock
 	verdict=$(verb token add --role verdict --json | jq -r .token)
 	portal
 	server "$web" nginx "
