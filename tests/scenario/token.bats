@@ -12,8 +12,14 @@ teardown() {
 	rm -rf "$folder"
 }
 
-begin() {
+# run_daemon: a running enforcer that answers, so that all of its start is done.
+run_daemon() {
 	start_daemon
+	provctl token list >/dev/null
+}
+
+begin() {
+	run_daemon
 	provctl add $phone --account acct1 >/dev/null
 	provctl add $other --account acct2 >/dev/null
 }
@@ -80,7 +86,7 @@ rows() {
 	provctl add $phone --account acct1 >/dev/null
 	account=$(token account --account acct1)
 	[ ! -e state/portal.sock ]
-	start_daemon
+	run_daemon
 	as "$account" "\"verb\":\"show\",\"mac\":\"$phone\""
 	same "$(rows .account)" acct1
 	provctl ban 203.0.113.7 --for 1h >/dev/null
@@ -88,7 +94,7 @@ rows() {
 	same "$(code)" null
 	stop
 	[ ! -e state/portal.sock ]
-	start_daemon
+	run_daemon
 	as "$account" '"verb":"list"'
 	same "$(rows '.mac // .next')" "$phone
 null"
@@ -175,8 +181,7 @@ end 0"
 	# Whatever others do to it, or a kill before it was written: it is brought back.
 	stop
 	echo nonsense >state/publish-portal/tokens
-	start_daemon
-	provctl token list >/dev/null # whoever is answered comes behind the start
+	run_daemon
 	same "$(tail -n 1 state/publish-portal/tokens)" "end 1"
 	[ -n "$support" ]
 }
@@ -191,7 +196,7 @@ mail 640"
 	same "$(stat -c '%G' state/control.sock)" "$(stat -c %G state)"
 	stop
 	configure "portal: {group: no-such-group}"
-	start_daemon
+	run_daemon
 	grep -q 'portal.group: there is no group no-such-group' enforcer.err
 	fails 1 provctl status
 	has "portal: portal.group: there is no group no-such-group"
