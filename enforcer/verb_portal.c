@@ -12,9 +12,8 @@
 
 #define PAGE_LIMIT     100 /* rows, unless told */
 #define PAGE_LIMIT_MAX 500
-#define LOOK_MAX                                                                                                       \
-	5000 /* devices or records that one page looks at: some tens of milliseconds in which nobody else is served */
-#define CURSOR_SIZE 128
+#define LOOK_MAX       2000 /* devices or records that one page looks at: 20 ms in which nobody else is served */
+#define CURSOR_SIZE    128
 
 /* No arguments. */
 int verb_session(struct request *r, struct err *err) {

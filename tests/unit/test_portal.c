@@ -735,23 +735,47 @@ static void a_page_that_cannot_be_is_bad_input(void **state) {
 	stop(b);
 }
 
-/* Nobody waits for a portal that does not read. */
-static void an_answer_that_is_too_long_is_refused_and_undone(void **state) {
-	struct bench *b = *state;
+static void import(struct bench *b, unsigned n) {
 	struct buf body;
-	char before[DEVICE_VERSION], after[DEVICE_VERSION];
 
-	start(b, "");
-	foreign_version(b, before);
 	buf_init(&body, CONTROL_REQUEST_MAX);
 	buf_text(&body, "{\"verb\":\"import\",\"rows\":[");
-	for (unsigned i = 0; i < 30000; i++)
+	for (unsigned i = 0; i < n; i++)
 		buf_printf(&body, "%s{\"mac\":\"001566%06x\",\"account\":\"acct2\"}", i ? "," : "", i);
 	buf_text(&body, "]}");
 	buf_byte(&body, '\0');
 	assert_false(body.failed);
 	order(b, body.p);
 	buf_release(&body);
+}
+
+/* Nobody waits for a search through all devices. */
+static void a_search_goes_on_in_the_next_page_where_it_looked_at_enough(void **state) {
+	struct bench *b = *state;
+	char members[128] = "\"verb\":\"list\",\"q\":\"001566001387\"";
+	unsigned pages = 1, found = 0;
+
+	start(b, "");
+	import(b, 5000);
+	do {
+		CODE(ask(b, ROLE_OPERATOR, members), "");
+		found += b->nrows - 1;
+		(void)snprintf(members, sizeof(members), "\"verb\":\"list\",\"q\":\"001566001387\",\"after\":\"%s\"",
+		               next_of(b));
+	} while (next_of(b)[0] && pages++ < 100);
+	assert_int_equal(found, 1);
+	assert_int_equal(pages, 3);
+	stop(b);
+}
+
+/* Nobody waits for a portal that does not read. */
+static void an_answer_that_is_too_long_is_refused_and_undone(void **state) {
+	struct bench *b = *state;
+	char before[DEVICE_VERSION], after[DEVICE_VERSION];
+
+	start(b, "");
+	foreign_version(b, before);
+	import(b, 30000);
 	b->drop_rows = true;
 	CODE(ask(b, ROLE_OPERATOR, "\"verb\":\"unlock\",\"account\":\"acct2\""), "refused");
 	assert_non_null(strstr(b->end, "too much for one answer"));
@@ -1066,6 +1090,7 @@ int main(void) {
 		CASE(faults_of_a_new_token_are_told),
 		CASE(lists_come_in_pages_without_gaps_and_repeats),
 		CASE(a_page_that_cannot_be_is_bad_input),
+		CASE(a_search_goes_on_in_the_next_page_where_it_looked_at_enough),
 		CASE(an_answer_that_is_too_long_is_refused_and_undone),
 		CASE(an_address_lifts_what_holds_it_alone_and_nothing_else),
 		CASE(an_address_lifts_its_ban_a_few_times_a_day),
