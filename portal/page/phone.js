@@ -144,6 +144,7 @@ function meanwhile(mac, showAgain) {
 			tell(place, other);
 		}
 		if (find('phone').open) load(mac);
+		changed([]);
 	};
 }
 

@@ -286,6 +286,12 @@ const cases = {
 		await says(page, '#phone-state', /It is open to any address until/);
 		await state(page, 'changed-meanwhile');
 		await page.keyboard.press('Escape');
+		await page.locator('#phone-lock').click();
+		await says(page, '#sure', /served only at its home then: 203\.0\.113\.10/);
+		await state(page, 'lock');
+		await page.locator('#sure-do').click();
+		await says(page, '#phone-told', /001565abcdef is locked/);
+		await says(page, '#phone-state', /It was locked by hand/);
 		await page.keyboard.press('Escape');
 
 		provctl('token', 'revoke', mine.split('_')[1]);
