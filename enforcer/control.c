@@ -15,6 +15,8 @@
 
 #define OUT_MAX   (64U << 20) /* the longest single answer that is not paged: `status` of LINK_LOGS_MAX logs */
 #define WORDS_MAX 256         /* of actor and reason */
+#define SLOW_FOR  600000      /* milliseconds for which it is remembered who did not read his answer ... */
+#define SLOW_WAIT 200         /* ... and is waited for no longer than that */
 
 static const struct control_verb verbs[] = {
 	{"unlock", verb_unlock, true},    {"lock", verb_lock, true},
@@ -96,9 +98,12 @@ int control_flush(struct request *r, struct err *err) {
 	if (r->caller)
 		return r->out->n <= PORTAL_ANSWER_MAX ? 0
 		                                      : err_set(err, ERR_POLICY, "too much for one answer: ask for less of it");
-	if (stream_drain(r->stream) < 0)
-		return err_set(err, ERR_SYSTEM, "control: the client does not read its answer");
-	return 0;
+	if (stream_drain(r->stream, &r->patience) == 0)
+		return 0;
+	/* All others waited for it. They shall not do so again for the next. */
+	r->enforcer->slow.uid = r->uid;
+	r->enforcer->slow.until = monotonic_ms() + SLOW_FOR;
+	return err_set(err, ERR_SYSTEM, "control: the client does not read its answer");
 }
 
 /* code: of the portal's socket, "" elsewhere. */
@@ -232,6 +237,7 @@ static void run(struct control *c, const struct json *args) {
 		.uid = c->uid,
 		.caller = c->portal ? &caller : NULL,
 		.stream = &c->s,
+		.patience = c->uid == c->e->slow.uid && monotonic_ms() < c->e->slow.until ? SLOW_WAIT : STREAM_WAIT,
 		.out = &c->s.out,
 		.row = &row,
 	};

@@ -45,9 +45,10 @@ struct request {
 	struct caller *
 		caller; /* who it speaks for on the portal's socket; NULL on the control socket: whoever reaches that may all */
 	struct stream *stream;
-	struct buf *out; /* of the stream */
-	struct buf *row; /* being built */
-	int exit;        /* what the end frame says; 0 at the start */
+	int64_t patience; /* milliseconds for which control_flush may still wait for the client */
+	struct buf *out;  /* of the stream */
+	struct buf *row;  /* being built */
+	int exit;         /* what the end frame says; 0 at the start */
 };
 
 int control_flush(struct request *r, struct err *err);

@@ -31,9 +31,9 @@ struct enforcer_options {
 	bool dry_run;          /* a copy of the state in memory: no lock, no sockets, no projection */
 	int control_fd;        /* a connected client, or -1; owned from enforcer_open on, even where that fails */
 	int events_fd;
-	void (*say)(void *context, const char *text); /* problems, as lines for standard error */
-	gid_t link_group;                             /* may reach the event link beside our own user; 0: none */
+	gid_t link_group;     /* may reach the event link beside our own user; 0: none */
 	const char *landlock; /* why files are not guarded by it, for `status`; NULL where they are */
+	void (*say)(void *context, const char *text); /* problems, as lines for standard error */
 	/* How it is, for the service manager. May be NULL. Alive is told every `beat` milliseconds (0: never), by the loop that serves. */
 	void (*tell)(void *context, enum enforcer_news news);
 	int64_t beat;
@@ -70,6 +70,9 @@ struct enforcer {
 	bool early;            /* events may be kept aside until their time comes */
 	struct backup_standing backup;
 	struct judge_sums former;  /* of judges before the present one: a reload makes a new judge */
+	struct {
+		int64_t uid, until; /* monotonic_ms */
+	} slow;                 /* of control.c: who made all wait and did not read */
 	char reload_problem[1024]; /* "" or why the configuration in force is not the one in the file */
 	int64_t reload_time;       /* when that was found */
 	struct meter meter;

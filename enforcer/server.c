@@ -33,6 +33,7 @@ struct peer {
 	struct link *link;
 	struct stream *stream;
 	int listener;
+	uid_t uid;     /* of control connections */
 	int64_t since; /* when it last did something */
 	bool given;    /* inherited from who started us: its end tells that our work is done */
 	bool ended;    /* given, and at its end: kept open, as who started us waits for ours */
@@ -70,35 +71,75 @@ static void drop(struct peer *p) {
 	*p = (struct peer){0};
 }
 
-static struct peer *slot(struct server *s, int listener) {
-	struct peer *free_slot = NULL, *idle = NULL;
+static uid_t uid_of(int fd) {
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 ? peer.uid : (uid_t)-1;
+}
+
+static unsigned connections(const struct server *s, int listener, uid_t uid) {
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < PEERS; i++)
+		n += s->peers[i].stream && s->peers[i].listener == listener && s->peers[i].uid == uid;
+	return n;
+}
+
+static bool rests(const struct peer *p) {
+	return p->stream->in.n == 0 && p->stream->out.n == 0;
+}
+
+/* Who gives way: of the user who has most connections, so that none can keep out another, the one that rests for longest; one at work only for another
+ * user's. */
+static struct peer *give_way(struct server *s, int listener, uid_t uid) {
+	struct peer *out = NULL;
+	unsigned most = connections(s, listener, uid);
+	uid_t whose = uid;
+
+	for (unsigned i = 0; i < PEERS; i++) {
+		const struct peer *p = &s->peers[i];
+		unsigned n = p->stream && p->listener == listener ? connections(s, listener, p->uid) : 0;
+
+		if (n > most) {
+			most = n;
+			whose = p->uid;
+		}
+	}
+	for (unsigned i = 0; i < PEERS; i++) {
+		struct peer *p = &s->peers[i];
+
+		if (!p->stream || p->listener != listener || p->uid != whose || p->given || (whose == uid && !rests(p)))
+			continue;
+		if (!out || (rests(p) && !rests(out)) || (rests(p) == rests(out) && p->since < out->since))
+			out = p;
+	}
+	if (out)
+		drop(out);
+	return out;
+}
+
+/* An analyzer's connection never gives way. */
+static struct peer *slot(struct server *s, int listener, uid_t uid) {
+	struct peer *free_slot = NULL;
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < PEERS; i++) {
 		struct peer *p = &s->peers[i];
 
-		if (!p->stream) {
+		if (!p->stream)
 			free_slot = p;
-			continue;
-		}
-		if (p->listener != listener)
-			continue;
-		n++;
-		if (p->control && !p->given && p->stream->in.n == 0 && p->stream->out.n == 0 &&
-		    (!idle || p->since < idle->since))
-			idle = p;
+		n += p->stream && p->listener == listener;
 	}
 	if (n < sockets[listener].most)
 		return free_slot;
-	/* A command's connection that rests gives way; an analyzer's never does. */
-	if (idle)
-		drop(idle);
-	return idle;
+	return listener == LISTENER_EVENTS ? NULL : give_way(s, listener, uid);
 }
 
 /* Takes fd. */
 static void welcome(struct server *s, int listener, int fd, bool given) {
-	struct peer *p = slot(s, listener);
+	uid_t uid = uid_of(fd);
+	struct peer *p = slot(s, listener, uid);
 	struct err err;
 
 	if (!p) {
@@ -113,6 +154,7 @@ static void welcome(struct server *s, int listener, int fd, bool given) {
 	s->e->fed = s->e->fed || p->link;
 	p->stream = p->control ? control_stream(p->control) : link_stream(p->link);
 	p->listener = listener;
+	p->uid = uid;
 	p->since = monotonic_ms();
 	p->given = given;
 	(void)stream_write(p->stream);

@@ -79,18 +79,21 @@ int stream_write(struct stream *s) {
 	return s->out.failed ? -1 : 0;
 }
 
-int stream_drain(struct stream *s) {
+int stream_drain(struct stream *s, int64_t *left) {
 	while (s->out.n > 0) {
 		struct pollfd wait = {.fd = s->fd, .events = POLLOUT};
-		int64_t left;
+		int64_t begin = monotonic_ms(), patience;
 
 		if (stream_write(s) < 0)
 			return -1;
 		if (s->out.n == 0)
 			break;
-		left = s->out_since + STREAM_DRAIN - monotonic_ms();
-		if (left <= 0 || (poll(&wait, 1, (int)left) < 0 && errno != EINTR))
+		patience = s->out_since + STREAM_DRAIN - begin;
+		if (patience > *left)
+			patience = *left;
+		if (patience <= 0 || (poll(&wait, 1, (int)patience) < 0 && errno != EINTR))
 			return -1;
+		*left -= monotonic_ms() - begin;
 	}
 	return s->out.failed ? -1 : 0;
 }

@@ -15,6 +15,7 @@
 
 #define STREAM_STUCK 30000 /* milliseconds */
 #define STREAM_DRAIN 5000  /* the same where all others wait for it: stream_drain */
+#define STREAM_WAIT  30000 /* ... in all, for one answer: who takes a byte now and then is no better */
 
 struct stream {
 	int fd;
@@ -32,8 +33,9 @@ void stream_release(struct stream *s);
 int stream_read(struct stream *s);
 /* Sends what the socket takes. -1 where the connection broke, or `out` had overflowed. */
 int stream_write(struct stream *s);
-/* Sends all, waiting at most STREAM_DRAIN for a peer that does not read. -1 where it must be given up. */
-int stream_drain(struct stream *s);
+/* Sends all, waiting at most STREAM_DRAIN for a peer that reads nothing, and at most *left milliseconds, of which it takes what it waited. -1 where the peer
+ * must be given up. */
+int stream_drain(struct stream *s, int64_t *left);
 /* Drops the first n bytes of `in`: a frame was dealt with, and a frame behind it has its own time. */
 void stream_taken(struct stream *s, size_t n);
 

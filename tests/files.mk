@@ -131,9 +131,9 @@ tests_unit_test_portal_upstream_LDADD = $(PORTAL_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_target
 tests_unit_test_target_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
-UNIT_TESTS += tests/unit/test_sandbox
-tests_unit_test_sandbox_SOURCES = tests/unit/test_sandbox.c cmd/adopt.c cmd/confine_analyzer.c cmd/confine_enforcer.c cmd/confine_paths.c
-tests_unit_test_sandbox_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS) -lpthread
+UNIT_TESTS += tests/unit/test_callers
+tests_unit_test_callers_SOURCES = tests/unit/test_callers.c tests/unit/liar.c tests/unit/liar.h cmd/client.c
+tests_unit_test_callers_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_lies
 tests_unit_test_lies_SOURCES = tests/unit/test_lies.c tests/unit/liar.c tests/unit/liar.h cmd/client.c

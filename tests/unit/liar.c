@@ -17,6 +17,10 @@
 
 #include <cmocka.h>
 
+#include "common/js.h"
+
+#include "enforcer/control.h"
+
 #include "cmd/client.h"
 
 #include "tests/unit/liar.h"
@@ -254,6 +258,72 @@ int liar_tell(struct liar *l, const struct story *s) {
 	liar_send(l, frame.p, frame.n);
 	buf_release(&frame);
 	return liar_answer(l);
+}
+
+/* ---- commands ---- */
+
+/* A frame as both sockets have it, its tag kept apart; 0 where the other side hung up. */
+static int next_answer(struct liar *l, struct slice *body) {
+	buf_consume(&l->in, l->taken);
+	l->taken = 0;
+	for (;;) {
+		struct slice in = {l->in.p, l->in.n};
+		uint32_t size;
+		uint8_t tag;
+		char *to;
+		ssize_t n;
+
+		if (in.n > 0 && get_u32(&in, &size) == 0 && get_u8(&in, &tag) == 0 && in.n >= size) {
+			*body = (struct slice){in.p, size};
+			l->taken = CONTROL_HEADER + size;
+			return tag;
+		}
+		to = buf_reserve(&l->in, 65536);
+		assert_non_null(to);
+		n = recv(l->fd, to, 65536, 0);
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			fail_msg("no answer within %d s", PATIENCE);
+		if (n <= 0)
+			return 0;
+		l->in.n += (size_t)n;
+	}
+}
+
+void liar_command(struct liar *l) {
+	struct slice body;
+
+	liar_hang_up(l);
+	connect_to(l, "control.sock");
+	assert_int_equal(next_answer(l, &body), 'h');
+}
+
+void liar_ask(struct liar *l, uint32_t length, struct slice body) {
+	struct buf f;
+
+	buf_init(&f, 64U << 20);
+	put_u32(&f, length);
+	put_u8(&f, 'q');
+	buf_add(&f, body.p, body.n);
+	assert_false(f.failed);
+	liar_send(l, f.p, f.n);
+	buf_release(&f);
+}
+
+int liar_status(struct liar *l) {
+	struct json *end;
+	struct slice body;
+	struct err err;
+	int tag, status;
+
+	do
+		tag = next_answer(l, &body);
+	while (tag == 'r' || tag == 'n');
+	if (tag != 'e')
+		return -1;
+	assert_int_equal(js_parse(body, &end, &err), 0);
+	status = (int)js_number(end, "exit", -1);
+	js_free(&end);
+	return status;
 }
 
 /* ---- what came of it ---- */

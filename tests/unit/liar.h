@@ -14,7 +14,7 @@ struct liar {
 	char file[96];
 	struct conf *conf;
 	pid_t enforcer;
-	int fd; /* the link, -1 without one */
+	int fd; /* the link, or the connection for commands; -1 without one */
 	struct buf in;
 	size_t taken;    /* of it: the frame that was read last */
 	uint32_t log;    /* the cursor of /log/web as it was told at the greeting */
@@ -35,6 +35,13 @@ struct story {
 
 void liar_start(struct liar *l);
 void liar_stop(struct liar *l);
+
+/* The socket for commands, behind its greeting, in the place of a link. */
+void liar_command(struct liar *l);
+/* A request of that length (as told) and body. */
+void liar_ask(struct liar *l, uint32_t length, struct slice body);
+/* Reads the answer to its end, whose status it is; -1 where the other side hung up before. */
+int liar_status(struct liar *l);
 
 /* A link. greet: the greeting too, up to READY. */
 void liar_connect(struct liar *l, bool greet);
