@@ -97,9 +97,7 @@ static void cut(struct exchange *x) {
 	(void)shutdown(x->fd, SHUT_RDWR);
 }
 
-void http_sweep(struct http *h) {
-	int64_t now = http_clock();
-
+void http_sweep(struct http *h, int64_t now) {
 	for (struct exchange *x = h->oldest, *next; x && x->since + HTTP_PATIENCE <= now; x = next) {
 		next = x->newer;
 		if (!x->proxy || x->since + HTTP_REST <= now)
@@ -505,6 +503,6 @@ unsigned http_connections(const struct http *h) {
 	return h->n;
 }
 
-uint64_t http_answered(const struct http *h, unsigned class) {
-	return class < 6 ? h->answered[class] : 0;
+uint64_t http_answered(const struct http *h, unsigned hundred) {
+	return hundred < 6 ? h->answered[hundred] : 0;
 }

@@ -81,12 +81,12 @@ void http_wait(struct exchange *x);
 int http_fd(const struct http *h);
 int64_t http_timeout(const struct http *h); /* milliseconds; -1: none */
 void http_run(struct http *h);
-/* Ends connections that take too long: once a second is enough. */
-void http_sweep(struct http *h);
+/* Ends connections that take too long at `now`, of http_clock: once a second is enough. */
+void http_sweep(struct http *h, int64_t now);
 /* So many bytes are on their way that no more should be made. */
 bool http_is_owing(const struct http *h);
 unsigned http_connections(const struct http *h);
-uint64_t http_answered(const struct http *h, unsigned class); /* 2 for 2xx */
+uint64_t http_answered(const struct http *h, unsigned hundred); /* 2 for 2xx */
 
 /* A clock that only goes forward, in milliseconds. */
 int64_t http_clock(void);

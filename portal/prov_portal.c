@@ -91,7 +91,7 @@ static int serve(struct portal *p, const struct listeners *l, int signals, struc
 				accept_some(p, &l->at[i]);
 		http_run(p->http);
 		if (now >= sweep_at) {
-			http_sweep(p->http);
+			http_sweep(p->http, now);
 			sweep_at = now + SWEEP_EVERY;
 		}
 	}

@@ -87,21 +87,21 @@ void portal_bad_token(struct portal *p, struct addr counted, struct addr peer, s
 static void put_metrics(const struct portal *p, struct buf *b) {
 	static const char *const answers[] = {"served", "refused", "unavailable"};
 
-	buf_text(b, "# HELP provctl_portal_connections Open connections of the portal.\n"
-	            "# TYPE provctl_portal_connections gauge\n");
-	buf_printf(b, "provctl_portal_connections %u\n", http_connections(p->http));
-	buf_text(b, "# HELP provctl_portal_requests_total Answered requests by class of status.\n"
-	            "# TYPE provctl_portal_requests_total counter\n");
-	for (unsigned class = 2; class <= 5; class ++)
-		buf_printf(b, "provctl_portal_requests_total{status=\"%uxx\"} %llu\n", class,
-		           (unsigned long long)http_answered(p->http, class));
-	buf_text(b, "# HELP provctl_portal_throttled_total Requests of addresses that asked too often.\n"
-	            "# TYPE provctl_portal_throttled_total counter\n");
-	buf_printf(b, "provctl_portal_throttled_total %llu\n", (unsigned long long)p->throttled);
-	buf_text(b, "# HELP provctl_portal_verdicts_total Verdicts by what was answered.\n"
-	            "# TYPE provctl_portal_verdicts_total counter\n");
+	buf_text(b, "# HELP provctl_http_connections Open connections of the portal.\n"
+	            "# TYPE provctl_http_connections gauge\n");
+	buf_printf(b, "provctl_http_connections %u\n", http_connections(p->http));
+	buf_text(b, "# HELP provctl_http_responses_total The portal's answers by class of status.\n"
+	            "# TYPE provctl_http_responses_total counter\n");
+	for (unsigned hundred = 2; hundred <= 5; hundred++)
+		buf_printf(b, "provctl_http_responses_total{status=\"%uxx\"} %llu\n", hundred,
+		           (unsigned long long)http_answered(p->http, hundred));
+	buf_text(b, "# HELP provctl_http_throttled_total Requests of addresses that asked too often.\n"
+	            "# TYPE provctl_http_throttled_total counter\n");
+	buf_printf(b, "provctl_http_throttled_total %llu\n", (unsigned long long)p->throttled);
+	buf_text(b, "# HELP provctl_http_verdicts_total Verdicts by what was answered.\n"
+	            "# TYPE provctl_http_verdicts_total counter\n");
 	for (unsigned i = 0; i < VERDICT_READIES; i++)
-		buf_printf(b, "provctl_portal_verdicts_total{answer=\"%s\"} %llu\n", answers[i],
+		buf_printf(b, "provctl_http_verdicts_total{answer=\"%s\"} %llu\n", answers[i],
 		           (unsigned long long)p->verdict_counts[i]);
 }
 

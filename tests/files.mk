@@ -35,6 +35,9 @@ SCRIPT_TESTS += tests/scenario/nginx.bats
 SCRIPT_TESTS += tests/scenario/once.bats
 SCRIPT_TESTS += tests/scenario/recover.bats
 SCRIPT_TESTS += tests/scenario/sandbox.bats
+SCRIPT_TESTS += tests/scenario/portal_roles.bats
+SCRIPT_TESTS += tests/scenario/portal_attack.bats
+SCRIPT_TESTS += tests/scenario/portal.bats
 SCRIPT_TESTS += tests/scenario/server.bats tests/scenario/sources.bats
 SCRIPT_TESTS += tests/scenario/token.bats
 SCRIPT_TESTS += tests/scenario/trigger.bats
@@ -54,6 +57,8 @@ EXTRA_DIST += tests/scenario/kamailio/kamailio.cfg tests/scenario/kamailio/optio
 EXTRA_DIST += tests/browser/browser.mjs tests/browser/cases.mjs tests/browser/install tests/browser/package.json tests/browser/package-lock.json
 EXTRA_DIST += tests/scenario/traffic.pl tests/fault/fault.c
 EXTRA_DIST += tests/bench/Bench.pm tests/bench/bench.pl tests/bench/bench.sh tests/bench/counts tests/bench/latency.pl tests/bench/plot.pl
+EXTRA_DIST += tests/scenario/portal.bash tests/scenario/portal_attack.pl tests/scenario/portal_lift.pl tests/scenario/portal_roles.pl \
+	tests/scenario/portal_routes.pl
 EXTRA_DIST += tests/bats.sh tests/tap.sh $(SCRIPT_TESTS) tests/story.pl tests/scenario/setup.bash tests/scenario/golden.bash
 EXTRA_DIST += tests/scenario/network.bash tests/scenario/generator.php
 
@@ -118,6 +123,9 @@ tests_unit_test_mac_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_portal_caller
 tests_unit_test_portal_caller_LDADD = $(PORTAL_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_portal_http
+tests_unit_test_portal_http_LDADD = $(PORTAL_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_portal_lockfile
 tests_unit_test_portal_lockfile_LDADD = $(PORTAL_LIBS) libprovctl-lockstate.a $(CMOCKA_LIBS)
@@ -287,7 +295,7 @@ tests_open_prov_enforcer_LDADD = $(prov_enforcer_LDADD)
 
 # Fuzz targets: read their seeds as a test; `make fuzz SECONDS=60` looks for more, with clang.
 FUZZ_TARGETS = tests/fuzz/fuzz_line tests/fuzz/fuzz_yaml tests/fuzz/fuzz_event tests/fuzz/fuzz_command \
-	tests/fuzz/fuzz_lockstate tests/fuzz/fuzz_csv tests/fuzz/fuzz_bans
+	tests/fuzz/fuzz_lockstate tests/fuzz/fuzz_csv tests/fuzz/fuzz_bans tests/fuzz/fuzz_portal
 check_PROGRAMS += $(FUZZ_TARGETS)
 EXTRA_DIST += tests/fuzz/run.bash tests/fuzz/seeds
 FUZZ_COMMON = tests/fuzz/fuzz.c tests/fuzz/fuzz.h
@@ -305,6 +313,9 @@ tests_fuzz_fuzz_csv_SOURCES = tests/fuzz/fuzz_csv.c $(FUZZ_COMMON) cmd/csv.c
 tests_fuzz_fuzz_csv_LDADD =
 tests_fuzz_fuzz_bans_SOURCES = tests/fuzz/fuzz_bans.c $(FUZZ_COMMON)
 tests_fuzz_fuzz_bans_LDADD = $(ENFORCER_LIBS)
+tests_fuzz_fuzz_portal_SOURCES = tests/fuzz/fuzz_portal.c $(FUZZ_COMMON)
+tests_fuzz_fuzz_portal_LDADD = $(PORTAL_LIBS)
+tests_fuzz_fuzz_portal_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=upstream_ask
 
 SECONDS = 60
 fuzz:

@@ -13,7 +13,7 @@ cd fuzz
 flags='-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=all'
 [ -e Makefile ] || "$source/configure" -q CC=clang CPPFLAGS=-DPROVCTL_FUZZ \
 	CFLAGS="$flags -fsanitize=fuzzer-no-link" LDFLAGS="$flags"
-targets=(line yaml event command lockstate csv bans)
+targets=(line yaml event command lockstate csv bans portal)
 make -j"$(nproc)" "${targets[@]/#/tests/fuzz/fuzz_}" LDFLAGS="$flags -fsanitize=fuzzer" >make.log 2>&1 || {
 	tail -n 30 make.log
 	exit 1

@@ -1,0 +1,198 @@
+# prov-portal by real requests: what the roles of tokens do with devices, windows and addresses; self-service; verdicts, whether or not the enforcer
+# runs; and each route as openapi.json describes it.
+
+load setup
+load network
+load portal
+
+banned=203.0.113.7
+
+setup_file() {
+	needs_network jq perl
+}
+
+setup() {
+	folder=$(mktemp -d "${BATS_TMPDIR:-/tmp}/provctl.XXXXXX")
+	cd "$folder"
+	chmod 755 .
+	mkdir log
+	: >log/web.log
+	: >log/sip.log
+	portal_world $banned 203.0.113.8
+}
+
+# verdict MAC IP: the status of it.
+verdict() {
+	call verdict GET "/v1/verdict?mac=$1&ip=$2"
+	echo "$status"
+}
+
+@test "an account's token sees and unlocks its phones, and the change is in force when it is answered" {
+	portal_start
+	provctl home add $mine $banned >/dev/null
+	provctl lock $mine >/dev/null
+	same "$(verdict $mine 198.51.100.1)" 403
+	calls 200 account GET /v1/devices
+	same "$(of '.items[].mac')" $mine
+	calls 200 account GET /v1/devices/$mine
+	version=$(header ETag)
+	calls 200 account POST /v1/devices/$mine/unlock '{"for":"2h","reason":"moved"}' -H "If-Match: $version"
+	same "$(of .state)" unlocked
+	same "$(verdict $mine 198.51.100.1)" 204
+	# It is another device now than the one that was read.
+	calls 412 account POST /v1/devices/$mine/lock '' -H "If-Match: $version"
+	calls 200 account POST /v1/devices/$mine/lock
+	same "$(verdict $mine 198.51.100.1)" 403
+	calls 200 account GET "/v1/devices/$mine/record?limit=1"
+	same "$(of '.items[0].what')" locked
+	calls 200 account GET "/v1/devices/$mine/record?limit=1&before=$(of .next)"
+	same "$(of '.items[0].what + " " + .items[0].reason')" "unlocked moved"
+}
+
+@test "all phones of an account are shown before they are opened" {
+	portal_start
+	provctl lock $mine >/dev/null
+	calls 200 account POST /v1/accounts/acct1/unlock '{"preview":true,"for":"8h"}'
+	same "$(of '.items | length')" 1
+	same "$(verdict $mine 198.51.100.1)" 403
+	calls 200 account POST /v1/accounts/acct1/unlock '{"for":"8h"}'
+	same "$(verdict $mine 198.51.100.1)" 204
+}
+
+@test "windows and networks are opened, listed and closed" {
+	portal_start
+	provctl lock $mine >/dev/null
+	calls 200 account POST /v1/windows '{"window":"198.51.100.1","account":"acct1","for":"4h"}'
+	same "$(verdict $mine 198.51.100.1)" 204
+	calls 200 account GET /v1/windows
+	same "$(of '.items[].window')" 198.51.100.1
+	calls 200 account DELETE /v1/windows/acct1/198.51.100.1
+	same "$(verdict $mine 198.51.100.1)" 403
+	calls 200 operator POST /v1/networks '{"network":"198.51.100.0/28","account":"acct1"}'
+	same "$(verdict $mine 198.51.100.1)" 204
+	calls 200 operator DELETE /v1/networks/acct1/198.51.100.0%2F28
+	same "$(verdict $mine 198.51.100.1)" 403
+	calls 404 operator DELETE /v1/networks/acct1/198.51.100.0%2F28
+	calls 400 account POST /v1/windows '{"window":"198.51.100.1","account":"acct1","for":"41h"}'
+}
+
+@test "addresses are banned, blocked and allowed by their names" {
+	portal_start
+	calls 200 operator PUT /v1/addresses/$banned/ban '{"for":"1h","comment":"test"}'
+	calls 200 operator GET /v1/addresses/$banned
+	same "$(of '.status[]')" banned
+	calls 200 operator GET /v1/bans
+	same "$(of '.items[].ip')" $banned
+	calls 200 support DELETE /v1/addresses/$banned/ban
+	calls 404 support DELETE /v1/addresses/$banned/ban
+	for entry in block allow; do
+		calls 200 operator PUT /v1/addresses/203.0.113.0%2F24/$entry '{}'
+		calls 403 support PUT /v1/addresses/203.0.113.0%2F24/$entry '{}'
+		calls 200 operator DELETE /v1/addresses/203.0.113.0%2F24/$entry
+	done
+	calls 409 operator PUT /v1/addresses/127.0.0.1/ban '{"for":"1h"}'
+}
+
+@test "who is banned is told so and lifts it, a few times a day; a block stays" {
+	portal_start 'self_service: {lifts_per_day: 1}'
+	calls 200 - GET /v1/me '' --interface $banned
+	same "$(of '.ip + " " + (.banned | tostring)')" "$banned false"
+	calls 404 - DELETE /v1/me/ban '' --interface $banned
+	provctl ban $banned --for 1h >/dev/null
+	calls 200 - GET /v1/me '' --interface $banned
+	same "$(of '(.banned | tostring) + " " + (.lifts_left | tostring)')" "true 1"
+	calls 200 - DELETE /v1/me/ban '' --interface $banned
+	same "$(of '.banned')" false
+	same "$(provctl bans --json)" ""
+	provctl ban $banned --for 1h >/dev/null
+	calls 429 - DELETE /v1/me/ban '' --interface $banned
+	provctl block 203.0.113.8 >/dev/null
+	calls 409 - DELETE /v1/me/ban '' --interface 203.0.113.8
+	same "$(provctl bans --json | jq -r .ip | sort | xargs)" "$banned 203.0.113.8"
+}
+
+@test "verdicts go on without the enforcer; changes are answered 503 and nothing is lost" {
+	portal_start
+	provctl lock $mine >/dev/null
+	enforcer_stop
+	same "$(verdict $mine 198.51.100.1)" 403
+	same "$(verdict 001565ffffff 198.51.100.1)" 204
+	calls 503 account POST /v1/devices/$mine/unlock '{}'
+	[ "$(header Retry-After)" -gt 0 ]
+	calls 503 - GET /v1/me
+	calls 200 - GET /
+	enforcer_start
+	calls 200 account POST /v1/devices/$mine/unlock '{}'
+	same "$(verdict $mine 198.51.100.1)" 204
+	mv publish/lockstate publish/former
+	calls 503 verdict GET "/v1/verdict?mac=$mine&ip=198.51.100.1"
+	[ "$(header Retry-After)" -gt 0 ]
+	mv publish/former publish/lockstate
+	same "$(verdict $mine 198.51.100.1)" 204
+}
+
+@test "a verdict finds the device in the original URI as the rules do, and asks for each that it names" {
+	portal_start
+	provctl lock $mine >/dev/null
+	while read -r wanted uri; do
+		call verdict GET /v1/verdict '' -H "X-Original-URI: $uri" -H "X-Real-IP: 198.51.100.1"
+		same "$uri $status" "$uri $wanted"
+	done <<-END
+		403 /p/$mine.cfg
+		403 /p/$mine.cfg?x=1
+		403 /p/00-15-65-AB-CD-EF.xml
+		403 /p/%30%301565abcdef.cfg
+		403 /a%2F$mine.cfg
+		403 /cfg.php?mac=$mine
+		403 /cfg.php?x=1&MAC=00%3A15%3A65%3AAB%3ACD%3AEF
+		403 /001565000001.cfg?mac=$mine
+		403 /$mine.cfg?mac=001565000001
+		403 /cfg.php?mac=$mine&mac=001565000001
+		403 http://h/$mine.cfg
+		204 /001565000001.cfg
+		204 /y000000000028.cfg
+		204 /000000000000.cfg
+		204 /firmware/T46S.rom
+		204 /$mine/phonebook.xml
+		204 /
+	END
+	# One source at a time: the other is what the client said.
+	calls 403 verdict GET "/v1/verdict?mac=$mine&ip=198.51.100.1" '' -H "X-Original-URI: /x" -H "X-Real-IP: 203.0.113.7"
+	calls 400 verdict GET "/v1/verdict?mac=$mine" '' -H "X-Real-IP: 203.0.113.7"
+	calls 400 verdict GET "/v1/verdict?ip=203.0.113.7" '' -H "X-Original-URI: /x"
+	calls 400 verdict GET /v1/verdict '' -H "X-Original-URI: /x"
+	calls 400 verdict GET /v1/verdict '' -H "X-Original-URI: /x" -H "X-Real-IP: 203.0.113.7" -H "X-Real-IP: 203.0.113.8"
+}
+
+@test "tokens that are not good are answered 401, and after a few 429 for a while; the enforcer hears of them" {
+	portal_start
+	for i in {1..9}; do
+		calls 401 - GET /v1/session '' -H "Authorization: Bearer pvt_abcd2345_$i"
+	done
+	calls 401 - GET "/v1/verdict?mac=$mine&ip=198.51.100.1" '' -H "Authorization: Bearer x"
+	has "a verdict token is needed"
+	calls 429 operator GET /v1/session
+	[ "$(header Retry-After)" -le 60 ]
+	calls 429 verdict GET "/v1/verdict?mac=$mine&ip=198.51.100.1"
+	calls 200 operator GET /v1/session '' --interface 203.0.113.8
+	calls 401 - GET /v1/session '' --interface 203.0.113.8
+	calls 200 operator GET /v1/session '' --interface 203.0.113.8
+	same "$(provctl status --json | jq '.sums | to_entries[] | select(.key | test("portal.auth_failed")) | .value > 0')" true
+}
+
+@test "the enforcer ends and begins anew under the portal, which asks the new one" {
+	portal_start
+	for i in 1 2 3; do
+		calls 200 operator GET /v1/status
+		kill -9 "$enforcer"
+		wait "$enforcer" || true
+		rm -f state/portal.sock
+		enforcer_start
+	done
+	calls 200 operator GET /v1/status
+}
+
+@test "each route answers as openapi.json says, and there is none beside those" {
+	portal_start
+	within "$world" perl "$BATS_TEST_DIRNAME/portal_routes.pl" "${site#http://}" . $mine
+}
