@@ -30,12 +30,8 @@ static int count_device(void *context, const struct device *d, struct err *err) 
 	}
 	s->n++;
 	device_standing(d, s->e->conf, s->now, &standing);
-	to->states[standing.state]++;
 	if (!standing.open)
 		to->reasons[standing.reason]++;
-	to->exposed += d->exposed != TIME_NONE;
-	to->moved += d->nmoved > 0;
-	to->custom += d->custom;
 	return 0;
 }
 

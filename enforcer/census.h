@@ -1,4 +1,4 @@
-/* census: how many devices stand how, and how many bans are of which trigger, for `metrics`. Counting a million devices takes seconds in which nobody
+/* census: how many devices are locked for which reason, and how many bans are of which trigger, for `metrics`. Counting a million devices takes seconds in which nobody
  * else would be served: it is done in slices between other work, while somebody asks now and then, and what was counted last is told. A state that
  * fits into one slice is counted when it is asked for.
  */
@@ -17,8 +17,7 @@ struct census_ban {
 };
 
 struct counts {
-	int64_t states[DEVICE_HELD + 1], reasons[REASONS]; /* reasons: of locks */
-	int64_t exposed, moved, custom;
+	int64_t reasons[REASONS];      /* of locks */
 	int64_t blocks, allows, other; /* other: bans of triggers beyond CENSUS_TRIGGERS */
 	unsigned ntriggers;
 	struct census_ban triggers[CENSUS_TRIGGERS];

@@ -21,6 +21,7 @@ struct metrics {
 	uint32_t nsources;
 	int64_t kinds[EVENT_KINDS];
 	int64_t tokens[ROLES];
+	struct device_sums devices;
 	struct judge_sums sums;
 	struct hook_counts hook;
 	int64_t lines, early, unbelieved, leaks, drift, hook_lost;
@@ -96,8 +97,9 @@ static int gather(struct metrics *m, struct err *err) {
 	const struct meter *meter = &r->enforcer->meter;
 	bool bans, locks;
 
-	if (census_ask(r->enforcer, &m->counts, err) < 0 || store_cursors(r->store, gather_cursor, m, err) < 0 ||
-	    store_sums(r->store, gather_sum, m, err) < 0 || store_notices(r->store, gather_notice, m, err) < 0 ||
+	if (census_ask(r->enforcer, &m->counts, err) < 0 || store_device_sums(r->store, r->now, 0, &m->devices, err) < 0 ||
+	    store_cursors(r->store, gather_cursor, m, err) < 0 || store_sums(r->store, gather_sum, m, err) < 0 ||
+	    store_notices(r->store, gather_notice, m, err) < 0 ||
 	    store_ban_counts(r->store, r->now, &m->bans, &m->pending, err) < 0 ||
 	    store_token_counts(r->store, m->tokens, err) < 0 || store_hook_counts(r->store, &m->hook, err) < 0 ||
 	    store_number(r->store, "record.bytes", &m->record, err) < 0 || store_bytes(r->store, &m->database, err) < 0 ||
@@ -186,8 +188,8 @@ static void put_changes(const struct metrics *m, const struct metric *row, struc
 }
 
 static void put_states(const struct metrics *m, const struct metric *row, struct buf *out) {
-	for (enum device_state i = DEVICE_NEW; m->counts && i <= DEVICE_HELD; i++)
-		put_labelled(row, out, "state", device_state_name(i), m->counts->states[i]);
+	for (enum device_state i = DEVICE_NEW; i <= DEVICE_HELD; i++)
+		put_labelled(row, out, "state", device_state_name(i), m->devices.by_state[i]);
 }
 
 static void put_reasons(const struct metrics *m, const struct metric *row, struct buf *out) {
@@ -288,9 +290,9 @@ static const struct metric table[] = {
 
 	{"provctl_devices", "gauge", "Devices by state.", 0, put_states, 0},
 	{"provctl_devices_locked", "gauge", "Locked devices by the reason of the lock.", 0, put_reasons, 0},
-	{"provctl_devices_exposed", "gauge", "Devices that were served to an address while locked to another.", COUNT(exposed)},
-	{"provctl_devices_moved", "gauge", "Devices that were asked for from elsewhere.", COUNT(moved)},
-	{"provctl_devices_custom", "gauge", "Devices with a custom config file.", COUNT(custom)},
+	{"provctl_devices_exposed", "gauge", "Devices that were served to an address while locked to another.", NUMBER(devices.exposed.n)},
+	{"provctl_devices_moved", "gauge", "Devices that were asked for from elsewhere.", NUMBER(devices.moved)},
+	{"provctl_devices_custom", "gauge", "Devices with a custom config file.", NUMBER(devices.custom)},
 
 	{"provctl_bans", "gauge", "Bans in force.", NUMBER(bans)},
 	{"provctl_bans_pending", "gauge", "Bans that wait for a cap.", NUMBER(pending)},

@@ -202,6 +202,22 @@ static int check_version(struct request *r, struct err *err) {
 	return err_set(err, ERR_POLICY, "changed meanwhile: look at it again");
 }
 
+/* Whoever names a device by its account, too, means no other's. */
+static int check_account_of(struct request *r, struct err *err) {
+	const char *account = js_text(r->args, "account_of");
+	uint64_t mac;
+	int has;
+
+	if (!js_get(r->args, "account_of"))
+		return 0;
+	if (arg_mac(r, &mac, err) < 0)
+		return -1;
+	has = account ? store_account_has(r->store, account, mac, err) : 0;
+	if (has < 0)
+		return -1;
+	return has ? 0 : err_set(err, ERR_NEGATIVE, "there is no such device of that account");
+}
+
 int portal_run(struct request *r, struct err *err) {
 	const struct right *right;
 	struct control_verb verb;
@@ -218,7 +234,7 @@ int portal_run(struct request *r, struct err *err) {
 	} else if (right_arguments(right, r, &args, err) == 0) {
 		r->args = args;
 		verb = right_verb(right);
-		if (right_check(right, r, err) == 0 && check_version(r, err) == 0)
+		if (right_check(right, r, err) == 0 && check_account_of(r, err) == 0 && check_version(r, err) == 0)
 			result = control_perform(r, &verb, err);
 		js_free(&args);
 		r->args = NULL;

@@ -142,6 +142,15 @@ void row_device(struct request *r, struct buf *b, const struct device *d) {
 	js_end(b, ']');
 }
 
+void row_version(struct request *r, struct buf *b, const struct device *d) {
+	char version[DEVICE_VERSION];
+
+	if (!r->caller)
+		return;
+	device_version(r, d, version);
+	js_put_string(b, "device_version", version);
+}
+
 static const char *ban_status(const struct ban *ban, int64_t now) {
 	if (ban->lifted != TIME_NONE)
 		return "lifted";

@@ -66,6 +66,8 @@ void row_addr(struct buf *b, const char *key, struct addr ip);              /* n
 void row_mac(struct buf *b, const char *key, uint64_t mac);                 /* null for none */
 /* mac, account, state, reason, until, home, custom, exposed, moved: a line of `list`, at r->now. */
 void row_device(struct request *r, struct buf *b, const struct device *d);
+/* On the portal's socket: device_version, which row_details always has. */
+void row_version(struct request *r, struct buf *b, const struct device *d);
 void row_ban(struct request *r, struct buf *b, const struct ban *ban);
 /* Who may see some devices alone is not told where it stood in which log, nor who of the provider's users did it. */
 void row_record(const struct request *r, struct buf *b, const struct record *record);

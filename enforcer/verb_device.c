@@ -11,6 +11,7 @@ static int device_answer(struct request *r, uint64_t mac, const char *change, st
 	b = control_row(r);
 	js_begin(b, '{');
 	row_device(r, b, &d);
+	row_version(r, b, &d);
 	if (change)
 		js_put_string(b, "change", change);
 	js_end(b, '}');
@@ -70,6 +71,7 @@ int verb_unlock(struct request *r, struct err *err) {
 	b = control_row(r);
 	js_begin(b, '{');
 	row_device(r, b, &result.device);
+	row_version(r, b, &result.device);
 	row_addr(b, "home_banned", result.home_banned ? result.banned : (struct addr){{0}});
 	row_prefix_of(b, "banned_by", result.home_banned ? &result.banned_by : NULL);
 	js_end(b, '}');

@@ -258,6 +258,11 @@ static const struct asked asked[] = {
 	{"unlock an account that is none", "\"verb\":\"unlock\",\"account\":\"acct3\"",           "UUUFFF"},
 	{"see what would be opened", "\"verb\":\"unlock\",\"preview\":true,\"account\":\"acct1\"", "...FFF"},
 	{"hide another account behind a device", "\"verb\":\"unlock\",\"account\":\"acct2\"," D_OWN, "..IFFF"},
+	{"unlock a device of its account", "\"verb\":\"unlock\",\"account_of\":\"acct1\"," D_OWN, "....FF"},
+	{"unlock it as another account's", "\"verb\":\"unlock\",\"account_of\":\"acct2\"," D_OWN, "UUUUFF"},
+	{"unlock another account's", "\"verb\":\"unlock\",\"account_of\":\"acct2\"," D_FOREIGN, "..UUFF"},
+	{"unlock nobody of an account", "\"verb\":\"unlock\",\"account_of\":\"acct2\"," D_NOBODY, "UUUUFF"},
+	{"unlock an account of an account", "\"verb\":\"unlock\",\"account_of\":\"acct1\",\"account\":\"acct1\"", "IIIFFF"},
 	{"lock one's own", "\"verb\":\"lock\",\"no_home\":true," D_OWN,                           "...FFF"},
 	{"lock another's", "\"verb\":\"lock\"," D_FOREIGN,                                        "..UFFF"},
 	{"lock none", "\"verb\":\"lock\"," D_NOBODY,                                              "UUUFFF"},
@@ -528,6 +533,8 @@ static void who_looked_at_another_state_changes_nothing(void **state) {
 	(void)slice_copy((struct slice){at + 18, DEVICE_VERSION - 1}, version, sizeof(version));
 	(void)snprintf(members, sizeof(members), "\"verb\":\"unlock\",\"if_version\":\"%s\"," D_OWN, version);
 	CODE(ask(b, ROLE_USER, members), "");
+	has(b, "\"device_version\":\"");
+	has_not(b, version);
 	CODE(ask(b, ROLE_USER, members), "changed");
 	CODE(ask(b, ROLE_OPERATOR, "\"verb\":\"lock\",\"if_version\":\"\"," D_OWN), "changed");
 	CODE(ask(b, ROLE_OPERATOR, "\"verb\":\"lock\",\"if_version\":7," D_OWN), "changed");
