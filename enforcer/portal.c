@@ -78,7 +78,7 @@ static void failure(struct request *r, const char *id) {
 		.rule = slice_of("portal"),
 	};
 	struct enforcer *e = r->enforcer;
-	char line[64] = "no token";
+	char line[64] = "not a token";
 	struct err ignored; /* it stays a failure, and is not counted by address */
 	struct ban ban;
 
@@ -159,7 +159,8 @@ static int who(struct request *r, struct err *err) {
 	}
 	if (js_get(r->args, "peer") && read_address(r->args, "peer", &c->ip, err) < 0)
 		return -1;
-	return check_token(r, token ? token : "", err);
+	/* Who shows nothing guesses nothing. */
+	return token && token[0] ? check_token(r, token, err) : unauthorised(r, err);
 }
 
 /* ---- what they may ---- */

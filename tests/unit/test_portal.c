@@ -13,6 +13,7 @@
 
 #include "common/timefmt.h"
 
+#include "enforcer/census.h"
 #include "enforcer/control.h"
 #include "enforcer/enforcer.h"
 #include "enforcer/metrics.h"
@@ -948,11 +949,14 @@ static void wrong_tokens_are_judged_by_address_within_a_cap(void **state) {
 	guess(b, "203.0.113.7", 1);
 	assert_int_equal(banned_addresses(b), 1);
 	order(b, "{\"verb\":\"log\"}");
-	has(b, "\"evidence\":\"no token\"");
+	has(b, "\"evidence\":\"not a token\"");
 	/* Who is banned takes no place from others; without an address none is banned. */
 	guess(b, "203.0.113.7", 2 * PORTAL_FAILURES);
-	for (unsigned i = 0; i < PORTAL_FAILURES; i++)
+	for (unsigned i = 0; i < PORTAL_FAILURES; i++) {
 		send_request(b, b->portal, "{\"verb\":\"session\",\"token\":\"wrong\"}");
+		send_request(b, b->portal, "{\"verb\":\"session\",\"peer\":\"203.0.113.9\"}");
+		send_request(b, b->portal, "{\"verb\":\"session\",\"token\":\"\",\"peer\":\"203.0.113.9\"}");
+	}
 	for (unsigned i = 0; i < PORTAL_FAILURES; i++) {
 		(void)snprintf(peer, sizeof(peer), "198.51.100.%u", i);
 		guess(b, peer, 3);
@@ -1045,6 +1049,38 @@ static void metrics_are_text_that_prometheus_reads(void **state) {
 	stop(b);
 }
 
+static void many_devices_and_bans_are_counted_in_slices(void **state) {
+	struct bench *b = *state;
+	const struct counts *counts;
+	struct err err;
+	unsigned slices = 0;
+
+	start(b, "");
+	import(b, 5000);
+	order(b, BAN("203.0.113.7"));
+	order(b, BAN("203.0.113.8"));
+	order(b, BLOCK("203.0.113.9"));
+	order(b, "{\"verb\":\"lock\"," D_OWN "}");
+	assert_int_equal(census_wait(b->e), -1);
+	b->e->options.dry_run = false; /* as a daemon, which others are waiting for */
+	assert_int_equal(census_ask(b->e, &counts, &err), 0);
+	assert_null(counts);
+	for (; !counts && slices < 100; slices++) {
+		assert_true(census_wait(b->e) >= 0);
+		census_tick(b->e);
+		assert_int_equal(census_ask(b->e, &counts, &err), 0);
+	}
+	assert_int_equal(slices, 3);
+	assert_int_equal(counts->reasons[REASON_MANUAL], 1);
+	assert_int_equal(counts->ntriggers, 1);
+	assert_int_equal(counts->triggers[0].bans, 2);
+	assert_int_equal(counts->blocks, 1);
+	/* It stands for a while. */
+	assert_true(census_wait(b->e) > 1000);
+	b->e->options.dry_run = true;
+	stop(b);
+}
+
 static void rules_beyond_the_table_are_counted_together(void **state) {
 	static struct meter meter;
 	uint64_t n = 0;
@@ -1107,6 +1143,7 @@ int main(void) {
 		CASE(a_made_up_address_bans_nobody_who_is_known),
 		CASE(what_is_no_request_ends_the_connection_or_is_told),
 		CASE(metrics_are_text_that_prometheus_reads),
+		CASE(many_devices_and_bans_are_counted_in_slices),
 		CASE(rules_beyond_the_table_are_counted_together),
 		CASE(a_histogram_counts_each_once),
 	};
