@@ -128,6 +128,21 @@ static void reader_close(struct source *s) {
 		s->set->open--;
 }
 
+/* An inode that was let go is soon another file's: what begins otherwise is another log, or one that was cut. A .gz is never written again. */
+static bool is_that_log(const struct source *s, int fd) {
+	struct head now = {0};
+	char start[CURSOR_HEAD];
+	ssize_t n;
+
+	if (s->gz || s->head.got == 0)
+		return true;
+	n = pread(fd, start, s->head.got, 0);
+	if (n != (ssize_t)s->head.got)
+		return false;
+	head_feed(&now, 0, start, (size_t)n);
+	return now.run == s->head.run;
+}
+
 int source_open_file(const struct source *s, struct err *err) {
 	/* Without O_NONBLOCK the open of a FIFO would wait for a writer. */
 	int fd = open(s->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -135,7 +150,7 @@ int source_open_file(const struct source *s, struct err *err) {
 
 	if (fd < 0)
 		return err_errno(err, "%s: cannot be opened", s->path);
-	if (fstat(fd, &st) < 0 || (uint64_t)st.st_dev != s->dev || (uint64_t)st.st_ino != s->ino) {
+	if (fstat(fd, &st) < 0 || (uint64_t)st.st_dev != s->dev || (uint64_t)st.st_ino != s->ino || !is_that_log(s, fd)) {
 		(void)close(fd);
 		return err_set(err, ERR_SYSTEM, "%s: was replaced while it was read; its rest is for the next pass", s->path);
 	}
@@ -167,6 +182,26 @@ static ssize_t reader_read(struct source *s, char *to, size_t n, uint64_t offset
 		got = pread(s->fd, to, n, (off_t)offset);
 	while (got < 0 && errno == EINTR);
 	return got < 0 ? err_errno(err, "cannot be read") : got;
+}
+
+/* Reads on behind what the buffer holds. The last bytes of that are read once more: a log that was cut, and is longer again than it was, would be
+ * taken for what it was else. */
+static ssize_t reader_read_on(struct source *s, struct err *err) {
+	size_t again = s->fd < 0 || s->stream ? 0 : s->end < CURSOR_TAIL ? s->end : CURSOR_TAIL;
+	uint64_t offset = s->base + s->end - again;
+	char *to = s->buffer + s->end - again;
+	char then[CURSOR_TAIL];
+	ssize_t got;
+
+	memcpy(then, to, again);
+	got = reader_read(s, to, s->room - s->end + again, offset, err);
+	if (got >= (ssize_t)again && memcmp(then, to, again) == 0)
+		return got - (ssize_t)again;
+	memcpy(to, then, again);
+	if (got < 0 || (got == 0 && s->base + s->end >= s->size))
+		return got;
+	s->cut = true;
+	return err_set(err, ERR_SYSTEM, "was cut while it was read; its rest is for the next pass");
 }
 
 /* Decompresses up to an offset. 0, or -1 where the content ends before. */
@@ -228,6 +263,8 @@ int source_again(struct source *s) {
 	struct stat st;
 	bool grown;
 
+	if (s->cut)
+		return -1;
 	if (s->input || s->lost || s->gz || s->ended)
 		return 0;
 	if (s->journal)
@@ -368,7 +405,7 @@ static int buffer_fill(struct source *s, struct err *err) {
 	if (buffer_make_room(s, err) < 0)
 		return -1;
 	offset = s->base + s->end;
-	got = reader_read(s, s->buffer + s->end, s->room - s->end, offset, err);
+	got = reader_read_on(s, err);
 	if (got <= 0)
 		return (int)got;
 	head_feed(&s->head, offset, s->buffer + s->end, (size_t)got);
@@ -389,7 +426,7 @@ int source_line(struct source *s, struct slice *line, uint64_t *offset, struct e
 	if (s->set)
 		s->used = ++s->set->clock;
 	if (!s->buffer && reader_open(s, err) < 0) {
-		s->ended = true;
+		s->ended = s->cut = true;
 		return err_prefix(err, "%s", path_name(s->path));
 	}
 	assert(s->buffer);

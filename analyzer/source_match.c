@@ -152,23 +152,28 @@ void match_assign(struct match *m) {
 	}
 }
 
-/* A rotated log that no cursor knows stands between one that a cursor knows and the present log, which is new: it was
- * written and rotated while nobody read. */
-static bool in_gap(const struct source_set *set, const struct source *s) {
-	bool after_known = false;
+/* What begins as a known log is that, or a copy that is being made of it: it is looked at again when it is whole. */
+static bool is_related(const struct match *m, uint32_t log) {
+	for (uint32_t i = 0; i < m->npairs; i++)
+		if (m->pairs[i].log == log)
+			return true;
+	return false;
+}
 
-	if (s->group == 0)
-		return false;
-	for (uint32_t i = 0; i < set->n; i++) {
+/* A rotated log that no cursor knows is younger than one of the same source that a cursor knows: it was written and rotated while nobody
+ * read, or was not to be seen in the moment in which it was compressed. */
+static bool in_gap(const struct match *m, uint32_t log) {
+	const struct source_set *set = m->set;
+	const struct source *s = set->at[log];
+
+	for (uint32_t i = 0; s->group != 0 && i < set->n; i++) {
 		const struct source *other = set->at[i];
 
-		if (other->group != s->group || other->cursor == CURSOR_NONE)
-			continue;
-		if (other->rank > s->rank)
-			return false;
-		after_known = after_known || other->rank < s->rank;
+		if (other->group == s->group && other->cursor != CURSOR_NONE && other->rank < s->rank &&
+		    slice_is(other->known.name, set->confs[s->conf].path))
+			return !is_related(m, log);
 	}
-	return after_known;
+	return false;
 }
 
 enum copy { COPY_NONE, COPY_FIRST, COPY_SECOND }; /* which one is the copy: the shorter, in doubt the second */
@@ -317,7 +322,7 @@ int match_settle(struct match *m, struct err *err) {
 	for (uint32_t i = 0; i < set->n; i++) {
 		struct source *s = set->at[i];
 
-		s->gone = s->searched && s->cursor == CURSOR_NONE && !in_gap(set, s);
+		s->gone = s->searched && s->cursor == CURSOR_NONE && !in_gap(m, i);
 	}
 	copies_settle(m);
 	if (restored_settle(m, err) < 0 || lost_settle(m, err) < 0)

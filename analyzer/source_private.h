@@ -70,6 +70,7 @@ struct source {
 	bool discard;  /* inside a line that is dropped */
 	bool resync;   /* ... because reading began in its middle: it was counted already */
 	bool ended;    /* cannot be read any further in this pass */
+	bool cut;      /* ... because its file is another's, or was cut: all logs are to be looked for anew */
 	bool moved;    /* the cursor is to be sent, lines or not */
 	uint64_t used; /* when it was read last: the longest unused reader is closed first */
 	uint64_t skipped;

@@ -34,6 +34,7 @@ SCRIPT_TESTS += tests/scenario/never.bats
 SCRIPT_TESTS += tests/scenario/nginx.bats
 SCRIPT_TESTS += tests/scenario/once.bats
 SCRIPT_TESTS += tests/scenario/recover.bats
+SCRIPT_TESTS += tests/scenario/rotation.bats
 SCRIPT_TESTS += tests/scenario/sandbox.bats
 SCRIPT_TESTS += tests/scenario/portal_roles.bats
 SCRIPT_TESTS += tests/scenario/portal_attack.bats
@@ -55,7 +56,7 @@ TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += tests/scenario/kamailio/kamailio.cfg tests/scenario/kamailio/options.xml tests/scenario/kamailio/register.xml \
 	tests/scenario/kamailio/stale.xml tests/scenario/kamailio/stamp.pl
 EXTRA_DIST += tests/browser/browser.mjs tests/browser/cases.mjs tests/browser/install tests/browser/package.json tests/browser/package-lock.json
-EXTRA_DIST += tests/scenario/traffic.pl tests/fault/fault.c
+EXTRA_DIST += tests/scenario/traffic.pl tests/fault/fault.c tests/rotate.pl
 EXTRA_DIST += tests/bench/Bench.pm tests/bench/bench.pl tests/bench/bench.sh tests/bench/counts tests/bench/latency.pl tests/bench/plot.pl
 EXTRA_DIST += tests/scenario/portal.bash tests/scenario/portal_attack.pl tests/scenario/portal_lift.pl tests/scenario/portal_roles.pl \
 	tests/scenario/portal_routes.pl
