@@ -246,6 +246,7 @@ int main(int argc, char **argv) {
 	}
 	if (confine_enforcer_user(conf, !options.dry_run, &options.link_group, &err) < 0) {
 		say(NULL, err.text);
+		conf_free(&conf);
 		return ERR_SYSTEM;
 	}
 	if (recovering) {
