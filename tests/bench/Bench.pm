@@ -105,6 +105,8 @@ sub make_log { # NAME KIND LINES [PHONES [SEED [DAY]]]
 
 # ---- commands ----
 
+my %children; # that are ended with us
+
 # What tests/bench/measure tells of a command, whose output goes to $folder/out.
 sub measure { # CPUS COMMAND...
 	my ($cpus, @command) = @_;
@@ -115,7 +117,9 @@ sub measure { # CPUS COMMAND...
 		exec "$bin/tests/bench/measure", '-c', $cpus, '-o', "$folder/out", @command;
 		die "measure: $!\n";
 	}
+	$children{$pid} = 1;
 	waitpid $pid, 0;
+	delete $children{$pid};
 	my @said = split /\n/, slurp("$folder/err");
 	my $told = pop @said // '';
 	my $m = eval { decode_json($told) } or die "bench: @command: @said $told\n";
@@ -136,8 +140,6 @@ sub provctl { # VERB...
 	die "bench: provctl @_: exit $m->{status}: $m->{said}\n" if $m->{status} > 1;
 	return $m;
 }
-
-my %children;
 
 sub spawn { # COMMAND...: in the background, pinned; its pid
 	my $pid = fork // die "fork: $!\n";

@@ -7,7 +7,7 @@
  * processes of one name the last counts. CPUs are as in "0" and "0,1".
  *
  * Processes are traced for their beginning and end alone (no system call stops): that costs nothing in between, and nobody's peak is missed.
- * Descendants that outlive the command, as daemons do, are let go. */
+ * Descendants that outlive the command, or this program, are killed. */
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
@@ -187,7 +187,8 @@ int main(int argc, char **argv) {
 	}
 	if (waitpid(pid, &status, WUNTRACED) < 0)
 		fail("waitpid");
-	if (ptrace(PTRACE_SEIZE, pid, NULL, PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC) < 0)
+	if (ptrace(PTRACE_SEIZE, pid, NULL,
+	           PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL) < 0)
 		fail("ptrace");
 	(void)process_of(pid);
 	begin = now();

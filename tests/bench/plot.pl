@@ -7,7 +7,7 @@ use utf8;
 use JSON::PP;
 use POSIX qw(ceil floor);
 
-use constant {WIDTH => 720, HEIGHT => 440, LEFT => 76, RIGHT => 128, TOP => 76, BOTTOM => 64};
+use constant {WIDTH => 720, HEIGHT => 440, LEFT => 76, RIGHT => 144, TOP => 76, BOTTOM => 72, INSET => 32};
 
 my %plots = (
 	lines => {title => 'Cost of a line, by the length of the log', x => 'lines read in one pass', y => 'wall time a line (µs)', logx => 1},
@@ -52,7 +52,7 @@ sub axis { # LOGARITHMIC FROM-ZERO VALUES...
 	$least = 0 if $zero;
 	my $step = 10**floor(log(($most - $least || 1) / 4) / log(10));
 	$step *= $_ for grep { ($most - $least) / $step > 5 } 2, 2.5;
-	my $to = $step * ceil($most / $step - 1e-9);
+	my $to = $step * ceil($most * 1.08 / $step); # room for the mark's figure
 	return {from => $least, to => $to, ticks => [map { $least + $_ * $step } 0 .. int(($to - $least) / $step + 0.5)]};
 }
 
@@ -66,9 +66,10 @@ sub draw {
 	my ($name, $plot, $series) = @_;
 	my @names = sort { ($b =~ /^provctl/) <=> ($a =~ /^provctl/) || $a cmp $b } keys %$series;
 	my @points = map { @$_ } @$series{@names};
-	my $xs = axis($plot->{logx}, 0, map { $_->[0] } @points);
+	my @ticks = sort { $a <=> $b } keys %{{map { $_->[0] => 1 } @points}};
+	my $xs = {log => $plot->{logx}, from => $ticks[0], to => @ticks > 1 ? $ticks[-1] : $ticks[0] * 10 + 1};
 	my $ys = axis($plot->{logy}, 1, map { $_->[1] } @points);
-	my $x = sub { LEFT + place($xs, $_[0]) * (WIDTH - LEFT - RIGHT) };
+	my $x = sub { LEFT + INSET + place($xs, $_[0]) * (WIDTH - LEFT - RIGHT - INSET) };
 	my $y = sub { HEIGHT - BOTTOM - place($ys, $_[0]) * (HEIGHT - TOP - BOTTOM) };
 	my $settings = sprintf 'make bench, %s, %d cores, %s', $report->{machine}{cpu}, $report->{machine}{cores}, substr $report->{date}, 0, 10;
 	my @svg = (sprintf(<<~'END', WIDTH, HEIGHT, WIDTH, HEIGHT, escape($plot->{title}), LEFT - 52, escape($plot->{title}), LEFT - 52, escape($settings)));
@@ -104,12 +105,11 @@ sub draw {
 		push @svg, sprintf qq{<line class="%s" x1="%d" x2="%d" y1="%.1f" y2="%.1f"/>\n<text x="%d" y="%.1f" text-anchor="end">%s</text>\n},
 			$tick == $ys->{ticks}[0] ? 'base' : 'grid', LEFT, WIDTH - RIGHT, $y->($tick), $y->($tick), LEFT - 10, $y->($tick) + 4.5, short($tick);
 	}
-	my @ticks = $plot->{logx} ? @{$xs->{ticks}} : sort { $a <=> $b } keys %{{map { $_->[0] => 1 } @points}};
 	for my $tick (@ticks) {
 		push @svg, sprintf qq{<line class="base" x1="%.1f" x2="%.1f" y1="%d" y2="%d"/>\n<text x="%.1f" y="%d" text-anchor="middle">%s</text>\n},
-			$x->($tick), $x->($tick), HEIGHT - BOTTOM, HEIGHT - BOTTOM + 5, $x->($tick), HEIGHT - BOTTOM + 22, short($tick);
+			$x->($tick), $x->($tick), HEIGHT - BOTTOM, HEIGHT - BOTTOM + 5, $x->($tick), HEIGHT - BOTTOM + 34, short($tick);
 	}
-	push @svg, sprintf qq{<text x="%.1f" y="%d" text-anchor="middle">%s</text>\n}, LEFT + (WIDTH - LEFT - RIGHT) / 2, HEIGHT - 16, escape($plot->{x});
+	push @svg, sprintf qq{<text x="%.1f" y="%d" text-anchor="middle">%s</text>\n}, LEFT + (WIDTH - LEFT - RIGHT) / 2, HEIGHT - 14, escape($plot->{x});
 	push @svg, sprintf qq{<text transform="translate(22 %.1f) rotate(-90)" text-anchor="middle">%s</text>\n}, TOP + (HEIGHT - TOP - BOTTOM) / 2,
 		escape($plot->{y});
 	my @ends = map { $y->($series->{$_}[-1][1]) } @names;
@@ -125,10 +125,11 @@ sub draw {
 			join ' ', map { sprintf '%.1f,%.1f', $x->($_->[0]), $y->($_->[1]) } @$series_points;
 		for my $k (0 .. $#$series_points) {
 			my ($px, $py) = @{$series_points->[$k]};
-			my $below = $other->[$k] && $other->[$k][1] > $py;
+			my $gap = $other->[$k] ? $y->($py) - $y->($other->[$k][1]) : 0;
+			my $below = $gap > 0 && $gap < 40;
 			push @svg, sprintf qq{<circle class="mark m%d" cx="%.1f" cy="%.1f" r="5" data-series="%s" data-x="%s" data-y="%s"><title>%s: %s, %s</title></circle>\n},
 				$i, $x->($px), $y->($py), escape($names[$i]), $px, $py, escape($names[$i]), short($px), value_text($py);
-			push @svg, sprintf qq{<text class="small" x="%.1f" y="%.1f" text-anchor="middle">%s</text>\n}, $x->($px), $y->($py) + ($below ? 22 : -12),
+			push @svg, sprintf qq{<text class="small" x="%.1f" y="%.1f" text-anchor="middle">%s</text>\n}, $x->($px), $y->($py) + ($below ? 19 : -12),
 				value_text($py);
 		}
 		push @svg, sprintf qq{<text class="t%d" x="%.1f" y="%.1f">%s</text>\n}, $i, $x->($series_points->[-1][0]) + 14, $ends[$i] + 4.5, escape($names[$i]);
