@@ -7,6 +7,7 @@
 #include "common/timefmt.h"
 
 #include "cmd/analyze.h"
+#include "cmd/readable.h"
 
 #define SHOW_EVERY  100 /* milliseconds */
 #define RECORDS_MAX 1000000
@@ -218,6 +219,7 @@ static void show_unread(const struct analysis *a, struct buf *b) {
 
 static void show_problems(const struct analysis *a, struct buf *b) {
 	const struct json *problems = js_get(a->after, "problems");
+	char advice[READABLE_TEXT];
 
 	for (size_t i = 0; i < js_length(problems); i++) {
 		const char *about = js_text(js_at(problems, i), "about"), *problem = js_text(js_at(problems, i), "problem");
@@ -225,6 +227,8 @@ static void show_problems(const struct analysis *a, struct buf *b) {
 		buf_escaped(b, slice_of(about), 256);
 		buf_text(b, ": ");
 		buf_escaped(b, slice_of(problem), 768);
+		if (about && readable_not(a->c->conf, about, advice))
+			buf_printf(b, "; %s", advice);
 		show_text("problem", b);
 	}
 	if (js_text(a->after, "mode") && strcmp(js_text(a->after, "mode"), "watch") == 0)

@@ -11,6 +11,7 @@ provctl_SOURCES = \
 	cmd/notify.c cmd/notify.h \
 	cmd/option.c cmd/option.h \
 	cmd/program.c cmd/program.h \
+	cmd/readable.c cmd/readable.h \
 	cmd/provctl.c \
 	cmd/session.c cmd/session.h \
 	cmd/table.c cmd/table.h \

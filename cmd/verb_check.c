@@ -1,4 +1,5 @@
 /* provctl check, test: the configuration and the rules, without the enforcer. */
+#include <glob.h>
 #include <grp.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "analyzer/rule.h"
 
 #include "cmd/command.h"
+#include "cmd/readable.h"
 
 static void report_fault(void *context, const char *text) {
 	(void)context;
@@ -18,6 +20,21 @@ static void report_fault(void *context, const char *text) {
 static void report_warning(void *context, const char *text) {
 	(void)context;
 	command_warn("warning: %s", text);
+}
+
+/* What the analyzer's user cannot read, of what is there now. */
+static void warn_closed(const struct conf *conf, const struct conf_source *source) {
+	char advice[READABLE_TEXT];
+	glob_t found = {0};
+	bool told = false;
+
+	if (glob(source->path, 0, NULL, &found) == 0)
+		for (size_t i = 0; i < found.gl_pathc && !told; i++) {
+			told = readable_not(conf, found.gl_pathv[i], advice);
+			if (told)
+				command_warn("warning: %s: %s", found.gl_pathv[i], advice);
+		}
+	globfree(&found);
 }
 
 /* What weakens the promise of the lock, but is no fault. */
@@ -48,6 +65,8 @@ static void warn_weak(const struct conf *conf) {
 		if (!source->journal && !strpbrk(source->path, "*?[") && stat(source->path, &st) < 0)
 			command_warn("warning: %s: cannot be seen (yet?): its source on line %u gives nothing", source->path,
 			             source->line);
+		else if (!source->journal)
+			warn_closed(conf, source);
 	}
 }
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "cmd/command.h"
+#include "cmd/readable.h"
 
 static void show_counts(const struct json *row) {
 	static const char *const states[] = {"new", "locked", "unlocked", "held"};
@@ -74,7 +75,8 @@ static void show_samples(const struct json *sources) {
 	buf_release(&b);
 }
 
-static void show_problems(const struct json *problems) {
+static void show_problems(const struct conf *conf, const struct json *problems) {
+	char advice[READABLE_TEXT];
 	struct buf b;
 
 	if (js_length(problems) == 0) {
@@ -90,6 +92,8 @@ static void show_problems(const struct json *problems) {
 		member_text(&b, problem, "about");
 		buf_text(&b, ": ");
 		member_text(&b, problem, "problem");
+		if (js_text(problem, "about") && readable_not(conf, js_text(problem, "about"), advice))
+			buf_printf(&b, "; %s", advice);
 		if (js_text(problem, "since")) {
 			buf_text(&b, " (since ");
 			member_text(&b, problem, "since");
@@ -103,7 +107,6 @@ static void show_problems(const struct json *problems) {
 static int show_status(struct command *c, void *context, const struct json *row, struct err *err) {
 	static const struct line_row lines[] = {{"state time", "time"}, {0}};
 
-	(void)c;
 	(void)context;
 	show_line("mode", strcmp(js_text(row, "mode") ? js_text(row, "mode") : "", "watch") == 0
 	                      ? "watch: everything is decided and recorded, nothing is banned or locked"
@@ -114,7 +117,7 @@ static int show_status(struct command *c, void *context, const struct json *row,
 	if (show_sources(js_get(row, "sources"), err) < 0)
 		return -1;
 	show_samples(js_get(row, "sources"));
-	show_problems(js_get(row, "problems"));
+	show_problems(c->conf, js_get(row, "problems"));
 	return 0;
 }
 

@@ -218,6 +218,31 @@ door_closed() {
 	stop
 }
 
+@test "a log that the analyzer's user may not read is told with the command that opens it" {
+	with_users
+	echo voip:x:64103: >>group
+	chgrp voip log/web.log
+	chmod 640 log/web.log
+	fetch 203.0.113.7 001565abcdef 200
+	output=$(provctl check 2>&1)
+	has "$folder/log/web.log: provctl-analyzer may not read it: \`usermod -aG voip provctl-analyzer\` lets it"
+	output=$(provctl analyze 2>&1)
+	has "usermod -aG voip provctl-analyzer"
+	output=$(provctl status || true)
+	has "; provctl-analyzer may not read it: \`usermod -aG voip provctl-analyzer\` lets it"
+	# In its place: another file would not be what is mounted.
+	sed 's/^voip:.*/&provctl-analyzer/' group >group.new
+	cat group.new >group
+	pass
+	wants 001565abcdef "locked - 203.0.113.7 provisioned acct1"
+	chgrp root log/web.log
+	output=$(provctl check 2>&1)
+	has "setfacl -R -m u:provctl-analyzer:rX -m d:u:provctl-analyzer:rX $folder/log"
+	chmod 700 log
+	output=$(provctl check 2>&1)
+	has "setfacl -R -m u:provctl-analyzer:rX -m d:u:provctl-analyzer:rX $folder/log"
+}
+
 @test "an analyzer ends with the command that started it, whoever it has become" {
 	with_users
 	mkfifo input
