@@ -19,11 +19,11 @@ dist_recipes_DATA = contrib/recipes/two-servers.md
 
 # Units: a daemon and what follows the logs, or a timer. Their paths are configure's.
 systemd_made = contrib/systemd/prov-enforcer.service contrib/systemd/prov-analyzer.service contrib/systemd/provctl-analyze.service \
-	contrib/systemd/provctl-apply.service
+	contrib/systemd/provctl-apply.service contrib/systemd/prov-portal.service
 systemd_templates = contrib/systemd/prov-enforcer.service.in contrib/systemd/prov-analyzer.service.in contrib/systemd/provctl-analyze.service.in \
-	contrib/systemd/provctl-apply.service.in
+	contrib/systemd/provctl-apply.service.in contrib/systemd/prov-portal.service.in
 nodist_systemdunit_DATA = $(systemd_made)
-dist_systemdunit_DATA += contrib/systemd/provctl-analyze.timer
+dist_systemdunit_DATA += contrib/systemd/provctl-analyze.timer contrib/systemd/prov-portal.socket
 EXTRA_DIST += $(systemd_templates) contrib/systemd/sysusers.conf contrib/systemd/tmpfiles.conf
 CLEANFILES = $(systemd_made)
 $(systemd_made): $(systemd_templates) Makefile
@@ -37,6 +37,8 @@ dist_examples_DATA = contrib/hooks/hooks.conf
 formatsdir = $(docdir)/examples/log-formats
 dist_formats_DATA = contrib/log-formats/README.md contrib/log-formats/apache.conf contrib/log-formats/asterisk-logger.conf \
 	contrib/log-formats/kamailio.cfg contrib/log-formats/nginx.conf
+webdir = $(docdir)/examples/web
+dist_web_DATA = contrib/web/apache.conf contrib/web/nginx.conf
 metricsdir = $(docdir)/examples/metrics
 dist_metrics_DATA = contrib/metrics/alerts.yml contrib/metrics/grafana.json
 zshcompletiondir = $(datadir)/zsh/site-functions

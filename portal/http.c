@@ -34,6 +34,7 @@ struct exchange {
 	bool begun; /* its headers were looked at */
 	bool waiting;
 	bool too_long;
+	size_t head; /* bytes of its headers */
 	struct buf target, body, forwarded;
 	struct http_request q;
 	unsigned twice; /* headers of which there may be one */
@@ -207,6 +208,9 @@ static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const c
 	uint64_t length;
 
 	(void)kind;
+	x->head += nkey + text.n + strlen(": \r\n");
+	if (x->head > HTTP_HEADERS_MAX)
+		fault(x, 431, "the headers are too long");
 	/* What names a length or an end in two ways is read in two ways by two servers. */
 	if (slice_same_nocase(name, slice_of("Transfer-Encoding")))
 		fault(x, 411, "a body needs a Content-Length; no transfer coding is taken");
@@ -238,11 +242,12 @@ static enum MHD_Result on_header(void *context, enum MHD_ValueKind kind, const c
 
 static void begin(struct exchange *x, const char *method) {
 	x->begun = true;
+	x->head = x->target.n;
 	x->q = (struct http_request){
 		.method = method, .target = {x->target.p, x->target.n}, .peer = x->peer, .proxy = x->proxy};
 	(void)MHD_get_connection_values_n(x->connection, MHD_HEADER_KIND, on_header, x);
 	if (x->target.failed || x->forwarded.failed)
-		fault(x, 431, "the headers are too long");
+		fault(x, 503, "out of memory");
 }
 
 static enum MHD_Result queue(struct exchange *x) {

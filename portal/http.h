@@ -16,8 +16,9 @@
 #include "common/err.h"
 
 #define HTTP_CONNECTIONS 2048
-#define HTTP_PER_ADDRESS 64          /* not of a proxy's */
-#define HTTP_POOL        (24U << 10) /* of one connection: its headers, at most 16 KiB, and what is sent of an answer */
+#define HTTP_PER_ADDRESS 64 /* not of a proxy's */
+#define HTTP_HEADERS_MAX (16U << 10)
+#define HTTP_POOL        (24U << 10) /* of one connection: its headers, and what is sent of an answer */
 #define HTTP_BODY_MAX    (64U << 10) /* more is answered 413 */
 #define HTTP_BODY_READ   (16U << 20) /* that much of it is read and dropped before, so that the answer arrives */
 #define HTTP_OWED_MAX    (64U << 20) /* bytes of answers that are not read yet */

@@ -25,7 +25,7 @@ number=$((number + 1))
 name="code is laid out as .clang-format says"
 if ! clang-format --version 2>/dev/null | grep -q 'version 14\.'; then
 	echo "ok $number - $name # SKIP no clang-format 14 here"
-elif faults=$(clang-format --dry-run -Werror {common,analyzer,enforcer,cmd,tests/unit}/*.[ch] 2>&1); then
+elif faults=$(clang-format --dry-run -Werror {common,analyzer,enforcer,portal,cmd,tests/unit}/*.[ch] 2>&1); then
 	echo "ok $number - $name"
 else
 	echo "not ok $number - $name"

@@ -252,7 +252,7 @@ unit_file() {
 	local unit
 	command -v systemd-analyze >/dev/null || skip "no systemd-analyze here"
 	mkdir unit
-	for unit in $(units | sort -u) $(cd "$top/contrib/systemd" && ls -- *.timer *.path); do
+	for unit in $(units | sort -u) $(cd "$top/contrib/systemd" && ls -- *.timer *.path *.socket); do
 		# The programs need not be installed here; nor the manual.
 		sed -E -e 's|^ExecStart=[^ ]*|ExecStart=/bin/true|' -e '/^Documentation=/d' "$(unit_file "$unit")" >"unit/$unit"
 	done
@@ -286,7 +286,10 @@ unit_file() {
 	systemd-sysusers --root="$folder/root" "$top/contrib/systemd/sysusers.conf"
 	grep -q '^provctl:' root/etc/passwd
 	grep -q '^provctl-analyzer:' root/etc/passwd
-	grep -q '^www-data:.*:provctl$' root/etc/group
+	grep -q '^provctl-portal:' root/etc/passwd
+	grep -qE '^www-data:.*[:,]provctl(,|$)' root/etc/group
+	grep -qE '^www-data:.*[:,]provctl-portal(,|$)' root/etc/group
+	grep -q '^provctl-portal:.*:provctl$' root/etc/group
 	grep -q '^provctl-analyzer:.*:provctl$' root/etc/group
 	grep -q '^adm:.*:provctl-analyzer$' root/etc/group
 	systemd-tmpfiles --root="$folder/root" --create "$top/contrib/systemd/tmpfiles.conf"

@@ -14,11 +14,13 @@ portal_world() {
 	ip -6 route replace default via 2001:db8:ffff::2
 }
 
-# portal_start [YAML]: more of the portal's configuration; where it listens may be in $listen. Tokens are in the files token.ROLE.
+# portal_start [YAML]: more of the portal's configuration; where it listens may be in $listen, whom the programs become in $users, and more settings in
+# $more. Tokens are in the files token.ROLE.
 portal_start() {
 	unset PROVCTL_CLOCK
-	configure "users: {enforcer: root, analyzer: root, portal: root}
-portal: {listen: [${listen:-\"192.0.2.1:8443\"}]${1:+, $1}}"
+	configure "users: {${users-enforcer: root, analyzer: root, portal: root}}
+portal: {listen: [${listen:-\"192.0.2.1:8443\"}]${1:+, $1}}${more:+
+$more}"
 	enforcer_start
 	provctl add $mine --account acct1 >/dev/null
 	provctl add $other --account acct2 >/dev/null

@@ -196,3 +196,67 @@ verdict() {
 	portal_start
 	within "$world" perl "$BATS_TEST_DIRNAME/portal_routes.pl" "${site#http://}" . $mine
 }
+
+@test "nginx asks before it serves, by the snippet that ships: a phone fetches at its home, and elsewhere once it is unlocked" {
+	command -v nginx >/dev/null || skip "needs nginx"
+	listen="\"192.0.2.1:8443\", \"unix:$folder/http.sock\"" portal_start
+	snippet=${top_srcdir:-$BATS_TEST_DIRNAME/../..}/contrib/web/nginx.conf
+	mkdir -p files tls
+	echo secret | tee files/$mine.cfg >files/$other.cfg
+	echo common >files/y000000000028.cfg
+	echo "proxy_set_header Authorization \"Bearer $(cat token.verdict)\";" >verdict.token
+	openssl req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=p -keyout tls/key -out tls/pem 2>/dev/null
+	# What it says to uncomment, and the paths of this test.
+	uncommented=$(sed -n '/^# 2\./,/^# \/etc/s/^#   //p' "$snippet" | sed "s|\.\.\. what serves it|root $folder/files;|; s|/etc/nginx/provctl-verdict.token|$folder/verdict.token|")
+	server $$ nginx "$(sed -e "s|/etc/ssl/phones.example.net.pem|$folder/tls/pem|; s|/etc/ssl/phones.example.net.key|$folder/tls/key|; s|/run/provctl-portal/http.sock|$folder/http.sock|; s|8443 ssl|443 ssl|; /^#/d" "$snippet")
+		server { listen 192.0.2.1:80; $uncommented location / { root $folder/files; } }
+		server { listen 192.0.2.1:81; location ~ [.]cfg\$ { auth_request /provctl-verdict; root $folder/files; }
+			location = /provctl-verdict { internal; proxy_pass http://provctl_portal/v1/verdict; proxy_pass_request_body off;
+				proxy_set_header Content-Length ''; proxy_set_header X-Original-URI \$request_uri; proxy_set_header X-Real-IP \$remote_addr;
+				include $folder/verdict.token; } }"
+	provctl home add $mine $banned >/dev/null
+	provctl lock $mine >/dev/null
+	for port in 80 81; do
+		same "$(answer "$world" $banned http://192.0.2.1:$port/$mine.cfg)" 200
+		same "$(answer "$world" 203.0.113.8 http://192.0.2.1:$port/$mine.cfg)" 403
+		same "$(answer "$world" 203.0.113.8 http://192.0.2.1:$port/$mine.cfg -H "X-Real-IP: $banned" -H "X-Original-URI: /x" -H "Authorization: Bearer x")" 403
+		same "$(answer "$world" 203.0.113.8 http://192.0.2.1:$port/y000000000028.cfg)" 200
+	done
+	calls 200 account POST /v1/devices/$mine/unlock '{}'
+	for port in 80 81; do
+		same "$(answer "$world" 203.0.113.8 http://192.0.2.1:$port/$mine.cfg)" 200
+	done
+	# The page is there by TLS, and verdicts are not.
+	same "$(answer "$world" 203.0.113.8 https://192.0.2.1/ -k)" 200
+	same "$(answer "$world" 203.0.113.8 "https://192.0.2.1/v1/verdict?mac=$mine&ip=$banned" -k -H "Authorization: Bearer $(cat token.verdict)")" 404
+	within "$world" curl -sk --interface 203.0.113.8 -H "X-Forwarded-For: $banned" -o body https://192.0.2.1/v1/me
+	same "$(of .ip)" 203.0.113.8
+}
+
+@test "as a user of its own it reads the lock-state file and asks the enforcer, without a privilege" {
+	local user
+	# The users are those of this test alone.
+	[ "$(readlink /proc/self/ns/mnt)" != "$(readlink /proc/1/ns/mnt)" ] || skip "not in a mount namespace of its own"
+	cp /etc/passwd /etc/group .
+	for user in provctl:30001 provctl-analyzer:30002 provctl-portal:30003; do
+		sed -i "/^${user%:*}:/d" passwd group
+		echo "${user%:*}:x:${user#*:}:${user#*:}::/:/bin/false" >>passwd
+		echo "${user%:*}:x:${user#*:}:provctl" >>group
+	done
+	mount --bind passwd /etc/passwd
+	mount --bind group /etc/group
+	mkdir bin state publish
+	cp "$bin"/provctl "$bin"/prov-analyzer "$bin"/prov-enforcer "$bin"/prov-portal bin
+	cp -r "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/rules" "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/portal" .
+	chmod -R a+rX bin rules portal
+	chown provctl:provctl state publish
+	chmod 751 state
+	bin=$folder/bin top_srcdir=$folder users= more="lockstate: {path: $folder/publish/lockstate, group: provctl-portal}" portal_start "group: provctl-portal"
+	for line in "Uid:	30003" "CapPrm:	0000000000000000" "NoNewPrivs:	1" "Seccomp:	2"; do
+		grep -q "^$line" "/proc/$portal/status" || { cat "/proc/$portal/status"; false; }
+	done
+	calls 200 operator GET /v1/devices
+	calls 204 verdict GET "/v1/verdict?mac=$mine&ip=198.51.100.1"
+	fails 1 setpriv --reuid 30003 --regid 30003 --clear-groups cat state/state.db
+	umount /etc/passwd /etc/group
+}

@@ -255,6 +255,23 @@ static void of_all_the_oldest_that_rests_makes_room_and_who_waits_stays(void **s
 	(void)close(fresh);
 }
 
+static void sixteen_kilobytes_of_headers_are_taken_and_no_more(void **state) {
+	static char text[HTTP_HEADERS_MAX + 64], value[HTTP_HEADERS_MAX];
+	static const struct { int n, status; } rows[] = {{HTTP_HEADERS_MAX - 100, 200}, {HTTP_HEADERS_MAX - 1, 431}};
+
+	(void)state;
+	memset(value, 'x', sizeof(value));
+	for (size_t i = 0; i < 2; i++) {
+		int fd = join(number(1), false);
+
+		(void)snprintf(text, sizeof(text), "GET / HTTP/1.1\r\n" HOST "X: %.*s\r\n\r\n", rows[i].n, value);
+		say(fd, text);
+		assert_int_equal(hear(fd), rows[i].status);
+		(void)close(fd);
+		run();
+	}
+}
+
 static void headers_are_bounded(void **state) {
 	static char text[256 << 10];
 	static const char *const heads[] = {"GET / HTTP/1.1\r\n" HOST "X: ", "GET /"};
@@ -292,6 +309,7 @@ int main(void) {
 		cmocka_unit_test_setup_teardown(a_request_that_does_not_come_to_an_end_ends_the_connection, begin, end),
 		cmocka_unit_test_setup_teardown(of_one_address_the_oldest_makes_room_for_the_newest, begin, end),
 		cmocka_unit_test_setup_teardown(of_all_the_oldest_that_rests_makes_room_and_who_waits_stays, begin, end),
+		cmocka_unit_test_setup_teardown(sixteen_kilobytes_of_headers_are_taken_and_no_more, begin, end),
 		cmocka_unit_test_setup_teardown(headers_are_bounded, begin, end),
 	};
 
