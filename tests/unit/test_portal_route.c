@@ -3,9 +3,13 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
+
+#include "common/js.h"
 
 #include "portal/route.h"
 
@@ -154,11 +158,56 @@ static void what_no_row_names_is_refused_with_the_word(void **state) {
 	}
 }
 
+/* The document's paths and methods, and those of the table, are the same set. */
+static void openapi_json_names_each_route_and_no_other(void **state) {
+	const char *top = getenv("top_srcdir");
+	const struct json *paths, *methods, *operation;
+	const char *path, *method;
+	void *at = NULL;
+	struct json *doc;
+	struct err err;
+	char file[512];
+	struct buf text;
+	size_t named = 0, rows = 0;
+	FILE *f;
+
+	(void)state;
+	assert_non_null(top);
+	(void)snprintf(file, sizeof(file), "%s/portal/openapi.json", top);
+	f = fopen(file, "r");
+	assert_non_null(f);
+	buf_init(&text, 1 << 20);
+	text.n = fread(buf_reserve(&text, 1 << 20), 1, 1 << 20, f);
+	(void)fclose(f);
+	if (js_parse((struct slice){text.p, text.n}, &doc, &err) < 0)
+		fail_msg("%s", err.text);
+	paths = js_get(doc, "paths");
+	while (js_next(paths, &at, &path, &methods)) {
+		void *of = NULL;
+
+		while (js_next(methods, &of, &method, &operation))
+			named++;
+	}
+	for (const struct route *r = routes; r->method; r++) {
+		char small[16] = "";
+
+		for (size_t i = 0; r->method[i]; i++)
+			small[i] = (char)(r->method[i] | 0x20);
+		if (!js_get(js_get(paths, r->path), small))
+			fail_msg("%s %s is not described", r->method, r->path);
+		rows++;
+	}
+	assert_int_equal(named, rows);
+	js_free(&doc);
+	buf_release(&text);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_path_is_a_row_or_nothing),
 		cmocka_unit_test(words_are_read_by_their_kind),
 		cmocka_unit_test(what_no_row_names_is_refused_with_the_word),
+		cmocka_unit_test(openapi_json_names_each_route_and_no_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
