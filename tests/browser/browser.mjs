@@ -15,6 +15,7 @@ const { CHROMIUM, MODULES, PORTAL, SITE, SHOTS, PROVCTL, ENFORCER, WIRE } = proc
 const { chromium } = createRequire(MODULES + '/')('playwright-core');
 const axe = readFileSync(MODULES + '/node_modules/axe-core/axe.min.js', 'utf8');
 const wide = { width: 1180, height: 820 };
+const middle = { width: 768, height: 820 };
 const narrow = { width: 320, height: 720 };
 
 let browser = null;
@@ -92,8 +93,10 @@ export async function state(page, name) {
 		await page.screenshot({ path: SHOTS + '/' + name + '-' + scheme + '.png' });
 	}
 	await page.emulateMedia({ colorScheme: 'light', reducedMotion: 'reduce' });
-	await page.setViewportSize(narrow);
-	await fits(page, name);
+	for (const size of [middle, narrow]) {
+		await page.setViewportSize(size);
+		await fits(page, name);
+	}
 	await page.screenshot({ path: SHOTS + '/' + name + '-narrow.png' });
 	await page.setViewportSize(wide);
 }

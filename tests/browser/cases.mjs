@@ -134,6 +134,7 @@ const cases = {
 		page = await visit(elsewhere);
 		await signIn(page, token('--role', 'support'));
 		await says(page, '#phones-count', /^50 phones, and there are more$/);
+		await state(page, 'phones-long');
 		await page.getByRole('button', { name: 'Show more' }).click();
 		await says(page, '#phones-count', /^67 phones$/);
 		assert.match(await page.evaluate(() => document.activeElement.id), /^phone-/);

@@ -63,7 +63,7 @@ verb() {
 	./provctl "$@"
 }
 
-# Two accounts. What becomes of the phones is told below.
+# Two accounts, and one whose every word is as long as it may be. What becomes of the phones is told below.
 phones() {
 	cat >devices.csv <<-END
 		mac,account,home,user,realm
@@ -74,7 +74,7 @@ phones() {
 		$exposed,acct1,192.0.2.77,,
 		$other,acct2,192.0.2.99,2001,pbx.example.net
 	END
-	printf '0015659900%s,acct2,192.0.2.99,,\n' {10..69} >>devices.csv
+	printf '0015659900%s,a-name-of-64-letters-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa,2001:db8:1234:5678:9abc:def0:1234:5678,,\n' {10..69} >>devices.csv
 	for phone_ in $mac $new $held $other; do
 		echo "a configuration" >"files/$phone_.cfg"
 	done
