@@ -31,6 +31,10 @@ void shape_add_text(struct shape *s, struct slice text);
 void shape_of_pattern(struct shape *s, struct slice pattern);
 bool shape_takes(const struct shape *s, struct slice text);
 
+/* Whether the pattern does the same with every text of n bytes that has one of text[i] at each place i: that none matches, or that all match at the same
+ * places, since no byte that it looks at on its way is in some of its sets and not in others. False where this cannot be told. */
+bool pattern_is_blind(struct slice pattern, bool anchored, const struct byte_set *text, size_t n);
+
 struct gate;
 /* For n entries, of which each takes nothing until it is told. */
 int gate_new(struct gate **out, uint32_t n, struct err *err);

@@ -4,7 +4,7 @@
 
 #include "analyzer/gate.h"
 
-#define NODES_MAX  1024
+#define NODES_MAX  4096
 #define NESTED_MAX 32
 
 enum kind {
@@ -25,6 +25,7 @@ struct graph {
 	struct slice left; /* of the pattern */
 	bool nocase;
 	bool unknown; /* something that this reader does not know */
+	bool vague;   /* something that it takes for more than it is */
 	unsigned nested;
 	unsigned n;
 	struct node nodes[NODES_MAX];
@@ -253,6 +254,7 @@ static struct part group_read(struct graph *g) {
 		g->unknown = true;
 	skip(g, 1);
 	g->nocase = nocase;
+	g->vague = g->vague || around;
 	return around ? part_empty(g) : p;
 }
 
@@ -268,6 +270,7 @@ static struct part escape_read(struct graph *g) {
 		return part_of(g, NODE_SET, &set);
 	}
 	skip(g, 1);
+	g->vague = g->vague || c != 'z';
 	if (c == 'b' || c == 'B' || c == 'A' || c == 'G' || c == 'K')
 		return part_empty(g);
 	if (c == 'z')
@@ -284,6 +287,8 @@ static struct part escape_read(struct graph *g) {
 	return part_empty(g);
 }
 
+#define FIRST_NODES 2 /* that there are when a pattern's first atom is read */
+
 static struct part atom_read(struct graph *g) {
 	struct byte_set set = {{0}};
 	char c = peek(g, 0);
@@ -297,6 +302,7 @@ static struct part atom_read(struct graph *g) {
 	case '(':
 		return group_read(g);
 	case '^':
+		g->vague = g->vague || g->n > FIRST_NODES;
 		return part_empty(g);
 	case '$':
 		return part_of(g, NODE_END, NULL);
@@ -459,30 +465,95 @@ static void reach(const struct graph *g, unsigned node, unsigned place, struct s
 	}
 }
 
+/* False: the pattern is not known. */
+static bool graph_read(struct graph *g, struct slice pattern, struct part *all) {
+	g->left = pattern;
+	g->nocase = g->unknown = g->vague = false;
+	g->nested = g->n = 0;
+	*all = alternatives_read(g);
+	/* What no "$" ends may go on. */
+	g->nodes[all->end].kind = NODE_REST;
+	return !g->unknown && g->left.n == 0;
+}
+
 void shape_of_pattern(struct shape *s, struct slice pattern) {
 	struct graph g;
-	bool now[NODES_MAX] = {false};
+	bool now[NODES_MAX], next[NODES_MAX], seen[NODES_MAX];
 	struct part all;
 
-	g.left = pattern;
-	g.nocase = g.unknown = false;
-	g.nested = g.n = 0;
-	all = alternatives_read(&g);
-	if (g.unknown || g.left.n > 0) {
+	if (!graph_read(&g, pattern, &all)) {
 		shape_any(s);
 		return;
 	}
-	/* What no "$" ends may go on. */
-	g.nodes[all.end].kind = NODE_REST;
 	shape_none(s);
+	memset(now, 0, g.n);
 	now[all.begin] = true;
 	for (unsigned place = 0; place < GATE_DEPTH; place++) {
-		bool next[NODES_MAX] = {false};
-		bool seen[NODES_MAX] = {false};
-
+		memset(next, 0, g.n);
+		memset(seen, 0, g.n);
 		for (unsigned i = 0; i < g.n; i++)
 			if (now[i] && !seen[i])
 				reach(&g, i, place, s, seen, next);
-		memcpy(now, next, sizeof(now));
+		memcpy(now, next, g.n);
 	}
+}
+
+/* Where one byte of the text leads to. */
+struct step {
+	const struct byte_set *byte; /* those that may stand there, NULL at the text's end */
+	bool *seen, *next;
+	bool matches, differs;
+};
+
+static void step_from(const struct graph *g, unsigned node, struct step *s) {
+	unsigned waiting[NODES_MAX];
+	unsigned n = 0;
+
+	s->seen[node] = true;
+	waiting[n++] = node;
+	while (n > 0) {
+		const struct node *at = &g->nodes[waiting[--n]];
+		unsigned to[2] = {at->a, at->b};
+		unsigned count = at->kind == NODE_GO ? 1 : at->kind == NODE_SPLIT ? 2 : 0;
+		bool some = false, all = true;
+
+		for (unsigned i = 0; i < count; i++)
+			if (!s->seen[to[i]]) {
+				s->seen[to[i]] = true;
+				waiting[n++] = to[i];
+			}
+		s->matches = s->matches || at->kind == NODE_REST || (at->kind == NODE_END && !s->byte);
+		if (at->kind != NODE_SET || !s->byte)
+			continue;
+		for (unsigned w = 0; w < 4; w++) {
+			some = some || (at->set.bits[w] & s->byte->bits[w]);
+			all = all && (at->set.bits[w] & s->byte->bits[w]) == s->byte->bits[w];
+		}
+		if (some)
+			s->next[at->a] = true;
+		s->differs = s->differs || (some && !all);
+	}
+}
+
+bool pattern_is_blind(struct slice pattern, bool anchored, const struct byte_set *text, size_t n) {
+	struct graph g;
+	bool now[NODES_MAX], next[NODES_MAX], seen[NODES_MAX];
+	struct step s = {.seen = seen, .next = next};
+	struct part all;
+
+	if (!graph_read(&g, pattern, &all))
+		return false;
+	memset(now, 0, g.n);
+	now[all.begin] = true;
+	for (size_t place = 0; place <= n; place++) {
+		memset(next, 0, g.n);
+		memset(seen, 0, g.n);
+		s.byte = place < n ? &text[place] : NULL;
+		for (unsigned i = 0; i < g.n; i++)
+			if (now[i] && !seen[i])
+				step_from(&g, i, &s);
+		memcpy(now, next, g.n);
+		now[all.begin] = now[all.begin] || !anchored;
+	}
+	return !s.matches || (!s.differs && !g.vague);
 }

@@ -45,6 +45,12 @@ static bool setting_serves(const struct setting *s, const struct conf_source *co
 	       s->conf->inventory == conf->inventory;
 }
 
+static void setting_release(struct setting *s) {
+	line_context_release(&s->context);
+	format_own_free(&s->own);
+	recall_free(&s->recall);
+}
+
 static int setting_init(struct setting *s, const struct pass *p, const struct conf_source *conf, struct err *err) {
 	const struct format *format;
 
@@ -63,6 +69,11 @@ static int setting_init(struct setting *s, const struct pass *p, const struct co
 	}
 	s->context.inventory = conf->inventory;
 	s->time = s->context.time;
+	if (recall_new(&s->recall, &s->context, err) < 0) {
+		setting_release(s);
+		return -1;
+	}
+	s->context.recall = s->recall;
 	return 0;
 }
 
@@ -87,10 +98,8 @@ static int settings_init(struct run *r, struct err *err) {
 }
 
 static void settings_release(struct run *r) {
-	for (uint32_t i = 0; i < r->nsettings; i++) {
-		line_context_release(&r->settings[i].context);
-		format_own_free(&r->settings[i].own);
-	}
+	for (uint32_t i = 0; i < r->nsettings; i++)
+		setting_release(&r->settings[i]);
 	free(r->settings);
 	free(r->setting_of);
 }

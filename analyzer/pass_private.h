@@ -7,6 +7,7 @@
 #include <poll.h>
 
 #include "analyzer/pass.h"
+#include "analyzer/recall.h"
 #include "analyzer/uplink.h"
 #include "analyzer/watch.h"
 #include "common/batch.h"
@@ -18,6 +19,7 @@ struct setting {
 	const struct conf_source *conf; /* the first that has it */
 	struct line_context context;
 	struct format *own;
+	struct recall *recall;
 	struct time_context *time; /* the context's own; each log lends it another */
 };
 
@@ -76,7 +78,7 @@ struct batch {
 
 #define KEPT_NOT UINT32_MAX
 
-#define BATCHES   3 /* two unanswered, one at hand */
+#define BATCHES   3                                          /* two unanswered, one at hand */
 #define AGAIN_MAX ((size_t)BATCHES * LINK_EVENTS_MAX * 2048) /* their events, encoded whole */
 
 struct run {

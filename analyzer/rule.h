@@ -44,8 +44,9 @@ struct line_context {
 	struct geo *geo; /* may be NULL */
 	const struct format *format;
 	struct time_context *time;
-	const char *account; /* of the source, or NULL */
-	bool inventory;      /* the source's device.* events are believed; false after line_context_init */
+	const char *account;   /* of the source, or NULL */
+	bool inventory;        /* the source's device.* events are believed; false after line_context_init */
+	struct recall *recall; /* borrowed: see recall.h. NULL after line_context_init */
 	struct line_fields *fields;
 	struct buf evidence; /* buf_init(.., 4 * EVENT_LINE_MAX) */
 };

@@ -104,6 +104,7 @@ static void value_shape(struct shape *s, const struct value *v) {
 static int condition_read(struct rules *rules, const struct yamldoc_node *node, struct condition *c, struct err *err) {
 	uint32_t n = 0;
 
+	c->node = node;
 	if (field_read(rules, node, node->key, &c->field, err))
 		return -1;
 	if (node->kind == YAMLDOC_SEQUENCE) {

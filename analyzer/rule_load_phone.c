@@ -68,7 +68,8 @@ static int phone_pattern_read(const struct yamldoc_node *node, struct phone_patt
 	}
 	if (pattern_read(match, &p->pattern, err))
 		return -1;
-	pattern_shape(p->pattern, match->text, &p->shape);
+	p->text = match->text;
+	pattern_shape(p->pattern, p->text, &p->shape);
 	p->model = group_of(p->pattern, slice_of("model"));
 	p->version = group_of(p->pattern, slice_of("version"));
 	p->mac = group_of(p->pattern, slice_of("mac"));
@@ -193,6 +194,7 @@ int imposter_read(struct rules *rules, const struct yamldoc_node *node, struct e
 	if (!agent)
 		return yamldoc_fault(node, err, "an imposter needs `agent`");
 	imposter->node = node;
+	imposter->text = agent->text;
 	imposter->samples = samples_read(node, err);
 	if (!imposter->samples || pattern_read(agent, &imposter->pattern, err))
 		return -1;

@@ -1,6 +1,7 @@
 /* From fields to the first rule that matches. */
 #include <string.h>
 
+#include "analyzer/recall.h"
 #include "analyzer/rule_private.h"
 
 uint32_t rules_candidates(struct line_context *ctx, struct rule *const **out) {
@@ -108,7 +109,7 @@ enum reach rule_match(struct line_context *ctx, const struct rule *rule, struct 
 	return REACH_MATCHED;
 }
 
-enum outcome rules_event(struct line_context *ctx, struct slice line, struct event *e) {
+static enum outcome line_decide(struct line_context *ctx, struct slice line, struct event *e) {
 	const struct dispatch *d = ctx->rules->dispatch[format_slot(ctx->format)];
 	struct candidates candidates;
 	const struct rule *rule;
@@ -127,4 +128,17 @@ enum outcome rules_event(struct line_context *ctx, struct slice line, struct eve
 			return event_make(ctx, rule, fields, ctx->fields->at[FIELD_LINE], e) ? OUTCOME_EVENT : OUTCOME_NONE;
 	}
 	return OUTCOME_NONE;
+}
+
+enum outcome rules_event(struct line_context *ctx, struct slice line, struct event *e) {
+	struct request request;
+	enum outcome outcome;
+
+	if (!ctx->recall || !request_read(ctx->recall, ctx, line, &request))
+		return line_decide(ctx, line, e);
+	if (recall_find(ctx->recall, ctx, &request, &outcome, e))
+		return outcome;
+	outcome = line_decide(ctx, line, e);
+	recall_keep(ctx->recall, ctx, &request, outcome, e, line_decide);
+	return outcome;
 }

@@ -26,6 +26,7 @@
 #define FORMAT_KINDS   12  /* slots: the formats of format_names(), then "own" */
 
 struct condition {
+	const struct yamldoc_node *node;
 	int field;
 	struct shape shape;      /* of what it takes */
 	struct pattern *pattern; /* or NULL: a list */
@@ -73,6 +74,7 @@ struct rule {
 /* A pattern for agents or paths, and where in it the model, the version and the MAC stand. */
 struct phone_pattern {
 	struct pattern *pattern;
+	struct slice text;
 	struct shape shape;
 	int model, version, mac; /* groups, -1 none */
 	uint32_t npieces;        /* the model is put together from these, where there are any */
@@ -111,6 +113,7 @@ struct phone_oui {
 
 struct imposter {
 	struct pattern *pattern;
+	struct slice text;
 	const struct yamldoc_node *node;
 	const struct yamldoc_node *samples;
 };

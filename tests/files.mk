@@ -15,6 +15,7 @@ SCRIPT_TESTS += tests/bench/count.sh
 SCRIPT_TESTS += tests/floors.sh
 SCRIPT_TESTS += tests/fuzz/seeds.sh
 SCRIPT_TESTS += tests/man.sh
+SCRIPT_TESTS += tests/promises.sh
 SCRIPT_TESTS += tests/page.sh
 SCRIPT_TESTS += tests/readers.sh
 SCRIPT_TESTS += tests/scenario/apply.bats
@@ -28,6 +29,7 @@ SCRIPT_TESTS += tests/scenario/holding.bats
 SCRIPT_TESTS += tests/scenario/input.bats
 SCRIPT_TESTS += tests/scenario/kamailio.bats
 SCRIPT_TESTS += tests/scenario/kernel.bats
+SCRIPT_TESTS += tests/scenario/load.bats
 SCRIPT_TESTS += tests/scenario/lock.bats
 SCRIPT_TESTS += tests/scenario/neighbours.bats
 SCRIPT_TESTS += tests/scenario/never.bats
@@ -56,7 +58,7 @@ TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += tests/scenario/kamailio/kamailio.cfg tests/scenario/kamailio/options.xml tests/scenario/kamailio/register.xml \
 	tests/scenario/kamailio/stale.xml tests/scenario/kamailio/stamp.pl
 EXTRA_DIST += tests/browser/browser.mjs tests/browser/cases.mjs tests/browser/install tests/browser/package.json tests/browser/package-lock.json
-EXTRA_DIST += tests/scenario/traffic.pl tests/fault/fault.c tests/rotate.pl
+EXTRA_DIST += tests/scenario/traffic.pl tests/fault/fault.c tests/load.pl tests/rotate.pl
 EXTRA_DIST += tests/bench/Bench.pm tests/bench/bench.pl tests/bench/bench.sh tests/bench/counts tests/bench/latency.pl tests/bench/plot.pl
 EXTRA_DIST += tests/scenario/portal.bash tests/scenario/portal_attack.pl tests/scenario/portal_lift.pl tests/scenario/portal_roles.pl \
 	tests/scenario/portal_routes.pl
@@ -147,6 +149,10 @@ tests_unit_test_callers_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_lies
 tests_unit_test_lies_SOURCES = tests/unit/test_lies.c tests/unit/liar.c tests/unit/liar.h cmd/client.c
 tests_unit_test_lies_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_sandbox
+tests_unit_test_sandbox_SOURCES = tests/unit/test_sandbox.c cmd/adopt.c cmd/confine_analyzer.c cmd/confine_enforcer.c cmd/confine_paths.c
+tests_unit_test_sandbox_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS) -lpthread
 
 UNIT_TESTS += tests/unit/test_timefmt
 tests_unit_test_timefmt_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
@@ -277,6 +283,10 @@ tests_unit_test_geo_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_corpora
 tests_unit_test_corpora_SOURCES = tests/unit/test_corpora.c tests/unit/bench.c tests/unit/bench.h
 tests_unit_test_corpora_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_recall
+tests_unit_test_recall_SOURCES = tests/unit/test_recall.c tests/unit/bench.c tests/unit/bench.h
+tests_unit_test_recall_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_rule
 tests_unit_test_rule_SOURCES = tests/unit/test_rule.c tests/unit/bench.c tests/unit/bench.h
