@@ -69,10 +69,10 @@ struct enforcer {
 	bool fed;              /* an analyzer came: it is more than one command */
 	bool early;            /* events may be kept aside until their time comes */
 	struct backup_standing backup;
-	struct judge_sums former;  /* of judges before the present one: a reload makes a new judge */
+	struct judge_sums former; /* of judges before the present one: a reload makes a new judge */
 	struct {
-		int64_t uid, until; /* monotonic_ms */
-	} slow;                 /* of control.c: who made all wait and did not read */
+		int64_t uid, until;    /* monotonic_ms */
+	} slow;                    /* of control.c: who made all wait and did not read */
 	char reload_problem[1024]; /* "" or why the configuration in force is not the one in the file */
 	int64_t reload_time;       /* when that was found */
 	struct meter meter;

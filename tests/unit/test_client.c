@@ -38,7 +38,8 @@ static int setup(void **state) {
 	f = fopen(p->file, "w");
 	assert_non_null(f);
 	(void)fprintf(
-		f, "state: %s/state\nlockstate: {path: %s/lockstate, group: \"\"}\nrules: []\nfirewall: {backend: none}\n"
+		f,
+		"state: %s/state\nlockstate: {path: %s/lockstate, group: \"\"}\nrules: []\nfirewall: {backend: none}\n"
 		"users: {enforcer: root, analyzer: root}\n",
 		p->folder, p->folder);
 	assert_int_equal(fclose(f), 0);
