@@ -14,7 +14,7 @@
 #include "enforcer/store.h"
 
 #define FILE_MAX    (1UL << 30)
-#define CHUNK_ROWS  10000      /* devices of one request */
+#define CHUNK_ROWS  20000      /* devices of one request: fewer write the same places of the indexes more often */
 #define CHUNK_BYTES (4U << 20) /* of one request, far below what is allowed: one device more always fits */
 #define FAULTS_TOLD 100        /* more are only counted */
 #define USERS_MAX   64         /* SIP users of one device */

@@ -193,11 +193,21 @@ struct order control_order(const struct request *r) {
 	};
 }
 
+/* Of an import that came in several requests the last one answers for all. */
+static int follow(struct enforcer *e, const struct control_verb *verb, bool more, struct err *err) {
+	if (more) {
+		projection_later(e);
+		return 0;
+	}
+	return verb->run == verb_import ? projection_follow(e, true, err) : projection_answer(e, err);
+}
+
 /* The state stands as soon as it is committed; what follows of it outside may still fail, and the caller must know. */
 static int change(struct request *r, const struct control_verb *verb, struct err *err) {
 	struct enforcer *e = r->enforcer;
+	bool more = js_true(r->args, "more");
 
-	if (store_begin(r->store, err) < 0)
+	if (store_bulk(r->store, more, err) < 0 || store_begin(r->store, err) < 0)
 		return -1;
 	if (verb->run(r, err) < 0) {
 		enforcer_rollback(e);
@@ -205,7 +215,7 @@ static int change(struct request *r, const struct control_verb *verb, struct err
 	}
 	if (enforcer_commit(e, err) < 0)
 		return -1;
-	if ((js_true(r->args, "more") ? projection_follow(e, false, err) : projection_answer(e, err)) < 0)
+	if (follow(e, verb, more, err) < 0)
 		return err_prefix(err, "it is decided and kept, but not in force yet and will be tried again");
 	return 0;
 }

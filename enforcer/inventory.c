@@ -59,12 +59,14 @@ static int users_look_each(void *context, const struct device_user *user) {
 	return 0;
 }
 
-/* 1 where the users were others. */
-static int row_users(struct judge *j, const struct inventory_row *row, struct err *err) {
+/* 1 where the users were others. fresh: the device has none. */
+static int row_users(struct judge *j, const struct inventory_row *row, bool fresh, struct err *err) {
 	struct users_look look = {.row = row};
 
 	if (!row->has_users)
 		return 0;
+	if (fresh)
+		return store_users_add(j->store, row->mac, row->users, row->nusers, err) < 0 ? -1 : row->nusers > 0;
 	if (store_users(j->store, row->mac, users_look_each, &look, err) < 0)
 		return -1;
 	if (look.n == row->nusers && look.same == row->nusers)
@@ -162,7 +164,7 @@ int judge_inventory(struct judge *j, const struct order *o, const struct invento
 	late = d.state == DEVICE_NEW && o->time >= d.created + j->conf->devices.new_for;
 	if (late && adopt && !d.adopt)
 		changed = d.adopt = true;
-	users = row_users(j, row, err);
+	users = row_users(j, row, found == 0, err);
 	if (users < 0)
 		return -1;
 	if (what == INVENTORY_SAME && (changed || users == 1))

@@ -457,6 +457,16 @@ int projection_follow(struct enforcer *e, bool now, struct err *err) {
 	return follow(e, now, NULL, err);
 }
 
+void projection_later(struct enforcer *e) {
+	struct projection *p = e->projection;
+	int64_t at = monotonic_ms() + FILES_LAST;
+
+	if (e->options.dry_run)
+		return;
+	p->files.due = true;
+	p->files_next = p->files_wake = p->files_next < at ? at : p->files_next;
+}
+
 int projection_answer(struct enforcer *e, struct err *err) {
 	struct unpublished touched;
 

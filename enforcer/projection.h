@@ -27,6 +27,8 @@ int projection_prepare(struct enforcer *e, struct err *err);
 int projection_follow(struct enforcer *e, bool now, struct err *err);
 /* After the commit of a command: what that transaction changed is in force when this returns; what batches left for later stays for later. */
 int projection_answer(struct enforcer *e, struct err *err);
+/* After the commit of a command that another one of its kind follows. */
+void projection_later(struct enforcer *e);
 /* Makes both agree with the state: only where they do not, or whatever they hold with `everything`. */
 int projection_sync(struct enforcer *e, bool everything, struct err *err);
 /* Milliseconds until projection_tick has something to do; -1 for never. */

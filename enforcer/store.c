@@ -469,6 +469,14 @@ void store_rollback(struct store *s) {
 	(void)load(s, &ignored); /* else store_begin tries again and says why not */
 }
 
+int store_bulk(struct store *s, bool on, struct err *err) {
+	if (s->bulk == on)
+		return 0;
+	s->bulk = on;
+	return db_script(s->db, on ? "PRAGMA cache_size = -65536" : "PRAGMA cache_size = -16384; PRAGMA shrink_memory",
+	                 err);
+}
+
 void store_set_time(struct store *s, int64_t time) {
 	struct tally *tally = tally_find(&s->numbers, "time", true);
 

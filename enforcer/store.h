@@ -44,6 +44,11 @@ int store_commit(struct store *s, struct err *err);
 /* Also drops everything cached; the judge's caches are void then (judge_forget). */
 void store_rollback(struct store *s);
 
+/* While very much is changed, rows are held in up to STORE_BULK bytes more of memory: their places are all over the indexes. Not within a
+ * transaction. */
+#define STORE_BULK (48U << 20)
+int store_bulk(struct store *s, bool on, struct err *err);
+
 /* State time: that of the newest applied event or command. judge_advance sets it (it never goes back); changes of published lines are stamped with
  * it, which gives the time in a file's first line. Kept as the number "time". */
 void store_set_time(struct store *s, int64_t time);
@@ -200,6 +205,8 @@ struct device_user {
 	char realm[EVENT_REALM_MAX + 1]; /* "" any */
 };
 int store_users_put(struct store *s, uint64_t mac, const struct device_user *users, uint32_t n, struct err *err);
+/* The same for a device that has none. */
+int store_users_add(struct store *s, uint64_t mac, const struct device_user *users, uint32_t n, struct err *err);
 int store_users(struct store *s, uint64_t mac, int (*each)(void *context, const struct device_user *user),
                 void *context, struct err *err);
 /* By user and realm; without a realm (in the event or in the inventory) only if the user is unique. MAC_NONE for none. Removed devices have no users. */

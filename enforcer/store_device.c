@@ -297,19 +297,21 @@ static bool same_homes(const struct homes *a, const struct homes *b) {
 	return true;
 }
 
+static int clear_homes_of(struct store *s, uint64_t mac, struct err *err) {
+	struct query *q = db_query(s->db, "DELETE FROM home WHERE mac = ?", err);
+
+	db_bind(q, (int64_t)mac);
+	return db_run(q, err);
+}
+
 static int put_homes_of(struct store *s, const struct device *d, struct err *err) {
-	static const char clear[] = "DELETE FROM home WHERE mac = ?";
 	static const char add[] =
 		"INSERT OR IGNORE INTO home (base, bits, mac, given, backed, added, used) VALUES (?, ?, ?, ?, ?, ?, ?)";
-	struct query *q = db_query(s->db, clear, err);
 
-	db_bind(q, (int64_t)d->mac);
-	if (db_run(q, err) != 0)
-		return -1;
 	for (uint32_t i = 0; i < d->homes.n && d->removed == TIME_NONE; i++) {
 		const struct home *h = &d->homes.at[i];
+		struct query *q = db_query(s->db, add, err);
 
-		q = db_query(s->db, add, err);
 		db_bind_prefix(q, h->at);
 		db_bind(q, (int64_t)d->mac);
 		db_bind(q, h->kind == HOME_GIVEN);
@@ -404,8 +406,9 @@ int store_device_put(struct store *s, const struct device *d, struct err *err) {
 	if (put_row(s, d, changed ? 0 : d->published, err) != 0 || store_add(&s->numbers, "devices", present, err) != 0 ||
 	    store_standing_put(s, d->mac, found == 1 ? &old : NULL, d, err) != 0)
 		return -1;
-	if ((found == 0 || old.removed != d->removed || !same_homes(&old.homes, &d->homes)) && put_homes_of(s, d, err) != 0)
-		return -1;
+	if (found == 0 || old.removed != d->removed || !same_homes(&old.homes, &d->homes))
+		if ((found == 1 && clear_homes_of(s, d->mac, err) != 0) || put_homes_of(s, d, err) != 0)
+			return -1;
 	if (d->removed != TIME_NONE && found == 1 && store_users_put(s, d->mac, NULL, 0, err) != 0)
 		return -1;
 	on = shelf_put(&s->shelf, d->mac, (struct slice){s->code.p, s->code.n});
@@ -431,8 +434,7 @@ int store_device_delete(struct store *s, uint64_t mac, struct err *err) {
 		return -1;
 	if (store_standing_put(s, mac, &d, NULL, err) != 0)
 		return -1;
-	d.homes.n = 0;
-	if (put_homes_of(s, &d, err) != 0 || store_users_put(s, mac, NULL, 0, err) != 0)
+	if (clear_homes_of(s, mac, err) != 0 || store_users_put(s, mac, NULL, 0, err) != 0)
 		return -1;
 	q = db_query(s->db, sql, err);
 	db_bind(q, (int64_t)mac);

@@ -5,16 +5,12 @@
 
 /* ---- users ---- */
 
-int store_users_put(struct store *s, uint64_t mac, const struct device_user *users, uint32_t n, struct err *err) {
-	static const char clear[] = "DELETE FROM user WHERE mac = ?";
+int store_users_add(struct store *s, uint64_t mac, const struct device_user *users, uint32_t n, struct err *err) {
 	static const char add[] = "INSERT OR IGNORE INTO user (user, realm, mac) VALUES (?, ?, ?)";
-	struct query *q = db_query(s->db, clear, err);
 
-	db_bind(q, (int64_t)mac);
-	if (db_run(q, err) != 0)
-		return -1;
 	for (uint32_t i = 0; i < n; i++) {
-		q = db_query(s->db, add, err);
+		struct query *q = db_query(s->db, add, err);
+
 		db_bind_text(q, slice_of(users[i].user));
 		db_bind_text(q, slice_of(users[i].realm));
 		db_bind(q, (int64_t)mac);
@@ -22,6 +18,13 @@ int store_users_put(struct store *s, uint64_t mac, const struct device_user *use
 			return -1;
 	}
 	return 0;
+}
+
+int store_users_put(struct store *s, uint64_t mac, const struct device_user *users, uint32_t n, struct err *err) {
+	struct query *q = db_query(s->db, "DELETE FROM user WHERE mac = ?", err);
+
+	db_bind(q, (int64_t)mac);
+	return db_run(q, err) != 0 ? -1 : store_users_add(s, mac, users, n, err);
 }
 
 int store_users(struct store *s, uint64_t mac, int (*each)(void *context, const struct device_user *user),

@@ -97,6 +97,7 @@ struct store {
 	int lock;              /* -1 without */
 	const struct conf *conf;
 	uint8_t key[16];
+	bool bulk;   /* store_bulk */
 	bool loaded; /* what is held in memory agrees with the rows */
 	struct tallies numbers, sums;
 	struct part parts[PARTS];

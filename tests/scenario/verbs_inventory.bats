@@ -3,6 +3,12 @@
 load setup
 load golden
 
+teardown() {
+	[ -z "${daemon:-}" ] || kill -KILL "$daemon" || true
+	cd /
+	rm -rf "$folder"
+}
+
 @test "an import says what it did, and the second changes nothing" {
 	inventory
 	same "$(cat import.out)" "4 added, 0 changed, 0 same, 0 pruned
@@ -135,4 +141,18 @@ MAC           STATE     REASON       ACCOUNT           UNTIL                 HOM
 001565abcdf0  locked    stale        acct1             -                     -                     -                     -
 exit 0
 END
+}
+
+@test "an import of many requests stands in the files when it ends, with a running enforcer and without" {
+	configure "lockstate: {path: $folder/publish/lockstate, shards: 256, group: \"\"}"
+	# More than fit into one request (CHUNK_ROWS).
+	awk 'BEGIN { print "mac,account,home"; for (i = 0; i < 20010; i++) printf "0015651%05x,acct1,192.0.2.1\n", i }' >many.csv
+	same "$("$bin/provctl" -c provctl.yaml import many.csv | head -n 1)" "20010 added, 0 changed, 0 same, 0 pruned"
+	same "$(cat publish/lockstate/?? | grep -c ' locked - 192.0.2.1 provisioned acct1$')" 20010
+	sed 's/^0015651/0015652/; s/acct1/acct2/' many.csv >others.csv
+	start_daemon
+	same "$("$bin/provctl" -c provctl.yaml import others.csv | head -n 1)" "20010 added, 0 changed, 0 same, 0 pruned"
+	same "$(cat publish/lockstate/?? | grep -c ' locked - 192.0.2.1 provisioned acct2$')" 20010
+	same "$(cat publish/lockstate/?? | grep -c '^device ')" 40020
+	stop
 }
