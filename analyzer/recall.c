@@ -149,30 +149,29 @@ static void sip_hash(const uint64_t key[2], struct slice s, uint64_t out[2]) {
 /* ---- requests ---- */
 
 /* Six hex digits, `step` bytes from one pair to the next, of one case: marked, and their number. False: not such. */
-static bool low_read(struct request *q, size_t at, size_t step, uint8_t other, uint32_t *low) {
-	bool lower = false, upper = false;
+static inline bool low_read(struct request *q, size_t at, size_t step, uint32_t *low) {
+	const char *p = q->text.p + at;
+	unsigned kinds = 0; /* of digits, by bits 5 and 6: 0-9, A-F, a-f */
 	uint32_t value = 0;
+	int sound = 0;
+	char mark;
 
 	/* Without an upper half the lower decides whether it is a MAC at all. */
-	if (step == 2 ? memcmp(q->text.p + at - 6, "000000", 6) == 0 : memcmp(q->text.p + at - 9, "00:00:00", 8) == 0)
+	if (step == 2 ? memcmp(p - 6, "000000", 6) == 0 : memcmp(p - 9, "00:00:00", 8) == 0)
 		return false;
-
 	for (size_t i = 0; i < 6; i++) {
-		char c = q->text.p[at + i / 2 * step + i % 2];
-		int digit = hex_value[(unsigned char)c];
+		unsigned char c = (unsigned char)p[i / 2 * step + i % 2];
+		int digit = hex_value[c];
 
-		if (digit < 0)
-			return false;
-		lower = lower || c >= 'a';
-		upper = upper || (c >= 'A' && c <= 'F');
-		value = value << 4 | (uint32_t)digit;
+		sound |= digit;
+		kinds |= 1U << (c >> 5 & 3);
+		value = value << 4 | ((unsigned)digit & 15);
 	}
-	if (lower && upper)
+	if (sound < 0 || (kinds & 12) == 12)
 		return false;
-	if (q->file_at > 0 && value != q->file_low)
-		other |= MARK_OTHER;
+	mark = (char)((kinds & 4 ? MARK_UPPER : MARK_LOWER) | (q->file_at > 0 && value != q->file_low ? MARK_OTHER : 0));
 	for (size_t i = 0; i < 6; i++)
-		q->masked[at + i / 2 * step + i % 2] = (char)(other | (upper ? MARK_UPPER : MARK_LOWER));
+		q->masked[at + i / 2 * step + i % 2] = mark;
 	*low = value;
 	return true;
 }
@@ -200,7 +199,7 @@ static void file_mark(struct request *q, size_t begin, size_t end) {
 		if (run == 12) {
 			uint32_t low = 0;
 
-			if (low_read(q, i - 6, 2, 0, &low)) {
+			if (low_read(q, i - 6, 2, &low)) {
 				q->file_at = (uint16_t)(i - 6);
 				q->file_low = low;
 			}
@@ -225,7 +224,7 @@ static void agent_mark(struct request *q, size_t begin) {
 		if (sound) {
 			size_t at = (size_t)(p - q->text.p) + 9;
 
-			if (low_read(q, at, 3, 0, &q->agent_low)) {
+			if (low_read(q, at, 3, &q->agent_low)) {
 				q->agent_at = (uint16_t)at;
 				q->agent_spelled = true;
 			}
@@ -238,7 +237,7 @@ static void agent_mark(struct request *q, size_t begin) {
 		const char *same = memmem(rest.p, rest.n - 1, q->text.p + q->file_at - 6, 12);
 
 		if (same && !is_hex(same[12]) && !is_hex(same[-1]) &&
-		    low_read(q, (size_t)(same - q->text.p) + 6, 2, 0, &q->agent_low))
+		    low_read(q, (size_t)(same - q->text.p) + 6, 2, &q->agent_low))
 			q->agent_at = (uint16_t)(same - q->text.p + 6);
 	}
 }
