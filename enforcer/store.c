@@ -324,7 +324,11 @@ static int open_own(struct store *s, const char *path, struct err *err) {
 		if (step == 1 && !slice_is(db_text(q, 0), "wal"))
 			step = err_set(err, ERR_SYSTEM, "%s: this file system cannot hold the state: no shared memory", path);
 		db_end(q);
-		if (step < 0 || db_script(s->db, "PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864", err) != 0)
+		if (step < 0 ||
+		    db_script(
+				s->db,
+				"PRAGMA synchronous = FULL; PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 8192",
+				err) != 0)
 			return -1;
 	}
 	if (store_seal(s->db, path, schema, err) != 0)
@@ -394,6 +398,7 @@ void store_close(struct store **store) {
 	memo_free(&s->memo);
 	store_hints_forget(s);
 	store_told_clear(s);
+	store_owners_forget(s);
 	buf_release(&s->code);
 	buf_release(&s->line_old);
 	buf_release(&s->line_new);
@@ -460,6 +465,7 @@ void store_rollback(struct store *s) {
 	shelf_clear(&s->shelf);
 	memo_clear(s->memo);
 	store_told_clear(s);
+	store_owners_forget(s);
 	s->counts.known = false;
 	s->hooks.known = false;
 	s->waiting.start = INT64_MIN;

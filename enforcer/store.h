@@ -27,7 +27,7 @@
 struct store;
 struct memo;
 
-#define STORE_SCHEMA 7 /* PRAGMA user_version; application_id is "pvct" */
+#define STORE_SCHEMA 8 /* PRAGMA user_version; application_id is "pvct" */
 
 enum store_mode {
 	STORE_OWN, /* takes the lock; creates what is missing; migrates an older schema after copying it aside */
@@ -255,7 +255,7 @@ int store_window_has(struct store *s, const char *account, struct addr ip, int64
 int store_pause_put(struct store *s, int64_t start, int64_t until, struct err *err);
 int store_pause_has(struct store *s, int64_t time, struct err *err);
 
-/* Registrations: the newest proven one per user, realm and address, kept 24h of state time, bounded (oldest goes first). */
+/* Registrations: the newest proven one per user, realm and address, kept 24h to 25h of state time, bounded (the oldest go first). */
 int store_registered_put(struct store *s, struct slice user, struct slice realm, uint64_t mac, struct addr ip,
                          int64_t time, struct err *err);
 /* 1 where a registration from ip (IPv6: its /64) lies within 24h before time. */

@@ -93,6 +93,8 @@ static int find(struct store *s, uint64_t mac, struct shelved **out, struct devi
 	struct query *q;
 	int step;
 
+	if (on && on->n == 0)
+		return 0;
 	if (on) {
 		if (device_decode(mac, (struct slice){on->bytes, on->n}, d) != 0)
 			return corrupt(mac, err);
@@ -106,6 +108,8 @@ static int find(struct store *s, uint64_t mac, struct shelved **out, struct devi
 	step = db_step(q, err);
 	if (step == 1 && device_decode(mac, db_text(q, 2), d) != 0)
 		step = corrupt(mac, err);
+	if (step == 0)
+		(void)shelf_put(&s->shelf, mac, (struct slice){0}); /* asked for again at once, and then perhaps made */
 	if (step == 1) {
 		d->published = db_int(q, 0);
 		d->seen = db_int(q, 1);
@@ -297,21 +301,31 @@ static bool same_homes(const struct homes *a, const struct homes *b) {
 	return true;
 }
 
-static int clear_homes_of(struct store *s, uint64_t mac, struct err *err) {
-	struct query *q = db_query(s->db, "DELETE FROM home WHERE mac = ?", err);
+static int drop_homes_of(struct store *s, const struct device *old, struct err *err) {
+	static const char sql[] = "DELETE FROM home WHERE base = ? AND bits = ? AND mac = ?";
 
-	db_bind(q, (int64_t)mac);
-	return db_run(q, err);
+	for (uint32_t i = 0; i < old->homes.n; i++) {
+		struct query *q = db_query(s->db, sql, err);
+
+		db_bind_prefix(q, old->homes.at[i].at);
+		db_bind(q, (int64_t)old->mac);
+		if (db_run(q, err) != 0)
+			return -1;
+	}
+	return 0;
 }
 
-static int put_homes_of(struct store *s, const struct device *d, struct err *err) {
+static int put_homes_of(struct store *s, const struct device *old, const struct device *d, struct err *err) {
 	static const char add[] =
 		"INSERT OR IGNORE INTO home (base, bits, mac, given, backed, added, used) VALUES (?, ?, ?, ?, ?, ?, ?)";
+	struct query *q;
 
+	if (drop_homes_of(s, old, err) != 0)
+		return -1;
 	for (uint32_t i = 0; i < d->homes.n && d->removed == TIME_NONE; i++) {
 		const struct home *h = &d->homes.at[i];
-		struct query *q = db_query(s->db, add, err);
 
+		q = db_query(s->db, add, err);
 		db_bind_prefix(q, h->at);
 		db_bind(q, (int64_t)d->mac);
 		db_bind(q, h->kind == HOME_GIVEN);
@@ -406,9 +420,9 @@ int store_device_put(struct store *s, const struct device *d, struct err *err) {
 	if (put_row(s, d, changed ? 0 : d->published, err) != 0 || store_add(&s->numbers, "devices", present, err) != 0 ||
 	    store_standing_put(s, d->mac, found == 1 ? &old : NULL, d, err) != 0)
 		return -1;
-	if (found == 0 || old.removed != d->removed || !same_homes(&old.homes, &d->homes))
-		if ((found == 1 && clear_homes_of(s, d->mac, err) != 0) || put_homes_of(s, d, err) != 0)
-			return -1;
+	if ((found == 0 || old.removed != d->removed || !same_homes(&old.homes, &d->homes)) &&
+	    put_homes_of(s, &old, d, err) != 0)
+		return -1;
 	if (d->removed != TIME_NONE && found == 1 && store_users_put(s, d->mac, NULL, 0, err) != 0)
 		return -1;
 	on = shelf_put(&s->shelf, d->mac, (struct slice){s->code.p, s->code.n});
@@ -434,7 +448,7 @@ int store_device_delete(struct store *s, uint64_t mac, struct err *err) {
 		return -1;
 	if (store_standing_put(s, mac, &d, NULL, err) != 0)
 		return -1;
-	if (clear_homes_of(s, mac, err) != 0 || store_users_put(s, mac, NULL, 0, err) != 0)
+	if (drop_homes_of(s, &d, err) != 0 || store_users_put(s, mac, NULL, 0, err) != 0)
 		return -1;
 	q = db_query(s->db, sql, err);
 	db_bind(q, (int64_t)mac);

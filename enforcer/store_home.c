@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/timefmt.h"
@@ -8,6 +9,7 @@
 int store_users_add(struct store *s, uint64_t mac, const struct device_user *users, uint32_t n, struct err *err) {
 	static const char add[] = "INSERT OR IGNORE INTO user (user, realm, mac) VALUES (?, ?, ?)";
 
+	store_owners_forget(s);
 	for (uint32_t i = 0; i < n; i++) {
 		struct query *q = db_query(s->db, add, err);
 
@@ -65,7 +67,7 @@ static int owners(struct store *s, const char *sql, struct slice user, const str
 	return step;
 }
 
-int store_device_of_user(struct store *s, struct slice user, struct slice realm, uint64_t *mac, struct err *err) {
+static int find_owner(struct store *s, struct slice user, struct slice realm, uint64_t *mac, struct err *err) {
 	static const char exact[] = "SELECT DISTINCT mac, 0 FROM user WHERE user = ? AND realm = ? LIMIT 2";
 	static const char alone[] = "SELECT mac, max(realm = '') FROM user WHERE user = ? GROUP BY mac LIMIT 2";
 	uint64_t owner = MAC_NONE;
@@ -83,6 +85,52 @@ int store_device_of_user(struct store *s, struct slice user, struct slice realm,
 	if (owners(s, alone, user, NULL, &n, &owner, &any_realm, err) != 0)
 		return -1;
 	*mac = n == 1 && (realm.n == 0 || any_realm) ? owner : MAC_NONE;
+	return 0;
+}
+
+/* A phone registers again and again. */
+#define OWNER_SLOTS 131072U
+#define OWNER_TEXT  46
+
+struct owner {
+	uint64_t mac;
+	uint8_t n, user;       /* bytes of text, 0: nothing is here; of them the user's */
+	char text[OWNER_TEXT]; /* user, realm */
+};
+
+void store_owners_forget(struct store *s) {
+	free(s->owners);
+	s->owners = NULL;
+}
+
+/* Where it would be, with what is looked for in key; NULL where it is not kept. */
+static struct owner *owner_slot(struct store *s, struct slice user, struct slice realm, struct owner *key) {
+	uint64_t hash;
+
+	if (user.n == 0 || user.n + realm.n > OWNER_TEXT ||
+	    (!s->owners && !(s->owners = calloc(OWNER_SLOTS, sizeof(*s->owners)))))
+		return NULL;
+	*key = (struct owner){.n = (uint8_t)(user.n + realm.n), .user = (uint8_t)user.n};
+	memcpy(key->text, user.p, user.n);
+	if (realm.n > 0)
+		memcpy(key->text + user.n, realm.p, realm.n);
+	hash = hash_bytes(user.n, key->text, key->n);
+	return &s->owners[(hash ^ hash >> 32) % OWNER_SLOTS];
+}
+
+int store_device_of_user(struct store *s, struct slice user, struct slice realm, uint64_t *mac, struct err *err) {
+	struct owner key, *slot = owner_slot(s, user, realm, &key);
+
+	if (slot && slot->n == key.n && slot->user == key.user && memcmp(slot->text, key.text, key.n) == 0) {
+		*mac = slot->mac;
+		return 0;
+	}
+	if (find_owner(s, user, realm, mac, err) < 0)
+		return -1;
+	if (slot) {
+		key.mac = *mac;
+		*slot = key;
+	}
 	return 0;
 }
 

@@ -149,26 +149,46 @@ int store_pause_has(struct store *s, int64_t time, struct err *err) {
 
 /* ---- registrations ---- */
 
-static int registered_delete(struct store *s, struct query *q, struct err *err) {
+static int registered_delete(struct store *s, const char *sql, int64_t value, struct err *err) {
+	struct query *q = db_query(s->db, sql, err);
+
+	db_bind(q, value);
 	if (db_run(q, err) != 0)
 		return -1;
 	return store_add(&s->numbers, "registrations", -db_changes(s->db), err);
 }
 
-int store_registered_put(struct store *s, struct slice user, struct slice realm, uint64_t mac, struct addr ip,
-                         int64_t time, struct err *err) {
-	static const char renew[] = "UPDATE registered SET time = max(time, ?4), mac = ?5"
-								" WHERE user = ?1 AND realm = ?2 AND base = ?3";
-	static const char add[] = "INSERT INTO registered (user, realm, base, time, mac) VALUES (?1, ?2, ?3, ?4, ?5)";
+/* By the hour, and many at once: each looks at all of them. */
+static int registered_trim(struct store *s, int64_t time, struct err *err) {
 	static const char expire[] = "DELETE FROM registered WHERE time < ?";
 	static const char oldest[] = "DELETE FROM registered WHERE (user, realm, base) IN"
 								 " (SELECT user, realm, base FROM registered ORDER BY time, user, realm, base LIMIT ?)";
-	const char *const tries[] = {renew, add};
-	struct query *q;
-	int64_t count;
+	int64_t hour = time - time % HOUR, last, count;
 
-	for (unsigned i = 0; i < 2; i++) {
-		q = db_query(s->db, tries[i], err);
+	if (store_number(s, "registrations.hour", &last, err) != 0)
+		return -1;
+	if (hour > last && (registered_delete(s, expire, hour - REGISTERED_KEPT, err) != 0 ||
+	                    store_set_number(s, "registrations.hour", hour, err) != 0))
+		return -1;
+	if (store_number(s, "registrations", &count, err) != 0)
+		return -1;
+	return count <= REGISTERED_MAX ? 0
+	                               : registered_delete(s, oldest, count - REGISTERED_MAX + REGISTERED_MAX / 16, err);
+}
+
+int store_registered_put(struct store *s, struct slice user, struct slice realm, uint64_t mac, struct addr ip,
+                         int64_t time, struct err *err) {
+	/* The first changes no index. */
+	static const char renew[] = "UPDATE registered SET time = max(time, ?4)"
+								" WHERE user = ?1 AND realm = ?2 AND base = ?3 AND mac = ?5";
+	static const char change[] = "UPDATE registered SET time = max(time, ?4), mac = ?5"
+								 " WHERE user = ?1 AND realm = ?2 AND base = ?3";
+	static const char add[] = "INSERT INTO registered (user, realm, base, time, mac) VALUES (?1, ?2, ?3, ?4, ?5)";
+	const char *const tries[] = {renew, change, add};
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct query *q = db_query(s->db, tries[i], err);
+
 		db_bind_text(q, user);
 		db_bind_text(q, realm);
 		db_bind_addr(q, ip);
@@ -176,20 +196,12 @@ int store_registered_put(struct store *s, struct slice user, struct slice realm,
 		db_bind(q, (int64_t)mac);
 		if (db_run(q, err) != 0)
 			return -1;
-		if (i == 0 && db_changes(s->db) > 0)
+		if (i < 2 && db_changes(s->db) > 0)
 			return 0;
 	}
 	if (store_add(&s->numbers, "registrations", 1, err) != 0)
 		return -1;
-	q = db_query(s->db, expire, err);
-	db_bind(q, time - REGISTERED_KEPT);
-	if (registered_delete(s, q, err) != 0 || store_number(s, "registrations", &count, err) != 0)
-		return -1;
-	if (count <= REGISTERED_MAX)
-		return 0;
-	q = db_query(s->db, oldest, err);
-	db_bind(q, count - REGISTERED_MAX);
-	return registered_delete(s, q, err);
+	return registered_trim(s, time, err);
 }
 
 int store_registered_within(struct store *s, struct prefix p, int64_t time, struct err *err) {

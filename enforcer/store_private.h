@@ -35,7 +35,7 @@ struct tally *tally_find(struct tallies *t, const char *name, bool make);
 int tallies_load(struct tallies *t, struct db *db, const char *sql, struct err *err);
 int tallies_save(struct tallies *t, struct db *db, const char *sql, struct err *err);
 
-/* ---- store_shelf.c ---- encoded devices, a bounded number, those used least lately go first. */
+/* ---- store_shelf.c ---- encoded devices, a bounded number, those used least lately go first; of no bytes: there is no such device. */
 #define SHELF_SETS 8192
 #define SHELF_WAYS 8
 
@@ -120,6 +120,7 @@ struct store {
 		unsigned asked;
 	} hints;
 	struct told *told; /* NULL until there is an answer */
+	struct owner *owners; /* store_home.c: whose users are, as found lately; NULL until one was asked for */
 	struct {           /* bans changed since store_ban_changes was called last */
 		struct prefix *at;
 		uint32_t n, committed, room;
@@ -156,6 +157,9 @@ int store_standing_put(struct store *s, uint64_t mac, const struct device *old, 
                        struct err *err);
 /* Once for a state of an older schema. */
 int store_standing_make(struct store *s, struct err *err);
+
+/* ---- store_home.c ---- */
+void store_owners_forget(struct store *s);
 
 /* Adds to a number without looking at it. */
 int store_add(struct tallies *t, const char *name, int64_t more, struct err *err);

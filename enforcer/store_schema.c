@@ -92,4 +92,12 @@ const char *const store_steps[STORE_SCHEMA] = {
 	/* How devices stand; store_standing.c fills it. */
 	"CREATE TABLE standing (kind INTEGER NOT NULL, time INTEGER NOT NULL, mac INTEGER NOT NULL,"
 	" PRIMARY KEY (kind, time, mac)) WITHOUT ROWID;",
+
+	/* A phone registers again and again: nothing but its row changes then. Homes of a device are known from its row. `seen` holds when
+	 * the devices of 256 MACs were seen: MAC (6 bytes) and time (4 bytes) of each, in order. */
+	"DROP INDEX registered_at; DROP INDEX registered_mac; DROP INDEX registered_time;"
+	"CREATE INDEX registered_base ON registered (base);"
+	"CREATE INDEX registered_device ON registered (mac) WHERE mac <> 0;"
+	"DROP INDEX home_mac;"
+	"CREATE TABLE seen (part INTEGER PRIMARY KEY, data BLOB NOT NULL);",
 };

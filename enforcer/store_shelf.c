@@ -60,7 +60,8 @@ struct shelved *shelf_put(struct shelf *shelf, uint64_t mac, struct slice bytes)
 	if (!new)
 		return NULL;
 	*new = (struct shelved){.mac = mac, .n = bytes.n};
-	memcpy(new->bytes, bytes.p, bytes.n);
+	if (bytes.n > 0)
+		memcpy(new->bytes, bytes.p, bytes.n);
 	free(set[SHELF_WAYS - 1]);
 	memmove(set + 1, set, (SHELF_WAYS - 1) * sizeof(struct shelved *));
 	set[0] = new;
