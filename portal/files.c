@@ -11,7 +11,7 @@
 
 struct file {
 	char name[FILES_NAME_MAX];
-	struct http_ready *answer;
+	struct http_ready *answer = NULL;
 };
 
 struct files {
@@ -76,7 +76,7 @@ static struct file *named(struct files *f, const char *name) {
 static int add(struct files *f, const char *folder, const char *name, bool replacing, struct err *err) {
 	const char *type = type_of(name);
 	struct file *file = named(f, name);
-	struct http_ready *answer;
+	struct http_ready *answer = NULL;
 
 	if (!type || strlen(name) >= FILES_NAME_MAX)
 		return 0;

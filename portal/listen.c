@@ -54,7 +54,6 @@ static void remove_stale(const union address *at, socklen_t size) {
 }
 
 static int listen_at(struct listeners *l, const struct conf_listen *c, bool v6, struct err *err) {
-	struct listener *to = &l->at[l->n];
 	static const int yes = 1, no = 0;
 	union address at;
 	socklen_t size = address_of(c, v6, &at);
@@ -73,8 +72,7 @@ static int listen_at(struct listeners *l, const struct conf_listen *c, bool v6, 
 		(void)close(fd);
 		return -1;
 	}
-	*to = (struct listener){.fd = fd, .path = c->path};
-	l->n++;
+	l->fd[l->n++] = fd;
 	return 0;
 }
 
@@ -110,7 +108,7 @@ static int take_given(struct listeners *l, unsigned n, struct err *err) {
 			return err_set(err, ERR_INPUT, "LISTEN_FDS: descriptor %d does not listen", fd);
 		if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 			return err_errno(err, "LISTEN_FDS: descriptor %d", fd);
-		l->at[l->n++] = (struct listener){.fd = fd};
+		l->fd[l->n++] = fd;
 	}
 	return 0;
 }
@@ -128,19 +126,16 @@ int listen_all(struct listeners *l, const struct conf *conf, struct err *err) {
 }
 
 void listen_end(struct listeners *l) {
-	for (unsigned i = 0; i < l->n; i++) {
-		(void)close(l->at[i].fd);
-		if (l->at[i].path)
-			(void)unlink(l->at[i].path);
-	}
+	for (unsigned i = 0; i < l->n; i++)
+		(void)close(l->fd[i]);
 	l->n = 0;
 }
 
-int listen_accept(const struct listener *l, struct addr *peer) {
+int listen_accept(int listener, struct addr *peer) {
 	union address at = {0};
 	socklen_t size = sizeof(at);
 	char text[ADDR_TEXT];
-	int fd = accept4(l->fd, &at.any, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	int fd = accept4(listener, &at.any, &size, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
 	*peer = (struct addr){{0}};
 	if (fd < 0 || at.any.sa_family == AF_UNIX)

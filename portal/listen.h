@@ -10,20 +10,15 @@
 
 #define LISTEN_MAX 16
 
-struct listener {
-	int fd;
-	const char *path; /* of a socket that we made, to be removed; NULL: none */
-};
-
 struct listeners {
 	unsigned n;
-	struct listener at[LISTEN_MAX];
+	int fd[LISTEN_MAX];
 };
 
-/* None blocks. */
+/* None blocks. The path of a Unix socket stays behind, since who closed the door cannot remove it; the next one to listen there does. */
 int listen_all(struct listeners *l, const struct conf *conf, struct err *err);
 void listen_end(struct listeners *l);
 /* Accepts one: -1 where none is there. peer is none for a Unix socket. */
-int listen_accept(const struct listener *l, struct addr *peer);
+int listen_accept(int listener, struct addr *peer);
 
 #endif

@@ -50,10 +50,10 @@ static void say(const char *text) {
 
 enum { WAIT_SIGNAL, WAIT_HTTP, WAIT_UPSTREAM, WAIT_LISTEN };
 
-static void accept_some(struct portal *p, const struct listener *l) {
+static void accept_some(struct portal *p, int listener) {
 	for (int i = 0; i < ACCEPT_MAX; i++) {
 		struct addr peer;
-		int fd = listen_accept(l, &peer);
+		int fd = listen_accept(listener, &peer);
 
 		if (fd < 0)
 			return;
@@ -72,7 +72,7 @@ static int serve(struct portal *p, const struct listeners *l, int signals, struc
 	wait[WAIT_SIGNAL] = (struct pollfd){.fd = signals, .events = POLLIN};
 	wait[WAIT_HTTP] = (struct pollfd){.fd = http_fd(p->http), .events = POLLIN};
 	for (unsigned i = 0; i < l->n; i++)
-		wait[WAIT_LISTEN + i] = (struct pollfd){.fd = l->at[i].fd, .events = POLLIN};
+		wait[WAIT_LISTEN + i] = (struct pollfd){.fd = l->fd[i], .events = POLLIN};
 	for (;;) {
 		int64_t now = http_clock();
 		int64_t timeout = sooner(sooner(http_timeout(p->http), upstream_timeout(p->upstream, now)),
@@ -88,7 +88,7 @@ static int serve(struct portal *p, const struct listeners *l, int signals, struc
 			upstream_run(p->upstream, now);
 		for (unsigned i = 0; i < l->n; i++)
 			if (wait[WAIT_LISTEN + i].revents)
-				accept_some(p, &l->at[i]);
+				accept_some(p, l->fd[i]);
 		http_run(p->http);
 		if (now >= sweep_at) {
 			http_sweep(p->http, now);

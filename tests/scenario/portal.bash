@@ -30,6 +30,10 @@ $more}"
 	provctl token add --role user --mac $mine >token.user 2>/dev/null
 	provctl token add --role verdict >token.verdict 2>/dev/null
 	provctl token add --role metrics >token.metrics 2>/dev/null
+	portal_run
+}
+
+portal_run() {
 	background "$bin/prov-portal" -c provctl.yaml --data "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/portal"
 	portal=$!
 	until_done within "$world" curl -sf -o /dev/null $site/v1/openapi.json

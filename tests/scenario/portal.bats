@@ -192,13 +192,28 @@ verdict() {
 	calls 200 operator GET /v1/status
 }
 
+@test "it ends when it is told to, and begins anew at the same places" {
+	listen="\"192.0.2.1:8443\", \"unix:$folder/http.sock\"" portal_start
+	calls 200 operator GET /v1/session
+	kill "$portal"
+	wait "$portal"
+	"$bin/prov-portal" -c provctl.yaml -n --data "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/portal"
+	portal_run
+	calls 200 operator GET /v1/session
+	same "$(curl -s -o /dev/null -w '%{http_code}' --unix-socket http.sock http://p/)" 200
+	# Nobody takes its place.
+	fails 4 timeout 10 "$bin/prov-portal" -c provctl.yaml --data "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/portal"
+	has "Address already in use"
+	calls 200 operator GET /v1/session
+}
+
 @test "each route answers as openapi.json says, and there is none beside those" {
 	portal_start
 	within "$world" perl "$BATS_TEST_DIRNAME/portal_routes.pl" "${site#http://}" . $mine
 }
 
 @test "nginx asks before it serves, by the snippet that ships: a phone fetches at its home, and elsewhere once it is unlocked" {
-	command -v nginx >/dev/null || skip "needs nginx"
+	command -v nginx >/dev/null && command -v openssl >/dev/null || skip "needs nginx and openssl"
 	listen="\"192.0.2.1:8443\", \"unix:$folder/http.sock\"" portal_start
 	snippet=${top_srcdir:-$BATS_TEST_DIRNAME/../..}/contrib/web/nginx.conf
 	mkdir -p files tls
@@ -259,4 +274,21 @@ verdict() {
 	calls 204 verdict GET "/v1/verdict?mac=$mine&ip=198.51.100.1"
 	fails 1 setpriv --reuid 30003 --regid 30003 --clear-groups cat state/state.db
 	umount /etc/passwd /etc/group
+}
+
+@test "a provider's own files stand for those that ship; a name that the page has not is told" {
+	mkdir brand
+	echo '/* ours */' >brand/page.css
+	echo '<svg xmlns="http://www.w3.org/2000/svg"/>' >brand/logo.svg
+	portal_start "brand: $folder/brand"
+	calls 200 - GET /page.css
+	same "$output" '/* ours */'
+	calls 200 - GET /logo.svg
+	same "$(header Content-Type)" image/svg+xml
+	calls 200 - GET /
+	[[ "$(header Content-Security-Policy)" == "default-src 'none'; script-src 'self';"* ]]
+	calls 404 - GET /x.css
+	: >brand/pages.css
+	fails 2 "$bin/prov-portal" -n -c provctl.yaml --data "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/portal"
+	has "the page has no file of that name"
 }
