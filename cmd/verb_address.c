@@ -218,12 +218,30 @@ const struct verb verb_bans = {
 	.run = run_bans,
 };
 
+/* Which devices live there, of many the first alone. */
+static void show_macs(const struct json *row) {
+	size_t named = js_length(js_get(row, "macs"));
+	int64_t more = js_number(row, "devices", 0) - (int64_t)named;
+	struct buf b;
+
+	if (named == 0)
+		return;
+	buf_init(&b, 4096);
+	member_text(&b, row, "macs");
+	if (more > 0)
+		buf_printf(&b, " and %lld more", (long long)more);
+	buf_byte(&b, '\0');
+	show_line("macs", b.failed ? "" : b.p);
+	buf_release(&b);
+}
+
 void show_address_lines(const struct command *c, const struct json *row) {
 	static const struct line_row lines[] = {{"address", "ip"},      {"status", "status"},     {"never banned", "never"},
 	                                        {"devices", "devices"}, {"accounts", "accounts"}, {0}};
 	const struct json *bans = js_get(row, "bans");
 
 	show_lines(row, lines);
+	show_macs(row);
 	for (size_t i = 0; i < js_length(bans); i++) {
 		struct buf b;
 

@@ -176,8 +176,13 @@ static void address_command(const struct address *a, struct buf *command) {
 		buf_printf(command, "provctl unban %s", at);
 }
 
+#define RESIDENTS_NAMED 20
+
+/* macs: the first of the devices that live there. */
 static int explain_address(struct request *r, struct err *err) {
 	struct address a;
+	uint64_t macs[RESIDENTS_NAMED];
+	uint32_t nmacs = 0;
 	struct grounds grounds;
 	struct buf command, *b;
 	const struct ban *ban;
@@ -185,7 +190,8 @@ static int explain_address(struct request *r, struct err *err) {
 
 	grounds_init(&grounds, r, false);
 	buf_init(&command, 128);
-	if (arg_ip(r, &a.ip, err) < 0 || address_gather(r, &a, err) < 0)
+	if (arg_ip(r, &a.ip, err) < 0 || address_gather(r, &a, err) < 0 ||
+	    store_residents_named(r->store, r->conf, a.ip, macs, RESIDENTS_NAMED, &nmacs, err) < 0)
 		goto out;
 	ban = deciding(&a);
 	grounds.of_entry = ban != NULL;
@@ -195,6 +201,15 @@ static int explain_address(struct request *r, struct err *err) {
 	b = control_row(r);
 	js_begin(b, '{');
 	row_address(r, b, &a);
+	js_key(b, "macs");
+	js_begin(b, '[');
+	for (uint32_t i = 0; i < nmacs; i++) {
+		char text[MAC_TEXT];
+
+		mac_print(macs[i], text);
+		js_item(b, slice_of(text));
+	}
+	js_end(b, ']');
 	left_row(r, b, ban ? ban->until : TIME_NONE);
 	grounds_row(b, &grounds);
 	if (command.n > 0)

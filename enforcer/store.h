@@ -221,6 +221,9 @@ struct residents {
 };
 int store_residents(struct store *s, const struct conf *conf, struct addr ip, int64_t time, struct residents *out,
                     struct err *err);
+/* Which devices: the first of them by MAC, at most max. */
+int store_residents_named(struct store *s, const struct conf *conf, struct addr ip, uint64_t *macs, uint32_t max,
+                          uint32_t *n, struct err *err);
 /* The same for any address within a prefix. */
 int store_residents_within(struct store *s, struct prefix p, int64_t time, struct residents *out, struct err *err);
 

@@ -153,23 +153,47 @@ static int count_residents(struct query *q, struct residents *out, struct err *e
 	return step;
 }
 
-int store_residents(struct store *s, const struct conf *conf, struct addr ip, int64_t time, struct residents *out,
-                    struct err *err) {
-	/* A learned home is the same where the mask makes it so, a given one as it was given. */
-	static const char sql[] = SQL_LENGTHS(
-		"home",
-		"bits < 128") ", h AS (SELECT mac, backed, added FROM home WHERE base BETWEEN ?2 AND ?3 AND bits = 128"
-					  " AND (given = 0 OR base = ?4) UNION ALL"
-					  " SELECT mac, backed, added FROM l CROSS JOIN home g INDEXED BY home_given"
-					  " ON g.bits = l.bits AND g.base = masked(?4, l.bits) WHERE g.bits < 128) " SELECT_RESIDENTS;
-	struct prefix at = conf_home_of(conf, ip);
-	struct query *q = db_query(s->db, sql, err);
+/* The rows of home that hold an address: a learned home is the same where the mask makes it so, a given one as it was given. */
+#define SELECT_HOMES                                                                                                   \
+	SQL_LENGTHS("home", "bits < 128")                                                                                  \
+	", h AS (SELECT mac, backed, added FROM home WHERE base BETWEEN ?2 AND ?3 AND bits = 128"                          \
+	" AND (given = 0 OR base = ?4) UNION ALL"                                                                          \
+	" SELECT mac, backed, added FROM l CROSS JOIN home g INDEXED BY home_given"                                        \
+	" ON g.bits = l.bits AND g.base = masked(?4, l.bits) WHERE g.bits < 128) "
 
-	db_bind(q, time - DAY);
+static void bind_homes(struct query *q, const struct conf *conf, struct addr ip) {
+	struct prefix at = conf_home_of(conf, ip);
+
 	db_bind_addr(q, at.base);
 	db_bind_addr(q, prefix_last(at));
 	db_bind_addr(q, ip);
+}
+
+int store_residents(struct store *s, const struct conf *conf, struct addr ip, int64_t time, struct residents *out,
+                    struct err *err) {
+	static const char sql[] = SELECT_HOMES SELECT_RESIDENTS;
+	struct query *q = db_query(s->db, sql, err);
+
+	db_bind(q, time - DAY);
+	bind_homes(q, conf, ip);
 	return count_residents(q, out, err);
+}
+
+int store_residents_named(struct store *s, const struct conf *conf, struct addr ip, uint64_t *macs, uint32_t max,
+                          uint32_t *n, struct err *err) {
+	static const char sql[] = SELECT_HOMES "SELECT DISTINCT mac FROM h ORDER BY mac LIMIT ?1";
+	struct query *q = db_query(s->db, sql, err);
+	uint32_t found = 0;
+	int step;
+
+	db_bind(q, max);
+	bind_homes(q, conf, ip);
+	while ((step = db_step(q, err)) == 1)
+		macs[found++] = (uint64_t)db_int(q, 0);
+	db_end(q);
+	if (step == 0)
+		*n = found;
+	return step;
 }
 
 int store_residents_within(struct store *s, struct prefix p, int64_t time, struct residents *out, struct err *err) {

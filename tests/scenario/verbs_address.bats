@@ -151,7 +151,7 @@ to change it: provctl unban 198.51.100.0/24
 exit 0
 END
 	shows explain 203.0.113.77 --json <<'END'
-{"ip":"203.0.113.77","status":["allowed"],"never":null,"devices":0,"accounts":0,"bans":[{"ip":"203.0.113.77","status":"allowed","kind":"allow","trigger":null,"start":"2026-11-22T10:00:00Z","until":"2026-11-29T10:00:00Z","level":0,"proven":true,"lifted":null,"packets":0,"bytes":0,"comment":""}],"left":"7d","because":{"time":"2026-11-22T10:00:00Z","what":"allowed","mac":null,"ip":"203.0.113.77","account":"","rule":"","detail":"until 2026-11-29T10:00:00Z","line":"","uid":N,"actor":"","reason":"","log":"","offset":0,"evidence":""},"counting":[],"command":"provctl allow 203.0.113.77 --remove"}
+{"ip":"203.0.113.77","status":["allowed"],"never":null,"devices":0,"accounts":0,"bans":[{"ip":"203.0.113.77","status":"allowed","kind":"allow","trigger":null,"start":"2026-11-22T10:00:00Z","until":"2026-11-29T10:00:00Z","level":0,"proven":true,"lifted":null,"packets":0,"bytes":0,"comment":""}],"macs":[],"left":"7d","because":{"time":"2026-11-22T10:00:00Z","what":"allowed","mac":null,"ip":"203.0.113.77","account":"","rule":"","detail":"until 2026-11-29T10:00:00Z","line":"","uid":N,"actor":"","reason":"","log":"","offset":0,"evidence":""},"counting":[],"command":"provctl allow 203.0.113.77 --remove"}
 exit 0
 END
 	shows unban 198.51.100.9 <<'END'
@@ -197,4 +197,18 @@ END
 provctl: 198.51.100: not an address
 exit 2
 END
+}
+
+@test "an address that is home to devices names them, of many the first twenty" {
+	at 1h
+	awk 'BEGIN { print "mac,account,home"
+		for (i = 1; i <= 22; i++) printf "0015650000%02x,acct1,203.0.113.0/28\n", i
+		print "001565000001,acct1,203.0.113.0/28" }' | awk '!seen[$0]++' >devices.csv
+	"$bin/provctl" -c provctl.yaml import devices.csv
+	same "$("$bin/provctl" -c provctl.yaml explain 203.0.113.9 --json | jq -c '[.devices, (.macs | length), .macs[0], .macs[19]]')" \
+		'[22,20,"001565000001","001565000014"]'
+	"$bin/provctl" -c provctl.yaml explain 203.0.113.9 | grep -qx 'macs: *001565000001, .*, 001565000014 and 2 more'
+	"$bin/provctl" -c provctl.yaml home add 001565000016 198.51.100.7
+	"$bin/provctl" -c provctl.yaml explain 198.51.100.7 | grep -qx 'macs: *001565000016'
+	same "$("$bin/provctl" -c provctl.yaml explain 198.51.100.8 --json | jq -c .macs)" '[]'
 }

@@ -174,7 +174,7 @@ counting:     provisioning-hammer, 3 of 20, since 2026-11-22T10:10:00Z
 exit 0
 END
 	shows explain 198.51.100.9 --json <<'END'
-{"ip":"198.51.100.9","status":["failed"],"never":null,"devices":0,"accounts":0,"bans":[],"left":null,"because":null,"counting":[{"trigger":"provisioning-scan","count":3,"limit":10,"first":"2026-11-22T10:10:00Z","last":"2026-11-22T10:10:00Z","proven":true},{"trigger":"distributed-scan","count":3,"limit":10,"first":"2026-11-22T10:10:00Z","last":"2026-11-22T10:10:00Z","proven":true},{"trigger":"provisioning-hammer","count":3,"limit":20,"first":"2026-11-22T10:10:00Z","last":"2026-11-22T10:10:00Z","proven":true}],"command":null}
+{"ip":"198.51.100.9","status":["failed"],"never":null,"devices":0,"accounts":0,"bans":[],"macs":[],"left":null,"because":null,"counting":[{"trigger":"provisioning-scan","count":3,"limit":10,"first":"2026-11-22T10:10:00Z","last":"2026-11-22T10:10:00Z","proven":true},{"trigger":"distributed-scan","count":3,"limit":10,"first":"2026-11-22T10:10:00Z","last":"2026-11-22T10:10:00Z","proven":true},{"trigger":"provisioning-hammer","count":3,"limit":20,"first":"2026-11-22T10:10:00Z","last":"2026-11-22T10:10:00Z","proven":true}],"command":null}
 exit 0
 END
 }
