@@ -11,7 +11,7 @@
 
 struct file {
 	char name[FILES_NAME_MAX];
-	struct http_ready *answer = NULL;
+	struct http_ready *answer;
 };
 
 struct files {
