@@ -55,6 +55,7 @@ libenforcer_a_SOURCES = \
 	enforcer/store_private.h \
 	enforcer/store_record.c \
 	enforcer/store_schema.c \
+	enforcer/store_seen.c \
 	enforcer/store_shelf.c \
 	enforcer/store_source.c \
 	enforcer/store_standing.c \

@@ -108,6 +108,8 @@ static int judge_hour(struct judge *j, int64_t hour, struct err *err) {
 			if (device_due(j, macs[i], hour, err) < 0)
 				return -1;
 	} while (n == DUE_PAGE);
+	if (store_seen(j->store, err) < 0)
+		return -1;
 	return store_record_trim(j->store, hour - j->conf->record.keep, j->conf->record.max, err);
 }
 

@@ -4,6 +4,7 @@
 #include "common/timefmt.h"
 
 #include "enforcer/link_private.h"
+#include "enforcer/memo.h"
 #include "enforcer/projection.h"
 
 /* A batch that waits for texts, one behind it, the texts, and room for notices. */
@@ -230,12 +231,25 @@ out:
 	return result;
 }
 
+/* A pass of cron's is over: nobody will remember when phones were seen. */
+static int write_seen(struct link *l, struct err *err) {
+	if (memo_count(store_memo(l->e->store)) == 0)
+		return 0;
+	if (store_begin(l->e->store, err) < 0)
+		return -1;
+	if (store_seen(l->e->store, err) < 0) {
+		enforcer_rollback(l->e);
+		return -1;
+	}
+	return enforcer_commit(l->e, err);
+}
+
 static int done(struct link *l, struct slice body, struct err *err) {
 	struct err ignored;
 
 	if (body.n > 0)
 		return err_set(err, ERR_INPUT, "link: malformed end of a pass");
-	if (enforcer_take_due(l->e, err) < 0 || expire_notices(l, err) < 0)
+	if (enforcer_take_due(l->e, err) < 0 || expire_notices(l, err) < 0 || write_seen(l, err) < 0)
 		return -1;
 	(void)projection_follow(l->e, true, &ignored);
 	link_answer(l, LINK_ACK, l->seq);

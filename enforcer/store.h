@@ -193,6 +193,10 @@ int store_devices_scan(struct store *s, int (*each)(void *context, const struct 
 /* What the judge keeps in mind of devices at home (memo.h), here because it is void when the rows change: of a device that is put or deleted,
  * and of all after a rollback or store_set_conf. */
 struct memo *store_memo(struct store *s);
+/* Writes down when devices were seen, where that is a day behind the memo. In a transaction. */
+int store_seen(struct store *s, struct err *err);
+/* Raises *seen to what was written down; store_device gives what the memo or the row has. */
+int store_seen_at(struct store *s, uint64_t mac, int64_t *seen, struct err *err);
 
 /* MACs, in order and at most max, of the devices on which time has work to do: a home of kind HOME_POLL that was last used before
  * `unused`, or removed before `removed`. */

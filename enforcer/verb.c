@@ -285,7 +285,8 @@ int details_gather(struct request *r, uint64_t mac, bool removed, struct details
 	if (verb_device(r, mac, removed, &d->device, err) < 0)
 		return -1;
 	js_begin(&d->users, '[');
-	if (store_users(r->store, mac, user_each, &d->users, err) < 0 ||
+	if (store_seen_at(r->store, mac, &d->device.seen, err) < 0 ||
+	    store_users(r->store, mac, user_each, &d->users, err) < 0 ||
 	    store_registered_device(r->store, mac, &d->registered_at, &d->registered, err) < 0)
 		return -1;
 	js_end(&d->users, ']');

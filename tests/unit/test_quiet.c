@@ -173,10 +173,50 @@ static void many_that_are_missing_are_read_at_once(void **state) {
 	judging_end(&g);
 }
 
+static void when_a_phone_was_seen_is_written_down_a_day_later(void **state) {
+	static const struct {
+		const char *what;
+		int64_t after, kept; /* seen so long after START; what is written then */
+	} rows[] = {
+		/* what, after, kept */
+		{"at once, as nothing is there", 0, 0},
+		{"within the day", DAY - MINUTE, 0},
+		{"a day later", DAY, DAY},
+		{"long after", 9 * DAY, 9 * DAY},
+	};
+	struct judging g;
+	struct quiet_row row = {0};
+
+	(void)state;
+	judging_begin(&g, "");
+	for (unsigned i = 0; i < 3; i++)
+		judging_device(&g, mac_of(i), "acct1", "203.0.113.1");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		for (unsigned phone = 3; phone-- > 0;) {
+			struct event e = {.kind = EVENT_PROVISION_SERVED,
+			                  .proof = PROOF_HANDSHAKE,
+			                  .mac = mac_of(phone),
+			                  .time = START + rows[i].after};
+			int64_t seen = 0;
+
+			e.ip = addr_of("203.0.113.1");
+			assert_int_equal(judge_quiet(g.judge, &e, &row, false, &g.err), 1);
+			assert_int_equal(store_seen(g.store, &g.err), 0);
+			assert_int_equal(store_seen_at(g.store, mac_of(phone), &seen, &g.err), 0);
+			if (seen != START + rows[i].kept)
+				fail_msg("%s: %lld", rows[i].what, (long long)(seen - START));
+			seen = 0;
+			assert_int_equal(store_seen_at(g.store, mac_of(3), &seen, &g.err), 0);
+			assert_int_equal(seen, 0);
+		}
+	judging_end(&g);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(triggers_count_the_same_whether_events_are_looked_up_or_judged),
 		cmocka_unit_test(looking_changes_nothing),
+		cmocka_unit_test(when_a_phone_was_seen_is_written_down_a_day_later),
 		cmocka_unit_test(many_that_are_missing_are_read_at_once),
 	};
 
