@@ -7,13 +7,13 @@
 
 struct entry {
 	struct addr ip;
-	bool used;
 	int64_t begun; /* its minute */
 	int64_t last;
 	unsigned failures, selfs, waiting;
 };
 
 struct throttle {
+	size_t n;
 	struct entry at[THROTTLE_ADDRESSES];
 };
 
@@ -27,26 +27,31 @@ void throttle_free(struct throttle **t) {
 }
 
 static struct entry *known(struct throttle *t, struct addr ip) {
-	for (size_t i = 0; i < THROTTLE_ADDRESSES; i++)
-		if (t->at[i].used && addr_same(t->at[i].ip, ip))
+	for (size_t i = 0; i < t->n; i++)
+		if (addr_same(t->at[i].ip, ip))
 			return &t->at[i];
 	return NULL;
 }
 
-/* As many can wait as requests are taken, which are fewer than the addresses here. */
+/* As many can wait as the enforcer is asked, which are fewer than the addresses here. */
+static struct entry *quietest(struct throttle *t) {
+	struct entry *e = NULL;
+
+	if (t->n < THROTTLE_ADDRESSES)
+		return &t->at[t->n++];
+	for (size_t i = 0; i < t->n; i++)
+		if (t->at[i].waiting == 0 && (!e || t->at[i].last < e->last))
+			e = &t->at[i];
+	assert(e);
+	return e;
+}
+
 static struct entry *entry_of(struct throttle *t, struct addr ip, int64_t now) {
-	struct entry *e = known(t, ip), *oldest = NULL;
+	struct entry *e = known(t, ip);
 
-	for (size_t i = 0; !e && i < THROTTLE_ADDRESSES; i++) {
-		struct entry *other = &t->at[i];
-
-		if (other->waiting == 0 && (!oldest || !other->used || (oldest->used && other->last < oldest->last)))
-			oldest = other;
-	}
 	if (!e) {
-		assert(oldest);
-		e = oldest;
-		*e = (struct entry){.ip = ip, .used = true, .begun = now};
+		e = quietest(t);
+		*e = (struct entry){.ip = ip, .begun = now};
 	}
 	if (now - e->begun >= MINUTE_MS) {
 		e->begun = now;

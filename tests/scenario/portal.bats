@@ -292,3 +292,13 @@ verdict() {
 	fails 2 "$bin/prov-portal" -n -c provctl.yaml --data "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/portal"
 	has "the page has no file of that name"
 }
+
+@test "sockets that a service manager gives stand for those of the configuration" {
+	command -v systemd-socket-activate >/dev/null || skip "no systemd-socket-activate here"
+	portal_start
+	background systemd-socket-activate -l 192.0.2.1:8444 -l "$folder/given.sock" \
+		"$bin/prov-portal" -c provctl.yaml --data "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/portal"
+	until_done test -S given.sock
+	site=http://192.0.2.1:8444 calls 200 operator GET /v1/session
+	same "$(curl -s -o /dev/null -w '%{http_code}' --unix-socket given.sock http://p/)" 200
+}
