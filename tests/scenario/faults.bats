@@ -4,10 +4,17 @@
 load setup
 load network
 
-setup_file() {
+setup() {
 	without_sanitizers "their allocator cannot be failed"
 	command -v cc >/dev/null || skip "needs cc"
-	cc -O1 -shared -fPIC -o "$BATS_FILE_TMPDIR/fault.so" "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/tests/fault/fault.c" -ldl
+	folder=$(mktemp -d "${BATS_TMPDIR:-/tmp}/provctl.XXXXXX")
+	cd "$folder"
+	mkdir log
+	: >log/web.log
+	: >log/sip.log
+	configure
+	at 0s
+	cc -O1 -shared -fPIC -o fault.so "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/tests/fault/fault.c" -ldl
 }
 
 # A small day: three phones, one that moves, a scanner and a guesser of passwords.
@@ -45,7 +52,7 @@ faulty() {
 	shift
 	rm -f counts
 	status=0
-	FAULT=$order FAULT_COUNTS=$folder/counts LD_PRELOAD=$BATS_FILE_TMPDIR/fault.so timeout 60 \
+	FAULT=$order FAULT_COUNTS=$folder/counts LD_PRELOAD=$folder/fault.so timeout 60 \
 		"$bin/provctl" -c "$folder/provctl.yaml" "$@" >faulty.out 2>faulty.err || status=$?
 }
 
