@@ -55,8 +55,8 @@ check "the judge reads no clock, no file and no socket" \
 
 split=
 if [ -x "${top_builddir:-.}/prov-analyzer" ]; then
-	split=$(ldd "${top_builddir:-.}/prov-analyzer" | grep -E 'sqlite|nftnl|mnl'
+	split=$(ldd "${top_builddir:-.}/prov-analyzer" | grep -E 'sqlite|nftnl|mnl|nettle'
 		ldd "${top_builddir:-.}/prov-enforcer" | grep -E 'pcre|maxmind|libz\.|microhttpd'
 		ldd "${top_builddir:-.}/prov-portal" | grep -E 'sqlite|nftnl|mnl|pcre|maxmind')
 fi
-check "ldd shows the privilege split: no SQLite or netlink in the analyzer, no patterns in the enforcer, neither in the portal" "$split"
+check "ldd shows the privilege split: no SQLite, netlink or tokens in the analyzer, no patterns in the enforcer, neither in the portal" "$split"
