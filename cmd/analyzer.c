@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "cmd/analyzer.h"
@@ -23,7 +24,7 @@ struct child {
 	char program[4096];
 	const struct command *c;
 	struct analyzer_wants wants;
-	int link, report, errors, go; /* errors and go may be -1 */
+	int link, report, errors, go; /* link and errors may be -1 */
 	pid_t parent;
 };
 
@@ -59,12 +60,12 @@ static bool arguments_of(struct arguments *a, const struct child *child) {
 	add(a, "prov-analyzer", NULL);
 	if (child->c->conf_file)
 		add(a, "-c", child->c->conf_file);
-	add_number(a, "--link-fd", child->link);
+	if (child->link >= 0)
+		add_number(a, "--link-fd", child->link);
 	add_number(a, "--report-fd", child->report);
 	if (child->wants.follow)
 		add(a, "--follow", NULL);
-	if (child->go >= 0)
-		add_number(a, "--go-fd", child->go);
+	add_number(a, "--go-fd", child->go);
 	if (child->wants.beat > 0)
 		add_number(a, "--beat", child->wants.beat);
 	for (size_t i = 0; i < sizeof(passed) / sizeof(passed[0]); i++)
@@ -116,7 +117,7 @@ int analyzer_start(struct analyzer *a, const struct command *c, int link, struct
 		return -1;
 	*a = (struct analyzer){.report = -1, .errors = -1, .go = -1};
 	if (pipe2(report, O_CLOEXEC) < 0 || (!wants.follow && pipe2(errors, O_CLOEXEC) < 0) ||
-	    (wants.follow && pipe2(go, O_CLOEXEC) < 0)) {
+	    socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, go) < 0) {
 		(void)err_errno(err, "prov-analyzer");
 		goto out;
 	}
@@ -155,10 +156,24 @@ void analyzer_close(struct analyzer *a) {
 
 /* ---- what it says ---- */
 
-void analyzer_go(struct analyzer *a) {
+void analyzer_go(struct analyzer *a, int link) {
+	struct iovec byte = {.iov_base = (char[]){'g'}, .iov_len = 1};
+	struct msghdr go = {.msg_iov = &byte, .msg_iovlen = 1};
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} with = {0};
+
+	if (link >= 0) {
+		go.msg_control = with.bytes;
+		go.msg_controllen = sizeof(with.bytes);
+		*CMSG_FIRSTHDR(&go) =
+			(struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+		memcpy(CMSG_DATA(CMSG_FIRSTHDR(&go)), &link, sizeof(link));
+	}
 	/* Where it is gone already its end tells. */
-	if (a->go >= 0 && write(a->go, "g", 1) < 0)
-		close_fd(&a->go);
+	if (a->go >= 0)
+		(void)sendmsg(a->go, &go, MSG_NOSIGNAL);
 	close_fd(&a->go);
 }
 

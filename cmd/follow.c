@@ -157,7 +157,7 @@ static void promote(struct follower *f) {
 	f->relieved = false;
 	f->began = true;
 	retry_began(&f->analyzer);
-	analyzer_go(&f->now);
+	analyzer_go(&f->now, -1);
 	tell_ready(f);
 }
 
@@ -268,7 +268,7 @@ static void take_now(void *context, const struct json *report) {
 	struct follower *f = context;
 
 	if (js_get(report, "ready")) {
-		analyzer_go(&f->now);
+		analyzer_go(&f->now, -1);
 		f->began = true;
 		tell_ready(f);
 	} else if (js_get(report, "alive")) {

@@ -3,12 +3,12 @@
  *     prov-analyzer [-c FILE] [-n] [--follow] [--link-fd N] [--report-fd N] [--go-fd N] [--beat S] [--format F] [--year-at TIME]
  *                   [--timezone Z] [FILE...]
  *
- * Without --link-fd it connects to the enforcer's events.sock. FILEs replace the configured sources; "-" is standard input. -n only
+ * Without --link-fd and --go-fd it connects to the enforcer's events.sock. FILEs replace the configured sources; "-" is standard input. -n only
  * reads configuration and rules. To --report-fd go JSON objects, one a line: {"progress": {...}} while it runs, and
  * {"summary": {...}} at its end. SIGTERM and SIGINT end it after the batch at hand. Exit status as provctl's.
  *
- * With --follow it waits for more instead of ending. With --go-fd it says {"ready": true} when configuration and rules are read, and waits for a byte
- * from there before it talks to the enforcer. With --beat it says {"alive": true} every so many milliseconds, as long as it goes on and the enforcer
+ * With --follow it waits for more instead of ending. With --go-fd, a socket, it says {"ready": true} when configuration and rules are read, and waits for
+ * a byte from there before it talks to the enforcer; the link may come with that (SCM_RIGHTS). With --beat it says {"alive": true} every so many milliseconds, as long as it goes on and the enforcer
  * answers.
  */
 #include <errno.h>
@@ -369,15 +369,29 @@ static int connect_enforcer(const struct conf *conf, struct err *err) {
 	return -1;
 }
 
-/* 1: go; 0: it is not wanted any more. */
-static int wait_for_go(int fd, struct err *err) {
+/* 1: go; 0: it is not wanted any more. The go may bring the link. */
+static int wait_for_go(int fd, int *link, struct err *err) {
 	char byte;
+	struct iovec bytes = {.iov_base = &byte, .iov_len = 1};
+	union {
+		char bytes[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} with;
+	struct msghdr go;
 	ssize_t n;
 
-	do
-		n = read(fd, &byte, 1);
-	while (n < 0 && errno == EINTR && !stop);
-	return n < 0 && errno != EINTR ? err_errno(err, "--go-fd") : n > 0 && !stop;
+	do {
+		go = (struct msghdr){
+			.msg_iov = &bytes, .msg_iovlen = 1, .msg_control = with.bytes, .msg_controllen = sizeof(with.bytes)};
+		n = recvmsg(fd, &go, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR && !stop);
+	if (n < 0 && errno != EINTR)
+		return err_errno(err, "--go-fd");
+	if (n <= 0 || stop)
+		return 0;
+	if (CMSG_FIRSTHDR(&go) && CMSG_FIRSTHDR(&go)->cmsg_type == SCM_RIGHTS)
+		memcpy(link, CMSG_DATA(CMSG_FIRSTHDR(&go)), sizeof(*link));
+	return *link < 0 ? err_set(err, ERR_INPUT, "--go-fd: no link to the enforcer came with the go") : 1;
 }
 
 /* Patterns are compiled, and the first log is yet to be read. */
@@ -401,7 +415,7 @@ static int analyze(const struct options *o, struct pass *pass, struct file_sourc
 		if (pass_check(pass, err) < 0)
 			return -1;
 		report_word(report, "ready");
-		go = wait_for_go(o->go, err);
+		go = wait_for_go(o->go, &pass->link, err);
 	}
 	if (go > 0) {
 		talking = true;
@@ -442,7 +456,8 @@ static int run(const struct options *o, const struct conf *conf, struct err *err
 		pass.sources = files.at;
 		pass.nsources = files.n;
 	}
-	if (geo_open(&pass.geo, conf, err) < 0 || (o->link < 0 && (pass.link = connect_enforcer(conf, err)) < 0))
+	if (geo_open(&pass.geo, conf, err) < 0 ||
+	    (o->link < 0 && o->go < 0 && (pass.link = connect_enforcer(conf, err)) < 0))
 		goto out;
 	if (confine_analyzer(conf, pass.sources, pass.nsources, err) == 0)
 		result = analyze(o, &pass, &files, err);

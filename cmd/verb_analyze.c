@@ -121,9 +121,14 @@ static int run_analyze(struct command *c, struct err *err) {
 		return follow(c, err);
 	c->client_flags = CLIENT_EVENTS | (options_given(&c->options, "dry-run") ? CLIENT_COPY : 0);
 	analysis_init(&out, c);
-	if (command_connect(c, err) < 0 || ask_summary(c, &out, false, err) < 0 ||
-	    analyzer_start(&a, c, client_events(c->client), (struct analyzer_wants){0}, err) < 0)
+	/* Both programs get ready at once: of a pass over little that is most of its time. */
+	if (analyzer_start(&a, c, -1, (struct analyzer_wants){0}, err) < 0)
 		goto out;
+	if (command_connect(c, err) < 0 || ask_summary(c, &out, false, err) < 0) {
+		(void)analyzer_end(&a, -1, &failed);
+		goto out;
+	}
+	analyzer_go(&a, client_events(c->client));
 	/* The enforcer sees the end of the link as soon as the analyzer's end is gone. */
 	client_events_done(c->client);
 	read = read_all(&a, &out, &failed);
