@@ -3,8 +3,9 @@
 load setup
 load network
 
-setup_file() {
+setup() {
 	needs_network jq
+	begin
 }
 
 # A machine that enforces what stands in the folder `copy`.

@@ -3,11 +3,8 @@
 load setup
 load network
 
-setup_file() {
-	needs_network jq perl kamailio sipp svwar svcrack
-}
-
 setup() {
+	needs_network jq perl kamailio sipp svwar svcrack
 	folder=$(mktemp -d "${BATS_TMPDIR:-/tmp}/provctl.XXXXXX")
 	cd "$folder"
 	mkdir log run

@@ -3,9 +3,10 @@
 
 load setup
 
-setup_file() {
+setup() {
 	[ "$(id -u)" = 0 ] && unshare -n true 2>/dev/null || skip "needs root and network namespaces"
 	command -v nft >/dev/null || skip "needs nft"
+	begin
 }
 
 # A network namespace that lives as long as the test.

@@ -7,11 +7,8 @@ load network
 mac=001565abcdef other=001565abcdf0
 home=203.0.113.10 elsewhere=198.51.100.20 scanner=198.51.100.66
 
-setup_file() {
-	needs_network nginx php jq perl
-}
-
 setup() {
+	needs_network nginx php jq perl
 	folder=$(mktemp -d "${BATS_TMPDIR:-/tmp}/provctl.XXXXXX")
 	cd "$folder"
 	chmod 755 .

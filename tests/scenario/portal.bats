@@ -7,7 +7,7 @@ load portal
 
 banned=203.0.113.7
 
-setup_file() {
+setup() {
 	needs_network jq perl
 }
 

@@ -4,11 +4,8 @@ load setup
 load network
 load portal
 
-setup_file() {
-	needs_network perl
-}
-
 setup() {
+	needs_network perl
 	folder=$(mktemp -d "${BATS_TMPDIR:-/tmp}/provctl.XXXXXX")
 	cd "$folder"
 	chmod 755 .

@@ -7,11 +7,8 @@ load network
 mac=001565abcdef
 home=203.0.113.10 elsewhere=198.51.100.20 scanner=198.51.100.66
 
-setup_file() {
-	needs_network nginx php jq
-}
-
 setup() {
+	needs_network nginx php jq
 	folder=$(mktemp -d "${BATS_TMPDIR:-/tmp}/provctl.XXXXXX")
 	cd "$folder"
 	chmod 755 .
