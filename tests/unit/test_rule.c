@@ -412,6 +412,8 @@ static void faults_of_rules_are_told_by_file_and_line(void **state) {
 	     "needs `where`"},
 		{"rules:\n  - id: a\n    format: combined\n    where: {file: x}\n    set: {ip: 1.2.3.4}\n", "cannot be set"},
 		{"rules:\n  - id: a\n    format: combined\n    where: {file: x}\n    event: sip.skan\n", "sip.scan"},
+		{"rules:\n  - id: a\n    format: combined\n    where: {file: x}\n    event: portal.auth_failed\n",
+	     "is not known"},
 		{"rules:\n  - id: a\n    format: combined\n    where: {file: x}\n    proof: certain\n", "proof"},
 		{GOOD "  - id: a\n    format: combined\n    where: {file: x}\n    event: provision\n    samples: [{line: x, "
 	          "expect: none}]\n",
