@@ -307,8 +307,9 @@ int batch_flush(struct run *r, struct err *err) {
 	return 0;
 }
 
-static bool is_served(const struct event *e) {
-	return e->kind == EVENT_PROVISION_SERVED || e->kind == EVENT_POLL_SERVED;
+/* Nearly all of these say that all is well: their texts are told when they are wanted. */
+static bool is_kept(const struct event *e) {
+	return e->kind == EVENT_PROVISION_SERVED || e->kind == EVENT_POLL_SERVED || e->kind == EVENT_SIP_REGISTERED;
 }
 
 static bool batch_is_full(const struct run *r, const struct batch *b, size_t more) {
@@ -338,13 +339,13 @@ int batch_add(struct run *r, struct feed *f, const struct event *e, struct err *
 	if (f->slot == SLOT_NONE)
 		batch_slot(b, r, f, cursor_size(&at));
 	sent.cursor = f->slot;
-	if (is_served(e)) {
+	if (is_kept(e)) {
 		keep_texts(b, e);
 	} else {
 		b->kept_at[b->nevents] = KEPT_NOT;
 		sent.line = e->raw ? evidence_of(&r->evidence, e->line, e->folder) : e->line;
 	}
-	batch_writer_add(&r->writer, &sent, !is_served(e));
+	batch_writer_add(&r->writer, &sent, !is_kept(e));
 	if (++b->nevents % LISTEN_EVERY != 0)
 		return 0;
 	return batch_listen(r, err);

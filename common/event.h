@@ -6,7 +6,7 @@
  * this batch, nor of those sent after it, was taken; the enforcer sends all cursors and LINK_READY again at once and drops batches
  * until it sees LINK_HELLO again, which then needs no answer), or LINK_REFUSED (malformed or failed: the text says why; the link is closed). LINK_DONE ends a pass.
  *
- * The evidence of a served fetch is hardly ever looked at: the analyzer keeps it until the batch is answered. Where the enforcer
+ * The evidence of a served fetch or a registration is hardly ever looked at: the analyzer keeps it until the batch is answered. Where the enforcer
  * needs some, it asks (LINK_WANT) instead of answering the batch, applies nothing of it yet, and gets them (LINK_TEXTS, which may come
  * behind batches that were sent before the analyzer knew). It may ask once more.
  *

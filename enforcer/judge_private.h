@@ -69,10 +69,11 @@ int device_remove(struct judge *j, struct device *d, int64_t time, struct err *e
 int trigger_init(struct judge *j, struct err *err);
 void trigger_release(struct judge *j);
 int trigger_event(struct judge *j, struct facts *f, struct err *err);
-/* A proven fetch, by no imposter, that a device was served at home: may it count for any trigger, as far as can be told without its agent? */
+/* A proven fetch, by no imposter, that a device was served at home, or a proven registration from there or of nobody's user: may it count for any
+ * trigger, as far as can be told without its agent? */
 bool trigger_is_stirred(const struct judge *j, const struct event *e);
-/* If not: what is to be done then. */
-int trigger_quiet(struct judge *j, const struct event *e, struct err *err);
+/* If not: what is to be done then. mac: of the device, or MAC_NONE. */
+int trigger_quiet(struct judge *j, const struct event *e, uint64_t mac, struct err *err);
 /* An unlock empties the device's suspicion counters. */
 int trigger_device_cleared(struct judge *j, uint64_t mac, struct err *err);
 int trigger_flush(struct judge *j, struct err *err);

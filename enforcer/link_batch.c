@@ -453,22 +453,25 @@ static int apply(struct link *l, struct err *err) {
 
 #define STIRRED_BITS 65536
 
-/* MACs of which something may change within the batch: a bit for each hash, so that too many are told rather than too few. */
+/* MACs, and users that register, of which something may change within the batch: a bit for each hash, so that too many are told rather than too
+ * few. */
 struct stirred {
 	uint64_t bits[STIRRED_BITS / 64];
 };
 
-static uint64_t *stirred_word(struct stirred *s, uint64_t mac, uint64_t *bit) {
-	uint64_t hash = mac * 0x9e3779b97f4a7c15ULL >> 48;
+static uint64_t *stirred_word(struct stirred *s, const struct event *v, uint64_t *bit) {
+	uint64_t who = v->kind == EVENT_SIP_REGISTERED ? hash_bytes(0, v->user.p, v->user.n) : v->mac;
+	uint64_t hash = who * 0x9e3779b97f4a7c15ULL >> 48;
 
-	*bit = 1ULL << (hash % 64);
+	/* A SIP event that is not quiet needs its texts, but says nothing of others that name no MAC. */
+	*bit = who == MAC_NONE ? 0 : 1ULL << (hash % 64);
 	return &s->bits[hash / 64];
 }
 
 /* Is its evidence needed, as far as can be told before the events in front of it are judged? */
 static int is_wanted(struct link *l, const struct batch_walk *w, int64_t now, struct stirred *stirred,
                      struct err *err) {
-	uint64_t bit, *word = stirred_word(stirred, w->e.mac, &bit);
+	uint64_t bit, *word = stirred_word(stirred, &w->e, &bit);
 	int quiet = 0;
 
 	if (!l->want.all && !(*word & bit) && w->e.time <= now + LINK_AHEAD)

@@ -113,9 +113,8 @@ static void place_entry(struct memo *m, const struct memo_entry *entry) {
 	*e = *entry;
 }
 
-static void grow(struct memo *m) {
+static void grow(struct memo *m, uint32_t more) {
 	struct memo old = *m;
-	uint32_t more = m->nslots < MEMO_SLOTS / 2 ? m->nslots * 2 : MEMO_SLOTS;
 
 	if (slots_new(m, more) < 0)
 		return; /* then those that are there give way */
@@ -127,8 +126,17 @@ static void grow(struct memo *m) {
 
 void memo_put(struct memo *m, const struct memo_entry *entry) {
 	if (m->n >= m->nslots / 4 * 3 && m->nslots < MEMO_SLOTS)
-		grow(m);
+		grow(m, m->nslots < MEMO_SLOTS / 2 ? m->nslots * 2 : MEMO_SLOTS);
 	place_entry(m, entry);
+}
+
+void memo_expect(struct memo *m, uint64_t entries) {
+	uint64_t slots = (m->n + entries) / 2 * 3;
+
+	if (slots > MEMO_SLOTS)
+		slots = MEMO_SLOTS;
+	if (slots > m->nslots)
+		grow(m, (uint32_t)slots);
 }
 
 /* Closes the gap at slot i: what lies behind it moves up where its own slot lets it. */

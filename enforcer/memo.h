@@ -38,6 +38,8 @@ void memo_drop(struct memo *m, uint64_t mac);
 /* NULL where there is none. Valid until the next memo_put or memo_drop. */
 struct memo_entry *memo_find(struct memo *m, uint64_t mac, uint64_t place);
 void memo_put(struct memo *m, const struct memo_entry *entry);
+/* So many are to come: room for them at once, rather than by growing, which for a moment takes both. */
+void memo_expect(struct memo *m, uint64_t entries);
 uint32_t memo_count(const struct memo *m);
 /* The newest `seen` of its entries, 0 without. */
 uint32_t memo_seen(const struct memo *m, uint64_t mac);

@@ -1,4 +1,4 @@
-/* A served fetch from home is nearly every event, and changes nothing but when the phone was seen. What is worked out of a device once, by the
+/* A served fetch from home, and a registration from there, are nearly all events, and change nothing but when the phone was seen. What is worked out of a device once, by the
  * same rules that lock.c goes by, is kept in mind (memo.h); what is found there needs no look at its row. Everything that might be otherwise
  * is left to judge_event: a wrong no costs time, a wrong yes would be a wrong state.
  */
@@ -26,10 +26,6 @@ static uint64_t place_of(const struct conf *conf, struct addr ip) {
 	half = be64toh(half);
 	/* Below 2^32 it would read as IPv4: ::/32 is nobody's. */
 	return bits6 > 0 && bits6 <= 64 && half >> 32 ? half & UINT64_MAX << (64 - bits6) : 0;
-}
-
-static bool is_served(enum event_kind kind) {
-	return kind == EVENT_PROVISION_SERVED || kind == EVENT_POLL_SERVED;
 }
 
 static struct memo_words words_of_device(const struct device *d) {
@@ -92,29 +88,30 @@ static int remember_all(struct judge *j, struct err *err) {
 	    j->quiet.missed < (uint64_t)store_device_count(j->store) / SCAN_SHARE)
 		return 0;
 	j->quiet.scanned = true;
+	memo_expect(store_memo(j->store), (uint64_t)store_device_count(j->store));
 	return store_devices_scan(j->store, remember_device, j, err);
 }
 
 /* 1 with *out, 0, -1. */
-static int remembered(struct judge *j, const struct event *e, uint64_t place, uint64_t folder, struct memo_entry **out,
-                      struct err *err) {
+static int remembered(struct judge *j, uint64_t mac, struct addr ip, uint64_t place, uint64_t folder,
+                      struct memo_entry **out, struct err *err) {
 	struct memo *memo = store_memo(j->store);
 	const struct home *home;
 	struct device d;
 	int found;
 
-	*out = memo_find(memo, e->mac, place);
+	*out = memo_find(memo, mac, place);
 	if (*out)
 		return 1;
 	if (remember_all(j, err) < 0)
 		return -1;
-	found = store_device(j->store, e->mac, &d, err);
+	found = store_device(j->store, mac, &d, err);
 	if (found <= 0)
 		return found;
-	home = is_calm(&d) && (folder == 0 || d.folder == folder) ? home_of_place(&d, j->conf, e->ip) : NULL;
+	home = is_calm(&d) && (folder == 0 || d.folder == folder) ? home_of_place(&d, j->conf, ip) : NULL;
 	if (home)
 		keep_in_mind(j, &d, home, place);
-	*out = memo_find(memo, e->mac, place);
+	*out = memo_find(memo, mac, place);
 	return *out != NULL;
 }
 
@@ -132,37 +129,69 @@ static bool has_news(struct judge *j, const struct event *e, const struct memo_e
 	return false;
 }
 
-int judge_quiet(struct judge *j, const struct event *e, struct quiet_row *row, bool look, struct err *err) {
+static int quiet_fetch(struct judge *j, const struct event *e, struct quiet_row *row, bool look, struct err *err) {
 	bool poll = e->kind == EVENT_POLL_SERVED;
-	uint64_t place, folder = 0;
+	uint64_t place = place_of(j->conf, e->ip), folder = 0;
 	struct memo_entry *entry;
 	int found;
 
-	if (!is_served(e->kind) || e->proof == PROOF_NONE || e->imposter == TRI_YES || e->time > UINT32_MAX)
-		return 0;
-	if (!look && judge_advance(j, e->time, err) < 0)
-		return -1;
-	if (trigger_is_stirred(j, e))
-		return 0;
-	place = place_of(j->conf, e->ip);
-	if (place == 0)
+	if (e->imposter == TRI_YES || place == 0)
 		return 0;
 	if (poll && e->folder.n > 0) {
 		folder = facts_folder(j, e->folder);
 		place ^= folder;
 	}
-	found = remembered(j, e, place, folder, &entry, err);
+	found = remembered(j, e->mac, e->ip, place, folder, &entry, err);
 	if (found <= 0)
 		return found;
 	if (e->time < entry->from || e->time >= entry->until || (poll && !(entry->mac & MEMO_BACKED)) ||
 	    has_news(j, e, entry, row))
 		return 0;
-	if (look)
-		return 1;
-	if (e->time >= (int64_t)entry->seen + MINUTE)
+	if (!look && e->time >= (int64_t)entry->seen + MINUTE)
 		entry->seen = (uint32_t)e->time;
+	return 1;
+}
+
+/* Of a user of no device, or from a home that something backs already. */
+static int quiet_registration(struct judge *j, const struct event *e, uint64_t *mac, struct err *err) {
+	uint64_t place = place_of(j->conf, e->ip);
+	struct memo_entry *entry;
+	int found;
+
+	if (e->user.n > 0 && store_device_of_user(j->store, e->user, e->realm, mac, err) < 0)
+		return -1;
+	if (*mac == MAC_NONE)
+		return 1;
+	if (place == 0)
+		return 0;
+	found = remembered(j, *mac, e->ip, place, 0, &entry, err);
+	if (found <= 0)
+		return found;
+	return e->time >= entry->from && e->time < entry->until && entry->mac & MEMO_BACKED;
+}
+
+int judge_quiet(struct judge *j, const struct event *e, struct quiet_row *row, bool look, struct err *err) {
+	bool registered = e->kind == EVENT_SIP_REGISTERED;
+	uint64_t mac = registered ? MAC_NONE : e->mac;
+	int quiet;
+
+	if ((!registered && e->kind != EVENT_PROVISION_SERVED && e->kind != EVENT_POLL_SERVED) || e->proof == PROOF_NONE ||
+	    e->time > UINT32_MAX)
+		return 0;
+	if (!look && judge_advance(j, e->time, err) < 0)
+		return -1;
+	if (trigger_is_stirred(j, e))
+		return 0;
+	quiet = registered ? quiet_registration(j, e, &mac, err) : quiet_fetch(j, e, row, look, err);
+	if (quiet <= 0 || look)
+		return quiet;
 	j->sums.events[e->kind]++;
-	return trigger_quiet(j, e, err) < 0 ? -1 : 1;
+	if (trigger_quiet(j, e, mac, err) < 0)
+		return -1;
+	/* Last, as in judge_event. */
+	if (registered && store_registered_put(j->store, e->user, e->realm, mac, e->ip, e->time, err) < 0)
+		return -1;
+	return 1;
 }
 
 void judge_hint(const struct judge *j, uint64_t mac) {

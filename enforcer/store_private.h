@@ -36,7 +36,7 @@ int tallies_load(struct tallies *t, struct db *db, const char *sql, struct err *
 int tallies_save(struct tallies *t, struct db *db, const char *sql, struct err *err);
 
 /* ---- store_shelf.c ---- encoded devices, a bounded number, those used least lately go first; of no bytes: there is no such device. */
-#define SHELF_SETS 8192
+#define SHELF_SETS 2048
 #define SHELF_WAYS 8
 
 struct shelved {

@@ -7,17 +7,18 @@
 
 #define TOUCHED "counters.touched"
 
-#define SERVED (1U << EVENT_PROVISION_SERVED | 1U << EVENT_POLL_SERVED)
+#define QUIET (1U << EVENT_PROVISION_SERVED | 1U << EVENT_POLL_SERVED | 1U << EVENT_SIP_REGISTERED)
 
-/* Those that have to do with a proven fetch by a phone that is at home. */
+/* Those that have to do with what a phone does at home. An imposter's registration is not told apart: it counts as any. */
 static void find_quiet(struct judge *j) {
 	for (uint32_t i = 0; i < j->conf->ntriggers; i++) {
 		const struct trigger *t = &j->conf->triggers[i];
 
-		if (t->on & SERVED && t->imposter != TRI_YES && t->proofs & ~(1U << PROOF_NONE) && t->mac == TRIGGER_MAC_ANY &&
-		    t->at_home != TRI_NO && t->abroad != TRI_YES)
+		if (t->on & QUIET && (t->imposter != TRI_YES || t->on >> EVENT_SIP_REGISTERED & 1) &&
+		    t->proofs & ~(1U << PROOF_NONE) && t->mac == TRIGGER_MAC_ANY && t->at_home != TRI_NO &&
+		    t->abroad != TRI_YES)
 			j->quiet.stirred[j->quiet.nstirred++] = (uint16_t)i;
-		if (t->reset & SERVED)
+		if (t->reset & QUIET)
 			j->quiet.resets[j->quiet.nresets++] = (uint16_t)i;
 	}
 }
@@ -346,7 +347,7 @@ bool trigger_is_stirred(const struct judge *j, const struct event *e) {
 	return false;
 }
 
-int trigger_quiet(struct judge *j, const struct event *e, struct err *err) {
+int trigger_quiet(struct judge *j, const struct event *e, uint64_t mac, struct err *err) {
 	for (uint32_t i = 0; i < j->quiet.nresets; i++) {
 		uint32_t index = j->quiet.resets[i];
 		struct facts f;
@@ -359,9 +360,9 @@ int trigger_quiet(struct judge *j, const struct event *e, struct err *err) {
 			continue;
 		/* All that a reset looks at. */
 		f.e = e;
-		f.has_device = true;
+		f.has_device = mac != MAC_NONE;
 		f.removed = false;
-		f.device.mac = e->mac;
+		f.device.mac = mac;
 		if (trigger_reset(j, index, &f, err) < 0)
 			return -1;
 	}

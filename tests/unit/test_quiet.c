@@ -20,6 +20,9 @@ static unsigned below(uint64_t *random, unsigned n) {
 	return (unsigned)(*random >> 33) % n;
 }
 
+/* The last is of no device. */
+static const char *const users[PHONES + 1] = {"100", "101", "102", "103", "104", "105", "106"};
+
 static struct event any_event(uint64_t *random, int64_t *time) {
 	static const enum event_kind kinds[] = {
 		EVENT_PROVISION_SERVED,       EVENT_PROVISION_SERVED,  EVENT_POLL_SERVED,      EVENT_POLL_SERVED,
@@ -39,7 +42,23 @@ static struct event any_event(uint64_t *random, int64_t *time) {
 	e.time = *time;
 	(void)snprintf(ip, sizeof(ip), "203.0.113.%u", at_home ? phone : below(random, PHONES));
 	e.ip = addr_of(ip);
+	if (e.kind >= EVENT_SIP_REGISTERED) {
+		e.mac = MAC_NONE;
+		e.user = slice_of(users[phone]);
+	}
 	return e;
+}
+
+static void dump_registered(struct judging *g, struct buf *out) {
+	for (unsigned i = 0; i < PHONES; i++) {
+		char ip[ADDR_TEXT];
+		struct addr at;
+		int64_t time;
+
+		assert_int_equal(store_registered_device(g->store, mac_of(i), &at, &time, &g->err), 0);
+		addr_print(at, ip);
+		buf_printf(out, "registered %s %lld\n", ip, (long long)time);
+	}
 }
 
 static int dump_record(void *context, const struct record *r, struct err *err) {
@@ -68,6 +87,7 @@ static void run(const char *extra, uint64_t random, bool quiet, struct buf *out,
 
 		(void)snprintf(home, sizeof(home), "203.0.113.%u", i);
 		judging_device(&g, mac_of(i), i % 2 ? "acct1" : "acct2", home);
+		judging_user(&g, mac_of(i), users[i]);
 	}
 	*hushed = 0;
 	for (unsigned i = 0; i < 3000; i++) {
@@ -83,6 +103,7 @@ static void run(const char *extra, uint64_t random, bool quiet, struct buf *out,
 	assert_int_equal(judge_flush(g.judge, &g.err), 0);
 	assert_int_equal(store_records(g.store, &all, dump_record, out, &g.err), 0);
 	assert_int_equal(store_counters_load(g.store, dump_counter, out, &g.err), 0);
+	dump_registered(&g, out);
 	buf_add(out, judge_sums(g.judge), sizeof(struct judge_sums));
 	assert_false(out->failed);
 	judging_end(&g);
@@ -107,6 +128,8 @@ static void triggers_count_the_same_whether_events_are_looked_up_or_judged(void 
 	     "triggers: [{id: x, on: [provision.served, poll.served], by: ip, count: events, limit: 5, within: 10m,"
 	     " when: {agent: curl}, do: report}]\n",
 	     0},
+		{"registrations",
+	     "triggers: [{id: x, on: sip.registered, by: user, count: events, limit: 5, within: 10m, do: report}]\n", 500},
 		{"fetches from outside",
 	     "triggers: [{id: x, on: provision.served, by: device, count: events, limit: 3, within: 10m,"
 	     " when: {home: false}, do: report}]\n",
