@@ -556,9 +556,12 @@ int link_texts(struct link *l, struct slice body, struct err *err) {
 
 /* As link_batch, of one that builds on what is committed. */
 static int take(struct link *l, uint64_t seq, struct err *err) {
-	int wanted = want(l, seq, err);
-	int done;
+	int wanted, done;
 
+	if (store_look(l->e->store, err) < 0)
+		return -1;
+	wanted = want(l, seq, err);
+	store_looked(l->e->store);
 	if (wanted != 0)
 		return wanted < 0 ? -1 : 0;
 	done = apply(l, err);

@@ -444,6 +444,16 @@ int store_begin(struct store *s, struct err *err) {
 	return db_run(db_query(s->db, "BEGIN IMMEDIATE", err), err);
 }
 
+int store_look(struct store *s, struct err *err) {
+	return db_run(db_query(s->db, "BEGIN", err), err);
+}
+
+void store_looked(struct store *s) {
+	struct err ignored; /* nothing was written */
+
+	(void)db_run(db_query(s->db, "COMMIT", &ignored), &ignored);
+}
+
 int store_commit(struct store *s, struct err *err) {
 	if (tallies_save(&s->numbers, s->db, "INSERT OR REPLACE INTO number (name, value) VALUES (?, ?)", err) != 0 ||
 	    tallies_save(&s->sums, s->db, "INSERT OR REPLACE INTO sum (name, value) VALUES (?, ?)", err) != 0 ||

@@ -49,6 +49,10 @@ void store_rollback(struct store *s);
 #define STORE_BULK (48U << 20)
 int store_bulk(struct store *s, bool on, struct err *err);
 
+/* Around many questions outside a transaction: one read lock for all of them. */
+int store_look(struct store *s, struct err *err);
+void store_looked(struct store *s);
+
 /* State time: that of the newest applied event or command. judge_advance sets it (it never goes back); changes of published lines are stamped with
  * it, which gives the time in a file's first line. Kept as the number "time". */
 void store_set_time(struct store *s, int64_t time);

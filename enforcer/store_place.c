@@ -178,15 +178,17 @@ static int registered_trim(struct store *s, int64_t time, struct err *err) {
 
 int store_registered_put(struct store *s, struct slice user, struct slice realm, uint64_t mac, struct addr ip,
                          int64_t time, struct err *err) {
-	/* The first changes no index. */
+	/* The first, which is nearly always right, changes no index. */
 	static const char renew[] = "UPDATE registered SET time = max(time, ?4)"
 								" WHERE user = ?1 AND realm = ?2 AND base = ?3 AND mac = ?5";
+	static const char add[] =
+		"INSERT OR IGNORE INTO registered (user, realm, base, time, mac) VALUES (?1, ?2, ?3, ?4, ?5)";
 	static const char change[] = "UPDATE registered SET time = max(time, ?4), mac = ?5"
 								 " WHERE user = ?1 AND realm = ?2 AND base = ?3";
-	static const char add[] = "INSERT INTO registered (user, realm, base, time, mac) VALUES (?1, ?2, ?3, ?4, ?5)";
-	const char *const tries[] = {renew, change, add};
+	const char *const tries[] = {renew, add, change};
+	unsigned i;
 
-	for (unsigned i = 0; i < 3; i++) {
+	for (i = 0; i < 3; i++) {
 		struct query *q = db_query(s->db, tries[i], err);
 
 		db_bind_text(q, user);
@@ -196,9 +198,11 @@ int store_registered_put(struct store *s, struct slice user, struct slice realm,
 		db_bind(q, (int64_t)mac);
 		if (db_run(q, err) != 0)
 			return -1;
-		if (i < 2 && db_changes(s->db) > 0)
-			return 0;
+		if (db_changes(s->db) > 0)
+			break;
 	}
+	if (i != 1)
+		return 0;
 	if (store_add(&s->numbers, "registrations", 1, err) != 0)
 		return -1;
 	return registered_trim(s, time, err);
