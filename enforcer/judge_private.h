@@ -22,8 +22,9 @@ struct judge {
 	struct {
 		uint16_t *stirred, *resets; /* triggers that a fetch from home can count for, or that take it as a success */
 		uint32_t nstirred, nresets;
-		uint64_t missed; /* devices that were not in mind */
-		bool scanned;    /* all were read */
+		uint32_t by_account; /* kinds that some of the latter count by account */
+		uint64_t missed;     /* devices that were not in mind */
+		bool scanned;        /* all were read */
 	} quiet;
 };
 

@@ -20,6 +20,9 @@ static void find_quiet(struct judge *j) {
 			j->quiet.stirred[j->quiet.nstirred++] = (uint16_t)i;
 		if (t->reset & QUIET)
 			j->quiet.resets[j->quiet.nresets++] = (uint16_t)i;
+		/* Whose account it is stands in the row. */
+		if (t->reset & QUIET && t->by & BY_ACCOUNT)
+			j->quiet.by_account |= t->reset;
 	}
 }
 
@@ -336,7 +339,8 @@ bool trigger_is_stirred(const struct judge *j, const struct event *e) {
 		if (event_is_of(e, t->on) && trigger_matches_bare(e, t))
 			return true;
 	}
-	/* Whose account it is stands in the row. */
+	if (!event_is_of(e, j->quiet.by_account))
+		return false;
 	for (uint32_t i = 0; i < j->quiet.nresets; i++) {
 		const struct trigger *t = &j->conf->triggers[j->quiet.resets[i]];
 
