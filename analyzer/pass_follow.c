@@ -4,8 +4,8 @@
 
 #include "analyzer/pass_private.h"
 
-#define TURN_ALL                                                                                                       \
-	2048 /* lines of one round, shared by the logs that have more: a line of another log waits for two or three rounds */
+/* Lines of one round, shared by the logs that have more. What comes in another log meanwhile waits for two or three rounds, with what is unanswered. */
+#define TURN_ALL     2048
 #define TURN_MIN     32    /* of one of them */
 #define MOVED_EVERY  1000  /* milliseconds: lines without an event only move a cursor, which is no haste */
 #define LOOK_EVERY   30000 /* milliseconds: what inotify does not see, on network file systems */
