@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <jansson.h>
 #include <string.h>
 
@@ -46,7 +47,11 @@ int js_parse(struct slice text, struct json **out, struct err *err) {
 
 	if (too_deep(text))
 		return err_set(err, ERR_INPUT, "JSON: more than %d levels deep", DEPTH_MAX);
+	errno = 0;
 	j = json_loadb(text.p ? text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
+	/* The library takes a word for which it finds no memory for a fault of the text. */
+	if (!j && errno == ENOMEM)
+		return err_set(err, ERR_SYSTEM, "JSON: out of memory");
 	if (!j)
 		return err_set(err, ERR_INPUT, "JSON: %d:%d: %s", why.line, why.column, why.text);
 	*out = (struct json *)(void *)j;
