@@ -85,14 +85,18 @@ static uint64_t capabilities_of(unsigned keep) {
 	return set;
 }
 
+/* Before root is given up, behind which nobody may. Who is not root may not change it either, and gets none back: no new privileges are given. */
+static int bounds_drop(uint64_t keep, struct err *err) {
+	for (unsigned long i = 0; i < CAPS_MAX; i++)
+		if (!(keep >> i & 1) && prctl(PR_CAPBSET_DROP, i, 0, 0, 0) < 0 && errno != EINVAL && errno != EPERM)
+			return err_errno(err, "capabilities");
+	return 0;
+}
+
 static int capabilities_drop(uint64_t keep, struct err *err) {
 	struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct have[_LINUX_CAPABILITY_U32S_3] = {0};
 
-	/* Who may not change the bounding set has none that could come back either: no new privileges are given. */
-	for (unsigned long i = 0; i < CAPS_MAX; i++)
-		if (!(keep >> i & 1))
-			(void)prctl(PR_CAPBSET_DROP, i, 0, 0, 0);
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 || syscall(SYS_capget, &header, have) < 0)
 		return err_errno(err, "capabilities");
 	for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
@@ -124,6 +128,8 @@ int sandbox_become(const char *user, const char *setting, unsigned keep, const c
 		(void)err_errno(err, "parent-death signal");
 		goto out;
 	}
+	if (bounds_drop(capabilities_of(keep), err) < 0)
+		goto out;
 	if (user && geteuid() == 0) {
 		if (user_find(u, user, setting, err) < 0)
 			goto out;

@@ -85,6 +85,9 @@ door_closed() {
 	confined "$daemon" 64101 $net_admin
 	confined "$analyzer" 64102 $none
 	confined "$(child "$daemon" prov-hook)" 64101 $none
+	# Nor can any capability come back, from a file or from root.
+	same "$(of "$daemon" CapBnd) $(of "$analyzer" CapBnd)" "$net_admin $none"
+	same "$(sed -n 's/^Max open files *\([0-9]*\) .*/\1/p' "/proc/$analyzer/limits")" 16384
 	same "$(of "$analyzer" Seccomp_filters)" 2 # the second forbids executable memory
 	same "$(of "$analyzer" Groups)" "$(getent group adm | cut -d: -f3) $(getent group systemd-journal | cut -d: -f3) 64102" ||
 		same "$(of "$analyzer" Groups)" "$(getent group adm | cut -d: -f3) 64102"
@@ -190,6 +193,9 @@ door_closed() {
 	soon door_closed "$(child "$follower" prov-enforcer)"
 	confined "$(child "$follower" prov-analyzer)" 65534 $none
 	confined "$(child "$follower" prov-enforcer)" 65534 $none
+	# What cannot be looked into by its own user belongs to root; a sanitizer looks.
+	ldd "$bin/provctl" | grep -q libasan ||
+		same "$(stat -c %U "/proc/$(child "$follower" prov-analyzer)/mem" "/proc/$(child "$follower" prov-enforcer)/mem" | sort -u)" root
 	kill "$follower"
 	wait "$follower"
 }

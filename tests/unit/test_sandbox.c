@@ -108,6 +108,10 @@ static int write_foreign(void) {
 	return opened(open(at("foreign"), O_WRONLY));
 }
 
+static int write_etc(void) {
+	return opened(open(at("etc/c.yaml"), O_WRONLY));
+}
+
 static int make_foreign(void) {
 	return opened(open(at("another"), O_WRONLY | O_CREAT, 0600));
 }
@@ -228,6 +232,10 @@ static int load_program(void) {
 	return (int)syscall(SYS_bpf, 0, NULL, 0);
 }
 
+static int filter_calls(void) {
+	return (int)syscall(SYS_seccomp, 1 /* SECCOMP_SET_MODE_FILTER */, 0, NULL);
+}
+
 static int more_capabilities(void) {
 	return (int)syscall(SYS_capset, NULL, NULL);
 }
@@ -278,7 +286,7 @@ struct attempt {
 	const char *what;
 	int (*try)(void);
 	enum outcome wanted[2]; /* analyzer, enforcer */
-	bool widened;           /* in a build with sanitizers */
+	bool widened;           /* in a build that watches itself */
 };
 
 /* clang-format off */
@@ -299,6 +307,7 @@ static const struct attempt attempts[] = {
 	{"make a file in the state",                write_state,        {KILLED,  WORKS},   false},
 	{"make a file beside the lock-state file",  write_published,    {KILLED,  WORKS},   false},
 	{"write to a foreign file",                 write_foreign,      {KILLED,  REFUSED}, false},
+	{"write to its configuration",              write_etc,          {KILLED,  REFUSED}, false},
 	{"make a file elsewhere",                   make_foreign,       {KILLED,  REFUSED}, false},
 	{"move the state elsewhere",                rename_out,         {KILLED,  DENIED},  false},
 	{"start a program",                         execute,            {KILLED,  KILLED},  false},
@@ -324,6 +333,7 @@ static const struct attempt attempts[] = {
 	{"mount a file system",                     mount_something,    {KILLED,  KILLED},  false},
 	{"use io_uring",                            ring,               {KILLED,  KILLED},  false},
 	{"load a program into the kernel",          load_program,       {KILLED,  KILLED},  false},
+	{"forbid itself a system call",             filter_calls,       {KILLED,  KILLED},  true},
 	{"take capabilities",                       more_capabilities,  {KILLED,  KILLED},  false},
 	{"raise its limits",                        more_memory,        {KILLED,  KILLED},  true},
 	{"take more memory than it may",            fill_memory,        {DENIED,  WORKS},   true},
@@ -380,6 +390,9 @@ static bool as_wanted(enum outcome wanted, int status) {
 	case WORKS:
 		return ended && WEXITSTATUS(status) == WORKED;
 	case KILLED:
+		/* What counts must be able to open its files for writing. */
+		if (SANDBOX_COUNTED && ended && WEXITSTATUS(status) == FAILED_ACCESS)
+			return true;
 		return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
 	case REFUSED:
 		return ended && WEXITSTATUS(status) == FAILED_ACCESS;
@@ -391,7 +404,8 @@ static bool as_wanted(enum outcome wanted, int status) {
 
 /* What only Landlock refuses is not to be had without it. */
 static bool can_tell(const struct attempt *a, enum who who) {
-	return (!a->widened || !SANDBOX_SANITIZED) && (a->wanted[who] != REFUSED || !sandbox_landlock());
+	return (!a->widened || !(SANDBOX_SANITIZED || SANDBOX_COUNTED)) &&
+	       (a->wanted[who] != REFUSED || !sandbox_landlock());
 }
 
 static void try_all(enum who who) {
