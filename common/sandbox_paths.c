@@ -99,7 +99,11 @@ static int allow_all(int ruleset, const struct sandbox_profile *p, uint64_t hand
 	/* Our own descriptors are reopened by name; and what every C program may want. */
 	static const char *const everybody[] = {"/proc/self/fd", "/dev/null", "/dev/urandom", NULL};
 	static const char *const sanitizers[] = {"/proc", "/lib", "/lib64", "/usr/lib", NULL};
-	static const char *const counters[] = {"/", NULL};
+#if SANDBOX_COUNTED
+	static const char *const counters[] = {PROVCTL_COVERAGE, NULL};
+#else
+	static const char *const counters[] = {NULL};
+#endif
 	const struct {
 		const char *const *paths;
 		uint64_t on_file, on_folder;
@@ -107,7 +111,7 @@ static int allow_all(int ruleset, const struct sandbox_profile *p, uint64_t hand
 	             {p->readable, READ_FILE, READ_DIR},
 	             {p->writable, WRITE_FILE, WRITE_DIR},
 	             {SANDBOX_SANITIZED ? sanitizers : NULL, READ_FILE, READ_DIR},
-	             {SANDBOX_COUNTED ? counters : NULL, WRITE_FILE, WRITE_DIR}};
+	             {counters, WRITE_FILE, WRITE_DIR}};
 
 	for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
 		for (const char *const *path = lists[i].paths; path && *path; path++)
