@@ -21,6 +21,7 @@ SCRIPT_TESTS += tests/readers.sh
 SCRIPT_TESTS += tests/scenario/apply.bats
 SCRIPT_TESTS += tests/scenario/bench.bats
 SCRIPT_TESTS += tests/scenario/browser.bats
+SCRIPT_TESTS += tests/scenario/clock.bats
 SCRIPT_TESTS += tests/scenario/contrib.bats
 SCRIPT_TESTS += tests/scenario/faults.bats
 SCRIPT_TESTS += tests/scenario/hook.bats
@@ -62,8 +63,9 @@ EXTRA_DIST += tests/scenario/traffic.pl tests/fault/fault.c tests/load.pl tests/
 EXTRA_DIST += tests/bench/Bench.pm tests/bench/bench.pl tests/bench/bench.sh tests/bench/counts tests/bench/latency.pl tests/bench/plot.pl
 EXTRA_DIST += tests/scenario/portal.bash tests/scenario/portal_attack.pl tests/scenario/portal_lift.pl tests/scenario/portal_roles.pl \
 	tests/scenario/portal_routes.pl
+EXTRA_DIST += tests/coverage.sh tests/mutate.sh tests/mutations
 EXTRA_DIST += tests/bats.sh tests/tap.sh $(SCRIPT_TESTS) tests/story.pl tests/scenario/setup.bash tests/scenario/golden.bash
-EXTRA_DIST += tests/scenario/network.bash tests/scenario/generator.php
+EXTRA_DIST += tests/scenario/ask.pl tests/scenario/network.bash tests/scenario/generator.php
 
 # What `make bench` and the tests of it are built of.
 BENCH_TOOLS = tests/bench/logs tests/bench/measure
@@ -332,3 +334,13 @@ SECONDS = 60
 fuzz:
 	bash $(top_srcdir)/tests/fuzz/run.bash $(top_srcdir) $(SECONDS)
 .PHONY: fuzz
+
+# Takes the guards of tests/mutations out one by one, to see that the tests miss each: `make mutate ONLY=REGEX` for some.
+ONLY = .
+mutate:
+	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' ONLY='$(ONLY)' bash $(top_srcdir)/tests/mutate.sh
+
+# What the tests run of analyzer, enforcer and common: see tests/coverage.sh.
+coverage:
+	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' bash $(top_srcdir)/tests/coverage.sh
+.PHONY: coverage mutate
