@@ -486,11 +486,14 @@ void store_rollback(struct store *s) {
 }
 
 int store_bulk(struct store *s, bool on, struct err *err) {
+	/* What is written again and again goes to its place once in 128 MiB of log. */
+	static const char begin[] = "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 32768";
+	static const char end[] = "PRAGMA cache_size = -16384; PRAGMA shrink_memory; PRAGMA wal_autocheckpoint = 8192";
+
 	if (s->bulk == on)
 		return 0;
 	s->bulk = on;
-	return db_script(s->db, on ? "PRAGMA cache_size = -65536" : "PRAGMA cache_size = -16384; PRAGMA shrink_memory",
-	                 err);
+	return db_script(s->db, on ? begin : end, err);
 }
 
 void store_set_time(struct store *s, int64_t time) {
