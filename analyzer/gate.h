@@ -32,7 +32,8 @@ void shape_of_pattern(struct shape *s, struct slice pattern);
 bool shape_takes(const struct shape *s, struct slice text);
 
 /* Whether the pattern does the same with every text of n bytes that has one of text[i] at each place i: that none matches, or that all match at the same
- * places, since no byte that it looks at on its way is in some of its sets and not in others. False where this cannot be told. */
+ * places, since no byte that it looks at on its way is in some of its sets and not in others. text[i] is one byte, or the hex digits of one case. False where
+ * this cannot be told. */
 bool pattern_is_blind(struct slice pattern, bool anchored, const struct byte_set *text, size_t n);
 
 struct gate;

@@ -209,8 +209,28 @@ static bool option_read(struct graph *g, bool *group) {
 	return true;
 }
 
+/* All or none of the hex digits of either case are among the bytes. */
+static bool takes_digits_alike(const struct byte_set *set) {
+	struct byte_set cases[2] = {{{0}}, {{0}}};
+	bool alike = true;
+
+	for (unsigned c = 0; c < 2; c++) {
+		bool all = true, some = false;
+
+		set_add(&cases[c], '0', '9');
+		set_add(&cases[c], c ? 'A' : 'a', c ? 'F' : 'f');
+		for (unsigned w = 0; w < 4; w++) {
+			some = some || (set->bits[w] & cases[c].bits[w]);
+			all = all && (set->bits[w] & cases[c].bits[w]) == cases[c].bits[w];
+		}
+		alike = alike && (all || !some);
+	}
+	return alike;
+}
+
 /* Behind "(". */
 static struct part group_read(struct graph *g) {
+	unsigned first = g->n;
 	bool nocase = g->nocase;
 	bool around = false;
 	struct part p;
@@ -254,7 +274,9 @@ static struct part group_read(struct graph *g) {
 		g->unknown = true;
 	skip(g, 1);
 	g->nocase = nocase;
-	g->vague = g->vague || around;
+	/* A look-around is not followed: what it sees must be the same whatever digits stand there. */
+	for (unsigned i = first; around && i < g->n; i++)
+		g->vague = g->vague || (g->nodes[i].kind == NODE_SET && !takes_digits_alike(&g->nodes[i].set));
 	return around ? part_empty(g) : p;
 }
 
@@ -379,6 +401,11 @@ static struct part repeated_read(struct graph *g) {
 	if (least == 1 && most == 1) {
 		part_join(g, &whole, p);
 		return whole;
+	}
+	/* So many are any number. */
+	if (most > GATE_DEPTH) {
+		g->vague = g->vague || most != MANY || least > GATE_DEPTH;
+		most = MANY;
 	}
 	/* An option changes nothing that repeats. */
 	if (g->nocase != nocase)

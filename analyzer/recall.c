@@ -209,7 +209,7 @@ static void file_mark(struct request *q, size_t begin, size_t end) {
 	}
 }
 
-/* A MAC behind `begin`: spelled with colons, or the file's. */
+/* The first MAC behind `begin`: spelled with colons, else of twelve digits, no more and no fewer. */
 static void agent_mark(struct request *q, size_t begin) {
 	struct slice rest = {q->text.p + begin, q->text.n - begin};
 	const char *colon;
@@ -233,12 +233,17 @@ static void agent_mark(struct request *q, size_t begin) {
 		rest.n -= (size_t)(colon - 1 - rest.p);
 		rest.p = colon - 1;
 	}
-	if (q->file_at > 6 && (rest = (struct slice){q->text.p + begin, q->text.n - begin}).n > 12) {
-		const char *same = memmem(rest.p, rest.n - 1, q->text.p + q->file_at - 6, 12);
-
-		if (same && !is_hex(same[12]) && !is_hex(same[-1]) &&
-		    low_read(q, (size_t)(same - q->text.p) + 6, 2, &q->agent_low))
-			q->agent_at = (uint16_t)(same - q->text.p + 6);
+	for (size_t i = begin, run = 0; i < q->text.n; i++) {
+		if (is_hex(q->text.p[i])) {
+			run++;
+			continue;
+		}
+		if (run == 12) {
+			if (low_read(q, i - 6, 2, &q->agent_low))
+				q->agent_at = (uint16_t)(i - 6);
+			return;
+		}
+		run = 0;
 	}
 }
 
@@ -488,7 +493,7 @@ static uint16_t what_proven(struct recall *r, struct line_context *ctx, const st
                             const struct outline *o,
                             enum outcome (*decide)(struct line_context *ctx, struct slice line, struct event *e)) {
 	r->credit--;
-	if (!request_is_blind(ctx, q) || !is_tried(ctx, q, outcome, o, decide))
+	if (!request_is_blind(ctx, q, outcome == OUTCOME_EVENT) || !is_tried(ctx, q, outcome, o, decide))
 		return WHAT_NEVER;
 	return outcome == OUTCOME_NONE ? WHAT_NONE : outline_number(r, o);
 }

@@ -45,7 +45,7 @@ bool recall_find(struct recall *r, const struct line_context *ctx, const struct 
 void recall_keep(struct recall *r, struct line_context *ctx, const struct request *request, enum outcome outcome,
                  struct event *e, enum outcome (*decide)(struct line_context *ctx, struct slice line, struct event *e));
 
-/* recall_proof.c: no rule, phone, imposter or pattern of an account sees the bytes of the request that are marked. */
-bool request_is_blind(struct line_context *ctx, const struct request *request);
+/* recall_proof.c: no rule, phone or imposter sees the bytes of the request that are marked. event: it makes one, for which MACs are compared. */
+bool request_is_blind(struct line_context *ctx, const struct request *request, bool event);
 
 #endif

@@ -4,6 +4,8 @@
 #include "analyzer/recall.h"
 #include "analyzer/rule_private.h"
 
+#define STEPS_MAX 16384
+
 /* The bytes that may stand at each place of a text. */
 struct view {
 	size_t n;
@@ -71,8 +73,11 @@ static bool condition_is_blind(const struct condition *c, struct slice subject, 
 		return true;
 	if (!view_make(request, subject, view))
 		return false;
-	return c->pattern ? is_blind(c->pattern, c->node->text, &c->shape, view)
-	                  : !view->marked || !shape_meets(&c->shape, view);
+	if (!view->marked || !shape_meets(&c->shape, view))
+		return true;
+	/* One that takes many steps may take too many with other digits. */
+	return c->pattern && pattern_steps(c->pattern, subject, STEPS_MAX) < STEPS_MAX &&
+	       is_blind(c->pattern, c->node->text, &c->shape, view);
 }
 
 static bool clues_are_blind(const struct phone_clues *clues, const struct view *view) {
@@ -107,7 +112,7 @@ static bool folder_is_blind(const struct request *q, struct slice path, struct v
 	return view_make(q, (struct slice){path.p, slash ? (size_t)(slash + 1 - path.p) : 0}, view) && !view->marked;
 }
 
-bool request_is_blind(struct line_context *ctx, const struct request *request) {
+bool request_is_blind(struct line_context *ctx, const struct request *request, bool event) {
 	const struct rules *rules = ctx->rules;
 	const struct line_fields *fields = ctx->fields;
 	unsigned slot = format_slot(ctx->format);
@@ -115,7 +120,8 @@ bool request_is_blind(struct line_context *ctx, const struct request *request) {
 	struct shape any;
 
 	/* Fields as they are before a rule sets some. */
-	if (!has_no_other_mac(request) || !format_split(ctx->format, rules->names, ctx->time, request->line, ctx->fields) ||
+	if ((event && !has_no_other_mac(request)) ||
+	    !format_split(ctx->format, rules->names, ctx->time, request->line, ctx->fields) ||
 	    !folder_is_blind(request, fields->at[FIELD_PATH], &view))
 		return false;
 	for (uint32_t i = 0; i < rules->nby[slot]; i++)

@@ -151,6 +151,73 @@ static void what_a_pattern_matches_its_shape_takes(void **state) {
 	assert_true(compiled > 5000 && matched > 10000 && kept_out > 10000);
 }
 
+/* Hex digits at the places of a text where a blind pattern does not see them. */
+static void a_blind_pattern_does_the_same_whatever_digits_stand_there(void **state) {
+	static const char letters[] = "aab-c.1:", digits[] = "0123456789abcdef";
+	unsigned blind = 0, matched = 0;
+	struct buf b;
+
+	(void)state;
+	buf_init(&b, 4096);
+	for (unsigned round = 0; round < 20000; round++) {
+		struct pattern *p = NULL;
+		struct err err;
+
+		buf_clear(&b);
+		buf_text(&b, number(4) ? "^" : "");
+		pattern_make(&b, 0);
+		buf_text(&b, number(2) ? "[0-9a-fA-F]{1,3}" : "[0-9a-f]*");
+		pattern_make(&b, 1);
+		if (number(2))
+			buf_text(&b, "$");
+		if (pattern_new(&p, (struct slice){b.p, b.n}, &err) < 0)
+			continue;
+		for (unsigned t = 0; t < 6; t++) {
+			struct byte_set sets[12] = {{{0}}};
+			size_t n = 1 + number(12), at = number((uint32_t)n), marks = 1 + number(3);
+			char text[12];
+			struct slice first = {0};
+			enum pattern_result result = PATTERN_NO;
+
+			for (size_t i = 0; i < n; i++) {
+				bool marked = i >= at && i < at + marks;
+
+				text[i] = letters[number(sizeof(letters) - 1)];
+				for (size_t d = 0; d < sizeof(digits) - 1; d++)
+					if (marked || text[i] == digits[d])
+						sets[i].bits[digits[d] / 64] |= 1ULL << digits[d] % 64;
+				if (!marked)
+					sets[i] = (struct byte_set){{0}};
+				if (!marked)
+					sets[i].bits[text[i] / 64] = 1ULL << text[i] % 64;
+			}
+			if (!pattern_is_blind((struct slice){b.p, b.n}, pattern_is_anchored(p), sets, n))
+				continue;
+			blind++;
+			for (unsigned fill = 0; fill < 12; fill++) {
+				enum pattern_result now;
+				struct slice whole = {0};
+
+				for (size_t i = at; i < n && i < at + marks; i++)
+					text[i] = digits[number(16)];
+				now = pattern_match(p, (struct slice){text, n}, NULL);
+				if (now == PATTERN_LIMIT)
+					break; /* how many steps it takes is not told */
+				if (now == PATTERN_YES)
+					whole = pattern_whole(p, (struct slice){text, n});
+				matched += now == PATTERN_YES;
+				if (fill > 0 && (now != result || whole.p != first.p || whole.n != first.n))
+					fail_msg("%.*s: %.*s is another matter", (int)b.n, b.p, (int)n, text);
+				result = now;
+				first = whole;
+			}
+		}
+		pattern_free(&p);
+	}
+	buf_release(&b);
+	assert_true(blind > 5000 && matched > 5000);
+}
+
 static void a_gate_narrows_as_the_shapes_of_its_entries_do(void **state) {
 	static const char *const patterns[] = {"^a", "^[ab]+$", "^$", "^.{3}$", "^b?c", "^(?:ab|ba)", "^[^a]{2}"};
 	static const char letters[] = "abc";
@@ -198,6 +265,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shapes_take_what_can_match),
 		cmocka_unit_test(what_a_pattern_matches_its_shape_takes),
+		cmocka_unit_test(a_blind_pattern_does_the_same_whatever_digits_stand_there),
 		cmocka_unit_test(a_gate_narrows_as_the_shapes_of_its_entries_do),
 	};
 	const char *given = getenv("PROVCTL_SEED");
