@@ -83,6 +83,7 @@ libenforcer_a_SOURCES = \
 	enforcer/enforcer.c enforcer/enforcer.h \
 	enforcer/link.c enforcer/link.h \
 	enforcer/link_batch.c enforcer/link_private.h \
+	enforcer/link_want.c \
 	enforcer/projection.c enforcer/projection.h \
 	enforcer/projection_firewall.c enforcer/projection_private.h \
 	enforcer/server.c enforcer/server.h \

@@ -1,9 +1,9 @@
 /* judge: from events and commands to changes of the state. A pure function of (store, event): it reads no clock, file or socket; time is
  * the event's, countries and networks arrive inside it. Numbers of rules are those of the manual, provctl(8) "What events do".
  *
- * Phases behind this header: lock.c (what an event does to a device), trigger.c (counting, firing), ban.c (bans, caps, who is never
- * banned), judge_hook.c (what the hook is told), admin.c and inventory.c (commands), facts.c (what is known of the asker, worked out at
- * most once per event), standing.c and verdict.c (reading the state at a time). They share judge_private.h.
+ * Phases behind this header: quiet.c (what nearly all events are), lock.c (what an event does to a device), trigger.c (counting, firing),
+ * ban.c (bans, caps, who is never banned), judge_hook.c (what the hook is told), admin.c and inventory.c (commands), facts.c (what is known
+ * of the asker, worked out at most once per event), standing.c and verdict.c (reading the state at a time). They share judge_private.h.
  */
 #ifndef PROVCTL_JUDGE_H
 #define PROVCTL_JUDGE_H

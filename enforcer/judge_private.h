@@ -1,4 +1,4 @@
-/* judge_private: what the phases of the judge share. Nobody outside judge.c, lock.c, admin.c, facts.c, trigger.c and ban.c includes it.
+/* judge_private: what the phases of the judge share. Nobody outside judge.c, quiet.c, lock.c, admin.c, facts.c, trigger.c and ban.c includes it.
  *
  * One event goes: judge_advance to its time; facts_gather (the state before the event); lock_event; trigger_event. Rules and triggers
  * both see the facts as they were before the event.

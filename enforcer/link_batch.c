@@ -9,7 +9,6 @@
 
 #define CURSOR_TEXTS ((size_t)4 * CURSOR_NAME_MAX) /* name, file and sample of one */
 #define NAME_ROOM    (CURSOR_NAME_MAX + 8)
-#define HINT_AHEAD   8 /* events between asking memory for a device and looking at it */
 
 /* ---- a batch is checked ---- */
 
@@ -64,36 +63,6 @@ static int check_place(const struct link *l, struct place *p, struct err *err) {
 	return 0;
 }
 
-static bool is_clean(struct slice text) {
-	for (size_t i = 0; i < text.n; i++)
-		if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f)
-			return false;
-	return true;
-}
-
-static int check_event(const struct link *l, const struct event *v, struct err *err) {
-	if (v->cursor >= l->n)
-		return err_set(err, ERR_INPUT, "batch: an event of log %u of %u", v->cursor, l->n);
-	if (v->offset < l->at[v->cursor].from || v->offset >= l->at[v->cursor].to.offset)
-		return err_set(err, ERR_INPUT, "batch: an event from outside the part that was read");
-	if (v->line.n > 0 && !is_clean(v->line))
-		return err_set(err, ERR_INPUT, "batch: control bytes in the evidence");
-	return 0;
-}
-
-static int check_rows(const struct link *l, struct err *err) {
-	for (uint32_t i = 0; i < l->view.nrows; i++)
-		if (!is_clean(l->view.rows[i].rule))
-			return err_set(err, ERR_INPUT, "batch: control bytes in the name of a rule");
-	return 0;
-}
-
-/* The events, with what texts are there. */
-static void walk_begin(const struct link *l, struct batch_walk *w) {
-	batch_walk_begin(w, &l->view);
-	batch_walk_wanted(w, l->want.at, l->want.got, (struct slice){l->want.texts.p, l->want.texts.n});
-}
-
 /* Everything in it but where its events lie, before anything of it is applied. */
 static int check_batch(struct link *l, struct slice body, uint64_t *seq, struct err *err) {
 	if (get_u64(&body, seq) < 0 || get_u32(&body, &l->n) < 0 || l->n == 0 || l->n > LINK_LOGS_MAX)
@@ -115,7 +84,7 @@ static int check_batch(struct link *l, struct slice body, uint64_t *seq, struct 
 	}
 	if (check_once(l, err) < 0)
 		return -1;
-	if (batch_read(&l->view, body, err) < 0 || check_rows(l, err) < 0)
+	if (batch_read(&l->view, body, err) < 0 || link_check_rows(l, err) < 0)
 		return -1;
 	memset(l->quiet, 0, l->view.nrows * sizeof(*l->quiet));
 	return 0;
@@ -397,7 +366,7 @@ static int apply_events(struct link *l, int64_t now, struct batch_sums *sums, st
 	struct batch_walk w;
 	int done = 1;
 
-	walk_begin(l, &w);
+	link_walk(l, &w);
 	while (done > 0 && batch_next(&w))
 		done = apply_event(l, &w, now, sums, err);
 	return done;
@@ -449,126 +418,21 @@ static int apply(struct link *l, struct err *err) {
 	return 1;
 }
 
-/* ---- texts that are wanted ---- */
-
-#define STIRRED_BITS 65536
-
-/* MACs, and users that register, of which something may change within the batch: a bit for each hash, so that too many are told rather than too
- * few. */
-struct stirred {
-	uint64_t bits[STIRRED_BITS / 64];
-};
-
-static uint64_t *stirred_word(struct stirred *s, const struct event *v, uint64_t *bit) {
-	uint64_t who = v->kind == EVENT_SIP_REGISTERED ? hash_bytes(0, v->user.p, v->user.n) : v->mac;
-	uint64_t hash = who * 0x9e3779b97f4a7c15ULL >> 48;
-
-	/* A SIP event that is not quiet needs its texts, but says nothing of others that name no MAC. */
-	*bit = who == MAC_NONE ? 0 : 1ULL << (hash % 64);
-	return &s->bits[hash / 64];
-}
-
-/* Is its evidence needed, as far as can be told before the events in front of it are judged? */
-static int is_wanted(struct link *l, const struct batch_walk *w, int64_t now, struct stirred *stirred,
-                     struct err *err) {
-	uint64_t bit, *word = stirred_word(stirred, &w->e, &bit);
-	int quiet = 0;
-
-	if (!l->want.all && !(*word & bit) && w->e.time <= now + LINK_AHEAD)
-		quiet = judge_quiet(l->e->judge, &w->e, &l->quiet[w->row], true, err);
-	if (quiet == 0)
-		*word |= bit;
-	return quiet < 0 ? -1 : quiet == 0 && !w->with_texts;
-}
-
-static void want_nothing(struct link *l) {
-	l->want.asked = l->want.all = false;
-	l->want.n = l->want.got = 0;
-	buf_clear(&l->want.texts);
-}
-
-/* Those that were told are not enough: then all. What changes within a batch can make an event stand out that did not before. */
-static void want_all(struct link *l) {
-	want_nothing(l);
-	l->want.all = true;
-}
-
-static void ask(struct link *l, uint64_t seq) {
-	size_t begin = frame_begin(&l->s.out, LINK_WANT);
-
-	put_u64(&l->s.out, seq);
-	for (uint32_t i = 0; i < l->want.n; i++)
-		put_u32(&l->s.out, l->want.at[i]);
-	frame_end(&l->s.out, begin);
-	l->want.asked = true;
-	l->want.seq = seq;
-}
-
-/* Checks the events, and asks for texts where some are needed that are not there: 1 asked, 0 none, -1. */
-static int want(struct link *l, uint64_t seq, struct err *err) {
-	struct stirred stirred = {{0}};
-	int64_t now = clock_now();
-	struct batch_walk w;
-	uint32_t n = 0;
-
-	walk_begin(l, &w);
-	while (batch_next(&w)) {
-		int wanted;
-
-		if (w.next + HINT_AHEAD < l->view.n)
-			judge_hint(l->e->judge, batch_mac(&l->view, w.next + HINT_AHEAD));
-		wanted = check_event(l, &w.e, err) < 0 ? -1 : is_wanted(l, &w, now, &stirred, err);
-		if (wanted < 0)
-			return -1;
-		if (wanted && l->want.got > 0) {
-			want_all(l);
-			return want(l, seq, err);
-		}
-		if (wanted)
-			l->want.at[n++] = w.next - 1;
-	}
-	if (n == 0)
-		return 0;
-	l->want.n = n;
-	ask(l, seq);
-	return 1;
-}
-
-bool link_wants(const struct link *l) {
-	return l->want.asked && l->want.got < l->want.n;
-}
-
-int link_texts(struct link *l, struct slice body, struct err *err) {
-	uint64_t seq;
-	int64_t n;
-
-	if (get_u64(&body, &seq) < 0 || seq != l->want.seq)
-		return err_set(err, ERR_INPUT, "batch: texts that nobody wanted");
-	n = batch_texts_check(body, l->want.n - l->want.got, err);
-	if (n < 0)
-		return -1;
-	buf_add(&l->want.texts, body.p, body.n);
-	if (l->want.texts.failed)
-		return err_set(err, ERR_SYSTEM, "link: out of memory");
-	l->want.got += (uint32_t)n;
-	return n > 0 ? 0 : err_set(err, ERR_INPUT, "batch: no texts where some are wanted");
-}
-
 /* As link_batch, of one that builds on what is committed. */
 static int take(struct link *l, uint64_t seq, struct err *err) {
 	int wanted, done;
 
 	if (store_look(l->e->store, err) < 0)
 		return -1;
-	wanted = want(l, seq, err);
+	wanted = link_want(l, seq, err);
 	store_looked(l->e->store);
 	if (wanted != 0)
 		return wanted < 0 ? -1 : 0;
 	done = apply(l, err);
 	if (done != 0)
 		return done;
-	want_all(l);
-	return want(l, seq, err) < 0 ? -1 : 0;
+	link_want_all(l);
+	return link_want(l, seq, err) < 0 ? -1 : 0;
 }
 
 int link_batch(struct link *l, struct slice body, struct err *err) {
@@ -580,7 +444,7 @@ int link_batch(struct link *l, struct slice body, struct err *err) {
 	if (check_batch(l, body, &seq, err) < 0 || stand(l, &standing, err) < 0)
 		return -1;
 	if (standing == BATCH_STALE) {
-		want_nothing(l);
+		link_want_nothing(l);
 		link_answer(l, LINK_STALE, seq);
 		l->stale = true;
 		return link_tell(l, err) < 0 ? -1 : 1;
@@ -588,7 +452,7 @@ int link_batch(struct link *l, struct slice body, struct err *err) {
 	taken = standing == BATCH_FRESH ? take(l, seq, err) : 1;
 	if (taken <= 0)
 		return taken;
-	want_nothing(l);
+	link_want_nothing(l);
 	l->seq = seq;
 	link_answer(l, LINK_ACK, seq);
 	/* What could not be written stays due, and is a problem for `status`. */

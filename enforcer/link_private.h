@@ -1,5 +1,5 @@
-/* link_private: what link.c (the session and its frames) and link_batch.c (one batch: checked, compared with what is committed,
- * applied) share.
+/* link_private: what link.c (the session and its frames), link_batch.c (one batch: checked, compared with what is committed, applied) and
+ * link_want.c (its events, and the texts that they need) share.
  */
 #ifndef PROVCTL_LINK_PRIVATE_H
 #define PROVCTL_LINK_PRIVATE_H
@@ -54,6 +54,17 @@ int link_tell(struct link *l, struct err *err);
 
 /* LINK_BATCH: 1 it is answered; 0 it must come again when link_texts has all that is wanted; -1 failed, and nothing of it is applied. */
 int link_batch(struct link *l, struct slice body, struct err *err);
+
+/* link_want.c */
+int link_check_rows(const struct link *l, struct err *err);
+/* Walks over the events, with what texts are there. */
+void link_walk(const struct link *l, struct batch_walk *w);
+/* Checks where the events of batch seq lie, and asks for texts where some are needed that are not there: 1 asked, 0 none, -1. */
+int link_want(struct link *l, uint64_t seq, struct err *err);
+/* The batch is answered. */
+void link_want_nothing(struct link *l);
+/* Those that were told are not enough: then all. What changes within a batch can make an event stand out that did not before. */
+void link_want_all(struct link *l);
 /* LINK_TEXTS */
 int link_texts(struct link *l, struct slice body, struct err *err);
 bool link_wants(const struct link *l);

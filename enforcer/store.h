@@ -8,7 +8,7 @@
  *
  * Files: db.c is the one wrapper of sqlite3.h; store.c opens, migrates, commits; store_device.c, store_home.c, store_place.c, store_ban.c,
  * store_record.c, store_source.c, store_hook.c, store_token.c hold the statements of each subject; store_schema.c the tables; store_device_code.c how a device
- * stands in its row; store_shelf.c and store_tally.c what is held in memory. Lists call each() within a read: it may ask anything, and
+ * stands in its row; store_seen.c when devices were seen; store_shelf.c, store_hint.c and store_tally.c what is held in memory. Lists call each() within a read: it may ask anything, and
  * change anything but what is listed (devices, bans and early events may be changed, too).
  */
 #ifndef PROVCTL_STORE_H

@@ -1,0 +1,138 @@
+/* The events of a batch: where they lie, and which of them cannot be judged without the texts that the analyzer still has. */
+#include <string.h>
+
+#include "common/timefmt.h"
+
+#include "enforcer/link_private.h"
+
+#define HINT_AHEAD 8 /* events between asking memory for a device and looking at it */
+
+static bool is_clean(struct slice text) {
+	for (size_t i = 0; i < text.n; i++)
+		if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f)
+			return false;
+	return true;
+}
+
+static int check_event(const struct link *l, const struct event *v, struct err *err) {
+	if (v->cursor >= l->n)
+		return err_set(err, ERR_INPUT, "batch: an event of log %u of %u", v->cursor, l->n);
+	if (v->offset < l->at[v->cursor].from || v->offset >= l->at[v->cursor].to.offset)
+		return err_set(err, ERR_INPUT, "batch: an event from outside the part that was read");
+	if (v->line.n > 0 && !is_clean(v->line))
+		return err_set(err, ERR_INPUT, "batch: control bytes in the evidence");
+	return 0;
+}
+
+int link_check_rows(const struct link *l, struct err *err) {
+	for (uint32_t i = 0; i < l->view.nrows; i++)
+		if (!is_clean(l->view.rows[i].rule))
+			return err_set(err, ERR_INPUT, "batch: control bytes in the name of a rule");
+	return 0;
+}
+
+void link_walk(const struct link *l, struct batch_walk *w) {
+	batch_walk_begin(w, &l->view);
+	batch_walk_wanted(w, l->want.at, l->want.got, (struct slice){l->want.texts.p, l->want.texts.n});
+}
+
+#define STIRRED_BITS 65536
+
+/* MACs, and users that register, of which something may change within the batch: a bit for each hash, so that too many are told rather than too
+ * few. */
+struct stirred {
+	uint64_t bits[STIRRED_BITS / 64];
+};
+
+static uint64_t *stirred_word(struct stirred *s, const struct event *v, uint64_t *bit) {
+	uint64_t who = v->kind == EVENT_SIP_REGISTERED ? hash_bytes(0, v->user.p, v->user.n) : v->mac;
+	uint64_t hash = who * 0x9e3779b97f4a7c15ULL >> 48;
+
+	/* A SIP event that is not quiet needs its texts, but says nothing of others that name no MAC. */
+	*bit = who == MAC_NONE ? 0 : 1ULL << (hash % 64);
+	return &s->bits[hash / 64];
+}
+
+/* Is its evidence needed, as far as can be told before the events in front of it are judged? */
+static int is_wanted(struct link *l, const struct batch_walk *w, int64_t now, struct stirred *stirred,
+                     struct err *err) {
+	uint64_t bit, *word = stirred_word(stirred, &w->e, &bit);
+	int quiet = 0;
+
+	if (!l->want.all && !(*word & bit) && w->e.time <= now + LINK_AHEAD)
+		quiet = judge_quiet(l->e->judge, &w->e, &l->quiet[w->row], true, err);
+	if (quiet == 0)
+		*word |= bit;
+	return quiet < 0 ? -1 : quiet == 0 && !w->with_texts;
+}
+
+void link_want_nothing(struct link *l) {
+	l->want.asked = l->want.all = false;
+	l->want.n = l->want.got = 0;
+	buf_clear(&l->want.texts);
+}
+
+void link_want_all(struct link *l) {
+	link_want_nothing(l);
+	l->want.all = true;
+}
+
+static void ask(struct link *l, uint64_t seq) {
+	size_t begin = frame_begin(&l->s.out, LINK_WANT);
+
+	put_u64(&l->s.out, seq);
+	for (uint32_t i = 0; i < l->want.n; i++)
+		put_u32(&l->s.out, l->want.at[i]);
+	frame_end(&l->s.out, begin);
+	l->want.asked = true;
+	l->want.seq = seq;
+}
+
+int link_want(struct link *l, uint64_t seq, struct err *err) {
+	struct stirred stirred = {{0}};
+	int64_t now = clock_now();
+	struct batch_walk w;
+	uint32_t n = 0;
+
+	link_walk(l, &w);
+	while (batch_next(&w)) {
+		int wanted;
+
+		if (w.next + HINT_AHEAD < l->view.n)
+			judge_hint(l->e->judge, batch_mac(&l->view, w.next + HINT_AHEAD));
+		wanted = check_event(l, &w.e, err) < 0 ? -1 : is_wanted(l, &w, now, &stirred, err);
+		if (wanted < 0)
+			return -1;
+		if (wanted && l->want.got > 0) {
+			link_want_all(l);
+			return link_want(l, seq, err);
+		}
+		if (wanted)
+			l->want.at[n++] = w.next - 1;
+	}
+	if (n == 0)
+		return 0;
+	l->want.n = n;
+	ask(l, seq);
+	return 1;
+}
+
+bool link_wants(const struct link *l) {
+	return l->want.asked && l->want.got < l->want.n;
+}
+
+int link_texts(struct link *l, struct slice body, struct err *err) {
+	uint64_t seq;
+	int64_t n;
+
+	if (get_u64(&body, &seq) < 0 || seq != l->want.seq)
+		return err_set(err, ERR_INPUT, "batch: texts that nobody wanted");
+	n = batch_texts_check(body, l->want.n - l->want.got, err);
+	if (n < 0)
+		return -1;
+	buf_add(&l->want.texts, body.p, body.n);
+	if (l->want.texts.failed)
+		return err_set(err, ERR_SYSTEM, "link: out of memory");
+	l->want.got += (uint32_t)n;
+	return n > 0 ? 0 : err_set(err, ERR_INPUT, "batch: no texts where some are wanted");
+}
