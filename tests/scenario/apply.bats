@@ -5,7 +5,7 @@ load network
 
 setup() {
 	needs_network jq
-	begin
+	new_story
 }
 
 # A machine that enforces what stands in the folder `copy`.

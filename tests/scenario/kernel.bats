@@ -6,7 +6,7 @@ load setup
 setup() {
 	[ "$(id -u)" = 0 ] && unshare -n true 2>/dev/null || skip "needs root and network namespaces"
 	command -v nft >/dev/null || skip "needs nft"
-	begin
+	new_story
 }
 
 # A network namespace that lives as long as the test.

@@ -9,11 +9,11 @@ start=1795341600 # 2026-11-22T10:00:00Z
 bin=${top_builddir:-$BATS_TEST_DIRNAME/../..}
 
 setup() {
-	begin
+	new_story
 }
 
-# begin: the folder, empty logs, the configuration. For a setup of a file's own, behind what it needs: bats takes a skip in setup_file for a failure.
-begin() {
+# new_story: the folder, empty logs, the configuration. For a setup of a file's own, behind what it needs: bats takes a skip in setup_file for a failure.
+new_story() {
 	folder=$(mktemp -d "${BATS_TMPDIR:-/tmp}/provctl.XXXXXX")
 	cd "$folder"
 	mkdir log
