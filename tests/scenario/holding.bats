@@ -20,7 +20,7 @@ verb() {
 	within "$host" "$bin/provctl" -c "$folder/provctl.yaml" "$@"
 }
 
-begin() {
+launch() {
 	serve "$host" "$bin/prov-enforcer" -c "$folder/provctl.yaml"
 	enforcer=$!
 	until_done test -S state/events.sock
@@ -92,7 +92,7 @@ rounds=${ROUNDS:-10}
 	needs_network perl
 	network
 	configure "firewall: {backend: nftables}"
-	begin
+	launch
 	begin_following
 	verb ban 192.0.2.66 --for 1h
 	start_traffic
@@ -130,7 +130,7 @@ rounds=${ROUNDS:-10}
 		space outside
 		join "$host" 192.0.2.1/24 "$outside" 192.0.2.7/24
 		within "$outside" ip address add 192.0.2.66/24 dev "wire$wires"
-		begin
+		launch
 		until_done holds
 		start_traffic
 		until_done grep -q ' 192.0.2.7$' heard
@@ -164,7 +164,7 @@ is_empty() { # SET
 	needs_network perl
 	network
 	configure "firewall: {backend: nftables}"
-	begin
+	launch
 	verb ban 192.0.2.66 --for 1h
 	start_traffic
 	until_done has_packets 10
