@@ -1,3 +1,4 @@
+#include <dlfcn.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,14 @@ struct journal {
 
 bool journal_available(void) {
 	return true;
+}
+
+void journal_prepare(void) {
+	/* Since systemd 256 what unpacks an entry, or checks a seal, is loaded with the first that needs it. What is not there is not needed. */
+	static const char *const libraries[] = {"libzstd.so.1", "liblz4.so.1", "liblzma.so.5", "libgcrypt.so.20"};
+
+	for (size_t i = 0; i < sizeof(libraries) / sizeof(libraries[0]); i++)
+		(void)dlopen(libraries[i], RTLD_NOW);
 }
 
 static int fail(int error, struct err *err) {
@@ -264,6 +273,9 @@ int journal_refresh(struct journal *j, struct err *err) {
 
 bool journal_available(void) {
 	return false;
+}
+
+void journal_prepare(void) {
 }
 
 int journal_open(struct journal **out, const struct conf_journal *conf, bool bare, struct err *err) {

@@ -18,6 +18,8 @@
 struct journal;
 
 bool journal_available(void);
+/* Loads what libsystemd may load later: before the sandbox, behind which no library can be. */
+void journal_prepare(void);
 /* conf must outlive it. */
 int journal_open(struct journal **out, const struct conf_journal *conf, bool bare, struct err *err);
 void journal_close(struct journal **j);

@@ -30,6 +30,7 @@
 #include "common/timefmt.h"
 
 #include "analyzer/guess.h"
+#include "analyzer/journal.h"
 #include "analyzer/pass.h"
 
 #include "cmd/confine.h"
@@ -425,6 +426,15 @@ static int analyze(const struct options *o, struct pass *pass, struct file_sourc
 	return go;
 }
 
+static void prepare_journals(const struct pass *pass) {
+	bool any = false;
+
+	for (uint32_t i = 0; i < pass->nsources; i++)
+		any = any || pass->sources[i].journal;
+	if (any)
+		journal_prepare();
+}
+
 static int run(const struct options *o, const struct conf *conf, struct err *err) {
 	struct file_sources files = {0};
 	struct report report = {.fd = o->report, .files = o->nfiles > 0};
@@ -459,6 +469,7 @@ static int run(const struct options *o, const struct conf *conf, struct err *err
 	if (geo_open(&pass.geo, conf, err) < 0 ||
 	    (o->link < 0 && o->go < 0 && (pass.link = connect_enforcer(conf, err)) < 0))
 		goto out;
+	prepare_journals(&pass);
 	if (confine_analyzer(conf, pass.sources, pass.nsources, err) == 0)
 		result = analyze(o, &pass, &files, err);
 out:

@@ -250,7 +250,7 @@ int main(int argc, char **argv) {
 		return ERR_SYSTEM;
 	}
 	if (recovering) {
-		status = recover(conf, preview, &busy, &err) < 0 ? (int)err.class : 0;
+		status = confine_enforcer(conf, &err) < 0 || recover(conf, preview, &busy, &err) < 0 ? (int)err.class : 0;
 		if (status != 0)
 			say(NULL, err.text);
 		conf_free(&conf);
