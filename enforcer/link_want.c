@@ -53,6 +53,12 @@ static uint64_t *stirred_word(struct stirred *s, const struct event *v, uint64_t
 	return &s->bits[hash / 64];
 }
 
+/* What is asked for in vain only counts. */
+static bool may_change(enum event_kind kind) {
+	return kind != EVENT_PROVISION_UNAUTHORISED && kind != EVENT_PROVISION_UNKNOWN && kind != EVENT_POLL_UNAUTHORISED &&
+	       kind != EVENT_POLL_UNKNOWN;
+}
+
 /* Is its evidence needed, as far as can be told before the events in front of it are judged? */
 static int is_wanted(struct link *l, const struct batch_walk *w, int64_t now, struct stirred *stirred,
                      struct err *err) {
@@ -61,7 +67,7 @@ static int is_wanted(struct link *l, const struct batch_walk *w, int64_t now, st
 
 	if (!l->want.all && !(*word & bit) && w->e.time <= now + LINK_AHEAD)
 		quiet = judge_quiet(l->e->judge, &w->e, &l->quiet[w->row], true, err);
-	if (quiet == 0)
+	if (quiet == 0 && may_change(w->e.kind))
 		*word |= bit;
 	return quiet < 0 ? -1 : quiet == 0 && !w->with_texts;
 }
