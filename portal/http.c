@@ -174,6 +174,8 @@ static void *on_target(void *context, const char *target, struct MHD_Connection 
 	(void)context;
 	/* The library takes its own copy to pieces later. */
 	buf_text(&x->target, target);
+	if (x->listed)
+		list(x);
 	return x;
 }
 

@@ -2,7 +2,7 @@
  * http_fd can be read or http_timeout is over, and nothing here runs otherwise.
  *
  * All of it is bounded: so many connections, so many of one address, so many bytes of headers and of a body, so long from the beginning of a
- * connection (or the end of the request before) to the end of a request, so long until an answer was read. Where connections are all in use, the one
+ * connection (or the end of the request before) to a request, so long from its first line to the end of its answer. Where connections are all in use, the one
  * that rests for the longest makes room: who opens thousands and says nothing keeps nobody out.
  */
 #ifndef PROVCTL_HTTP_H

@@ -9,9 +9,6 @@ banned=203.0.113.7
 
 setup() {
 	needs_network jq perl
-}
-
-setup() {
 	folder=$(mktemp -d "${BATS_TMPDIR:-/tmp}/provctl.XXXXXX")
 	cd "$folder"
 	chmod 755 .
@@ -195,8 +192,6 @@ verdict() {
 @test "it ends when it is told to, and begins anew at the same places" {
 	listen="\"192.0.2.1:8443\", \"unix:$folder/http.sock\"" portal_start
 	calls 200 operator GET /v1/session
-	kill "$portal"
-	wait "$portal"
 	"$bin/prov-portal" -c provctl.yaml -n --data "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/portal"
 	portal_run
 	calls 200 operator GET /v1/session
@@ -205,6 +200,23 @@ verdict() {
 	fails 4 timeout 10 "$bin/prov-portal" -c provctl.yaml --data "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/portal"
 	has "Address already in use"
 	calls 200 operator GET /v1/session
+}
+
+@test "who waits when it ends is answered" {
+	portal_start
+	enforcer_stop
+	rm -f state/portal.sock
+	# Another takes every connection and says nothing.
+	background perl -MIO::Socket::UNIX -e '
+		$l = IO::Socket::UNIX->new(Local => "state/portal.sock", Listen => 1); push(@c, $l->accept) && open($f, ">", "asked") while 1'
+	until_done test -S state/portal.sock
+	background nsenter -t "$world" -n curl -s -o late -w '%{http_code}' -X DELETE $site/v1/me/ban
+	client=$!
+	until_done test -e asked
+	kill "$portal"
+	wait "$portal"
+	wait $client
+	same "$(jq -r .status late)" 503
 }
 
 @test "each route answers as openapi.json says, and there is none beside those" {

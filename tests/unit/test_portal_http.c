@@ -178,6 +178,7 @@ static void a_request_that_does_not_come_to_an_end_ends_the_connection(void **st
 
 	(void)state;
 	say(slow, "GET / HTTP/1.1\r\nX-");
+	say(slow, "Y: z\r\nX-");
 	say(body, "POST / HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\nh");
 	say(rests, "GET / HTTP/1.1\r\n" HOST "\r\n");
 	assert_int_equal(hear(rests), 200);
