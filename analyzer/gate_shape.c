@@ -1,5 +1,6 @@
 /* From a pattern to its shape: the pattern becomes a graph of byte sets, in which one goes as many steps as a gate is deep. Whatever is not known here
  * is taken for more than it is: a look-around or a boundary holds everywhere, behind a back reference anything may stand. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "analyzer/gate.h"
@@ -26,6 +27,7 @@ struct graph {
 	bool nocase;
 	bool unknown; /* something that this reader does not know */
 	bool vague;   /* something that it takes for more than it is */
+	bool commits; /* something that is not taken back where what follows fails */
 	unsigned nested;
 	unsigned n;
 	struct node nodes[NODES_MAX];
@@ -263,6 +265,7 @@ static struct part group_read(struct graph *g) {
 		} else if (c != ':' && c != '>' && c != '|') {
 			g->unknown = true;
 		}
+		g->commits = g->commits || c == '>';
 	}
 	if (g->unknown || ++g->nested > NESTED_MAX) {
 		g->unknown = true;
@@ -383,6 +386,7 @@ static void repeat_read(struct graph *g, unsigned *least, unsigned *most) {
 	} else
 		return;
 	/* Lazy or possessive. */
+	g->commits = g->commits || peek(g, 0) == '+';
 	if (peek(g, 0) == '?' || peek(g, 0) == '+')
 		skip(g, 1);
 }
@@ -495,7 +499,7 @@ static void reach(const struct graph *g, unsigned node, unsigned place, struct s
 /* False: the pattern is not known. */
 static bool graph_read(struct graph *g, struct slice pattern, struct part *all) {
 	g->left = pattern;
-	g->nocase = g->unknown = g->vague = false;
+	g->nocase = g->unknown = g->vague = g->commits = false;
 	g->nested = g->n = 0;
 	*all = alternatives_read(g);
 	/* What no "$" ends may go on. */
@@ -525,62 +529,102 @@ void shape_of_pattern(struct shape *s, struct slice pattern) {
 	}
 }
 
-/* Where one byte of the text leads to. */
-struct step {
-	const struct byte_set *byte; /* those that may stand there, NULL at the text's end */
-	bool *seen, *next;
-	bool matches, differs;
-};
+/* ---- blindness ---- */
 
-static void step_from(const struct graph *g, unsigned node, struct step *s) {
+#define MAP_MAX 1048576 /* places of the text times nodes */
+
+static void overlap(const struct byte_set *a, const struct byte_set *of, bool *some, bool *all) {
+	*some = false;
+	*all = true;
+	for (unsigned w = 0; w < 4; w++) {
+		*some = *some || (a->bits[w] & of->bits[w]);
+		*all = *all && (a->bits[w] & of->bits[w]) == of->bits[w];
+	}
+}
+
+/* Whether the pattern's end can be reached from each node at one place of the text; next: the same for the place behind, NULL at the end. */
+static void ends_find(const struct graph *g, const struct byte_set *byte, const bool *next, bool *can) {
+	bool changed = true;
+
+	for (unsigned i = 0; i < g->n; i++) {
+		const struct node *at = &g->nodes[i];
+		bool some = false, all;
+
+		if (at->kind == NODE_SET && next)
+			overlap(&at->set, byte, &some, &all);
+		can[i] = at->kind == NODE_REST || (at->kind == NODE_END && !next) || (some && next[at->a]);
+	}
+	while (changed) {
+		changed = false;
+		for (unsigned i = g->n; i-- > 0;) {
+			const struct node *at = &g->nodes[i];
+
+			if (!can[i] &&
+			    ((at->kind == NODE_GO && can[at->a]) || (at->kind == NODE_SPLIT && (can[at->a] || can[at->b])))) {
+				can[i] = true;
+				changed = true;
+			}
+		}
+	}
+}
+
+/* What can be reached from a node without a byte, and with the byte at this place. True: some bytes that may stand there lead on towards the end, others not. */
+static bool step_from(const struct graph *g, unsigned node, const struct byte_set *byte, const bool *can, bool *seen,
+                      bool *next) {
 	unsigned waiting[NODES_MAX];
 	unsigned n = 0;
+	bool differs = false;
 
-	s->seen[node] = true;
+	seen[node] = true;
 	waiting[n++] = node;
 	while (n > 0) {
 		const struct node *at = &g->nodes[waiting[--n]];
 		unsigned to[2] = {at->a, at->b};
 		unsigned count = at->kind == NODE_GO ? 1 : at->kind == NODE_SPLIT ? 2 : 0;
-		bool some = false, all = true;
+		bool some, all;
 
 		for (unsigned i = 0; i < count; i++)
-			if (!s->seen[to[i]]) {
-				s->seen[to[i]] = true;
+			if (!seen[to[i]]) {
+				seen[to[i]] = true;
 				waiting[n++] = to[i];
 			}
-		s->matches = s->matches || at->kind == NODE_REST || (at->kind == NODE_END && !s->byte);
-		if (at->kind != NODE_SET || !s->byte)
+		if (at->kind != NODE_SET)
 			continue;
-		for (unsigned w = 0; w < 4; w++) {
-			some = some || (at->set.bits[w] & s->byte->bits[w]);
-			all = all && (at->set.bits[w] & s->byte->bits[w]) == s->byte->bits[w];
-		}
+		overlap(&at->set, byte, &some, &all);
 		if (some)
-			s->next[at->a] = true;
-		s->differs = s->differs || (some && !all);
+			next[at->a] = true;
+		differs = differs || (some && !all && (can[at->a] || g->commits));
 	}
+	return differs;
 }
 
 bool pattern_is_blind(struct slice pattern, bool anchored, const struct byte_set *text, size_t n) {
 	struct graph g;
 	bool now[NODES_MAX], next[NODES_MAX], seen[NODES_MAX];
-	struct step s = {.seen = seen, .next = next};
+	bool matches = false, differs = false;
 	struct part all;
+	bool *can; /* by place and node */
 
-	if (!graph_read(&g, pattern, &all))
+	if (!graph_read(&g, pattern, &all) || (n + 1) * g.n > MAP_MAX)
 		return false;
+	can = malloc((n + 1) * g.n);
+	if (!can)
+		return false;
+	for (size_t place = n + 1; place-- > 0;) {
+		ends_find(&g, place < n ? &text[place] : NULL, place < n ? can + (place + 1) * g.n : NULL, can + place * g.n);
+		matches = matches || (can[place * g.n + all.begin] && (place == 0 || !anchored));
+	}
 	memset(now, 0, g.n);
 	now[all.begin] = true;
-	for (size_t place = 0; place <= n; place++) {
+	for (size_t place = 0; place < n && matches && !differs; place++) {
 		memset(next, 0, g.n);
 		memset(seen, 0, g.n);
-		s.byte = place < n ? &text[place] : NULL;
 		for (unsigned i = 0; i < g.n; i++)
 			if (now[i] && !seen[i])
-				step_from(&g, i, &s);
+				differs = step_from(&g, i, &text[place], can + (place + 1) * g.n, seen, next) || differs;
 		memcpy(now, next, g.n);
 		now[all.begin] = now[all.begin] || !anchored;
 	}
-	return !s.matches || (!s.differs && !g.vague);
+	free(can);
+	return !matches || (!differs && !g.vague);
 }
