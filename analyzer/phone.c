@@ -23,7 +23,9 @@ uint64_t mac_in_query(struct slice query, struct line_fields *fields) {
 }
 
 static struct slice group_at(const struct phone_pattern *p, int group, struct slice subject) {
-	return group < 0 ? (struct slice){0} : pattern_group(p->pattern, (uint32_t)group, subject);
+	static const struct slice none;
+
+	return group < 0 ? none : pattern_group(p->pattern, (uint32_t)group, subject);
 }
 
 /* The model as the pattern's pieces say, cut where there is no more room. */

@@ -49,7 +49,7 @@ static int option_parse(struct options *o, int argc, char **argv, int *i, struct
 		row = row_find(o, name, n, 0, &value);
 		inside = name[n] == '=' ? name + n + 1 : NULL;
 	} else {
-		row = row_find(o, NULL, 0, name[0], &value);
+		row = row_find(o, "", 0, name[0], &value);
 		inside = name[1] ? name + 1 : NULL;
 	}
 	if (!row)

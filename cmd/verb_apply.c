@@ -65,6 +65,7 @@ static int show_all(const struct command *c, struct slice text, struct err *err)
 
 static int run_apply(struct command *c, struct err *err) {
 	const char *argv[ARGUMENTS];
+	struct err ignored;
 	struct buf out;
 	int status, result;
 
@@ -75,7 +76,7 @@ static int run_apply(struct command *c, struct err *err) {
 	buf_init(&out, PROGRAM_ANSWER_MAX);
 	status = program_run("prov-enforcer", argv, &out, err);
 	/* Some of it may be done where it failed. */
-	result = show_all(c, (struct slice){out.p, out.n}, status < 0 ? &(struct err){0} : err);
+	result = show_all(c, (struct slice){out.p, out.n}, status < 0 ? &ignored : err);
 	buf_release(&out);
 	return status < 0 ? -1 : result;
 }

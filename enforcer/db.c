@@ -259,7 +259,9 @@ int db_open(struct db **out, const char *path, enum db_mode mode, struct err *er
 	const char *files = sealed_files();
 	int code;
 
-	if (!db || !files || (path && !(db->path = strdup(path)))) {
+	if (!db)
+		return err_set(err, ERR_SYSTEM, "out of memory");
+	if (!files || (path && !(db->path = strdup(path)))) {
 		free(db);
 		return err_set(err, ERR_SYSTEM, "out of memory");
 	}

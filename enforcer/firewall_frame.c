@@ -94,7 +94,7 @@ static void add_ports(struct nft *nft, const struct nft_set *set, const struct p
 	for (uint32_t port = 0; port <= 65536; port++) {
 		uint16_t key = htons((uint16_t)port);
 
-		if (on[port] != before && port < 65536)
+		if (port < 65536 && on[port] != before)
 			nft_add_element(nft, set, &(struct nft_element){.key = &key, .end = before});
 		before = on[port];
 	}

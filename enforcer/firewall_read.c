@@ -107,9 +107,9 @@ struct walk {
 };
 
 static int walk_element(void *context, const struct nft_element *element, size_t key_size) {
-	static const struct addr v4 = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}};
+	static const struct addr v6, v4 = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff}};
 	struct walk *w = context;
-	struct addr a = w->at.v6 ? (struct addr){{0}} : v4;
+	struct addr a = w->at.v6 ? v6 : v4;
 	size_t want = w->at.v6 ? 16 : 4;
 
 	if (key_size != want)

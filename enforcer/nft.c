@@ -487,6 +487,7 @@ static void add_verdict(struct rule_build *b, enum nft_verdict verdict, const ch
 
 void nft_add_rule(struct nft *nft, const struct nft_rule *rule) {
 	struct rule_build b = {nftnl_rule_alloc(), false};
+	uint16_t port = htons(rule->port);
 	struct nlmsghdr *message;
 
 	gathered_send(nft);
@@ -504,7 +505,7 @@ void nft_add_rule(struct nft *nft, const struct nft_rule *rule) {
 	if (rule->port || (rule->set && rule->set->ports))
 		add_payload(&b, NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2); /* destination port of TCP and UDP */
 	if (rule->port)
-		add_equal(&b, &(uint16_t){htons(rule->port)}, sizeof(uint16_t));
+		add_equal(&b, &port, sizeof(port));
 	if (rule->set && !rule->set->ports) {
 		bool v4 = rule->set->key == NFT_KEY_V4;
 		uint32_t size = keys[rule->set->key].size;

@@ -213,7 +213,7 @@ static int64_t next_after(int64_t spent, int64_t share) {
 }
 
 static bool has_lines(const struct unpublished *u) {
-	return u->common || memchr(u->shard, true, sizeof(u->shard));
+	return u->common || memchr(u->shard, 1, sizeof(u->shard));
 }
 
 /* The list of bans is one file however many they are, and cannot be written in slices. */

@@ -43,13 +43,14 @@ static bool segments(const char *pattern, struct slice path, struct route_match 
 
 	while (rest.n > 0) {
 		struct slice wanted = segment_take(&rest), given = segment_take(&path);
-		char *to = out->segment[out->nsegments];
 		struct slice decoded;
+		char *to;
 
 		if (wanted.n == 0 || wanted.p[0] != '{')
 			continue;
 		if (given.n >= ROUTE_SEGMENT || out->nsegments == ROUTE_SEGMENTS)
 			return false;
+		to = out->segment[out->nsegments];
 		decoded = percent_decode(given, to);
 		memmove(to, decoded.p, decoded.n);
 		to[decoded.n] = '\0';

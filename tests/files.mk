@@ -63,7 +63,7 @@ EXTRA_DIST += tests/scenario/traffic.pl tests/fault/fault.c tests/load.pl tests/
 EXTRA_DIST += tests/bench/Bench.pm tests/bench/bench.pl tests/bench/bench.sh tests/bench/counts tests/bench/latency.pl tests/bench/plot.pl
 EXTRA_DIST += tests/scenario/portal.bash tests/scenario/portal_attack.pl tests/scenario/portal_lift.pl tests/scenario/portal_roles.pl \
 	tests/scenario/portal_routes.pl
-EXTRA_DIST += tests/coverage.sh tests/mutate.sh tests/mutations
+EXTRA_DIST += tests/coverage.sh tests/lint.sh tests/mutate.sh tests/mutations
 EXTRA_DIST += tests/bats.sh tests/tap.sh $(SCRIPT_TESTS) tests/story.pl tests/scenario/setup.bash tests/scenario/golden.bash
 EXTRA_DIST += tests/scenario/ask.pl tests/scenario/network.bash tests/scenario/generator.php
 
