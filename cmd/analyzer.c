@@ -177,6 +177,12 @@ void analyzer_go(struct analyzer *a, int link) {
 	close_fd(&a->go);
 }
 
+void analyzer_dismiss(struct analyzer *a) {
+	/* A signal alone might come in the moment before it waits. */
+	close_fd(&a->go);
+	(void)kill(a->pid, SIGTERM);
+}
+
 static int take_lines(struct analyzer *a, void (*take)(void *context, const struct json *report), void *context,
                       struct err *err) {
 	char *end;

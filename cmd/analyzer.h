@@ -29,6 +29,8 @@ struct analyzer_wants {
  * can be made ready while the enforcer is. A child that cannot be executed ends with ERR_SYSTEM. */
 int analyzer_start(struct analyzer *a, const struct command *c, int link, struct analyzer_wants wants, struct err *err);
 void analyzer_go(struct analyzer *a, int link);
+/* It is not wanted any more, whether it was told to go or not; its end is still to be waited for. */
+void analyzer_dismiss(struct analyzer *a);
 /* Reads what there is of its report, once; calls take() for each line. 1: goes on; 0: the report has ended, and is closed (-1 from then on). */
 int analyzer_read(struct analyzer *a, void (*take)(void *context, const struct json *report), void *context,
                   struct err *err);

@@ -2,7 +2,6 @@
  * shows how far they are, and in the end what came of it. */
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
@@ -68,7 +67,7 @@ static int analyzer_end(struct analyzer *a, int result, struct err *err) {
 	int status;
 
 	if (result < 0)
-		(void)kill(a->pid, SIGTERM);
+		analyzer_dismiss(a);
 	while (waitpid(a->pid, &status, 0) < 0 && errno == EINTR)
 		;
 	analyzer_close(a);
