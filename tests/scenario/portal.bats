@@ -298,7 +298,9 @@ verdict() {
 	calls 200 - GET /logo.svg
 	same "$(header Content-Type)" image/svg+xml
 	calls 200 - GET /
-	[[ "$(header Content-Security-Policy)" == "default-src 'none'; script-src 'self';"* ]]
+	# No script but the page's own, and nobody lays it under a page of theirs.
+	[[ "$(header Content-Security-Policy)" == "default-src 'none'; script-src 'self';"*"; frame-ancestors 'none'; base-uri 'none'; form-action 'none'" ]]
+	same "$(header X-Content-Type-Options)" nosniff
 	calls 404 - GET /x.css
 	: >brand/pages.css
 	fails 2 "$bin/prov-portal" -n -c provctl.yaml --data "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/portal"
