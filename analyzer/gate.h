@@ -1,8 +1,8 @@
 /* gate: which of many patterns a text could match, told by its first bytes and by where it ends, so that of some hundred patterns the one or two run that
  * have a chance. A gate keeps out nothing that matches; what it lets in is still to be tried.
  *
- * gate_shape.c reads a pattern (a subset of PCRE2's language; of anything else it says that all may match), gate.c holds the shapes of many as
- * one table: for each place and byte the set of those that may have that byte there.
+ * gate_graph.c reads a pattern (a subset of PCRE2's language; anything else may match all), gate_shape.c tells its shape, gate_blind.c what it does not see, and gate.c holds
+ * the shapes of many as one table: for each place and byte the set of those that may have that byte there.
  */
 #ifndef PROVCTL_GATE_H
 #define PROVCTL_GATE_H

@@ -1,0 +1,102 @@
+/* Whether a pattern does the same with every text that has certain bytes at certain places. */
+#include <stdlib.h>
+
+#include "analyzer/gate_private.h"
+
+#define MAP_MAX 1048576 /* places of the text times nodes */
+
+static void overlap(const struct byte_set *a, const struct byte_set *of, bool *some, bool *all) {
+	*some = false;
+	*all = true;
+	for (unsigned w = 0; w < 4; w++) {
+		*some = *some || (a->bits[w] & of->bits[w]);
+		*all = *all && (a->bits[w] & of->bits[w]) == of->bits[w];
+	}
+}
+
+/* Whether the pattern's end can be reached from each node at one place of the text; next: the same for the place behind, NULL at the end. */
+static void ends_find(const struct graph *g, const struct byte_set *byte, const bool *next, bool *can) {
+	bool changed = true;
+
+	for (unsigned i = 0; i < g->n; i++) {
+		const struct node *at = &g->nodes[i];
+		bool some = false, all;
+
+		if (at->kind == NODE_SET && next)
+			overlap(&at->set, byte, &some, &all);
+		can[i] = at->kind == NODE_REST || (at->kind == NODE_END && !next) || (some && next[at->a]);
+	}
+	while (changed) {
+		changed = false;
+		for (unsigned i = g->n; i-- > 0;) {
+			const struct node *at = &g->nodes[i];
+
+			if (!can[i] &&
+			    ((at->kind == NODE_GO && can[at->a]) || (at->kind == NODE_SPLIT && (can[at->a] || can[at->b])))) {
+				can[i] = true;
+				changed = true;
+			}
+		}
+	}
+}
+
+/* What can be reached from a node without a byte, and with the byte at this place. True: some bytes that may stand there lead on towards the end, others not. */
+static bool step_from(const struct graph *g, unsigned node, const struct byte_set *byte, const bool *can, bool *seen,
+                      bool *next) {
+	unsigned waiting[NODES_MAX];
+	unsigned n = 0;
+	bool differs = false;
+
+	seen[node] = true;
+	waiting[n++] = node;
+	while (n > 0) {
+		const struct node *at = &g->nodes[waiting[--n]];
+		unsigned to[2] = {at->a, at->b};
+		unsigned count = at->kind == NODE_GO ? 1 : at->kind == NODE_SPLIT ? 2 : 0;
+		bool some, all;
+
+		for (unsigned i = 0; i < count; i++)
+			if (!seen[to[i]]) {
+				seen[to[i]] = true;
+				waiting[n++] = to[i];
+			}
+		if (at->kind != NODE_SET)
+			continue;
+		overlap(&at->set, byte, &some, &all);
+		if (some)
+			next[at->a] = true;
+		differs = differs || (some && !all && (can[at->a] || g->commits));
+	}
+	return differs;
+}
+
+bool pattern_is_blind(struct slice pattern, bool anchored, const struct byte_set *text, size_t n) {
+	struct graph g;
+	bool now[NODES_MAX], next[NODES_MAX], seen[NODES_MAX];
+	bool matches = false, differs = false;
+	unsigned begin;
+	bool *can; /* by place and node */
+
+	if (!graph_read(&g, pattern, &begin) || (n + 1) * g.n > MAP_MAX)
+		return false;
+	can = malloc((n + 1) * g.n);
+	if (!can)
+		return false;
+	for (size_t place = n + 1; place-- > 0;) {
+		ends_find(&g, place < n ? &text[place] : NULL, place < n ? can + (place + 1) * g.n : NULL, can + place * g.n);
+		matches = matches || (can[place * g.n + begin] && (place == 0 || !anchored));
+	}
+	memset(now, 0, g.n);
+	now[begin] = true;
+	for (size_t place = 0; place < n && matches && !differs; place++) {
+		memset(next, 0, g.n);
+		memset(seen, 0, g.n);
+		for (unsigned i = 0; i < g.n; i++)
+			if (now[i] && !seen[i])
+				differs = step_from(&g, i, &text[place], can + (place + 1) * g.n, seen, next) || differs;
+		memcpy(now, next, g.n);
+		now[begin] = now[begin] || !anchored;
+	}
+	free(can);
+	return !matches || (!differs && !g.vague);
+}
