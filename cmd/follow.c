@@ -253,7 +253,7 @@ static void take_over(struct follower *f) {
 	}
 	conf_free(&conf);
 	command_warn("reload: %s", err.text);
-	(void)kill(f->next.pid, SIGTERM);
+	analyzer_dismiss(&f->next);
 }
 
 /* ---- what analyzers report ---- */
@@ -305,6 +305,8 @@ static void end(struct follower *f) {
 	if (f->now.pid)
 		(void)kill(f->now.pid, how);
 	if (f->next.pid)
+		analyzer_dismiss(&f->next);
+	if (f->next.pid && how != SIGTERM)
 		(void)kill(f->next.pid, how);
 }
 
