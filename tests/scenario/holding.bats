@@ -103,9 +103,9 @@ rounds=${ROUNDS:-10}
 		1) within "$host" nft delete table inet provctl ;;
 		2) within "$host" nft delete element inet provctl ban4_32 '{ 192.0.2.66 }' ;;
 		3) within "$host" nft flush chain inet provctl prerouting ;;
-		4) end TERM && within "$host" nft flush ruleset && begin ;;
-		5) end KILL && begin ;;
-		6) end KILL && within "$host" nft flush ruleset && begin ;;
+		4) end TERM && within "$host" nft flush ruleset && launch ;;
+		5) end KILL && launch ;;
+		6) end KILL && within "$host" nft flush ruleset && launch ;;
 		7) end_following TERM && begin_following ;;
 		8) end_following KILL && begin_following ;;
 		esac
