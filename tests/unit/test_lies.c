@@ -84,6 +84,7 @@ static char long_text[2048];
 
 static void goes_back(struct story *s) {
 	s->log.offset = s->from - 1;
+	s->nevents = 0; /* whose places would betray it */
 }
 
 static void moved_back(struct story *s) {
