@@ -643,8 +643,10 @@ static void a_flood_of_frames_makes_nobody_wait_for_long(void **state) {
 static void links_beyond_the_bound_are_refused_and_the_others_served(void **state) {
 	char *before = liar_state(&liar, true);
 	struct liar many[SERVER_LINKS + 4];
+	struct story s;
 
 	(void)state;
+	liar_connect(&liar, true);
 	for (size_t i = 0; i < sizeof(many) / sizeof(many[0]); i++) {
 		many[i] = liar;
 		many[i].fd = -1;
@@ -652,6 +654,8 @@ static void links_beyond_the_bound_are_refused_and_the_others_served(void **stat
 		liar_connect(&many[i], false);
 	}
 	check_state(before, "too many links", true);
+	s = liar_story(&liar);
+	assert_int_equal(liar_tell(&liar, &s), LINK_ACK);
 	for (size_t i = 0; i < sizeof(many) / sizeof(many[0]); i++)
 		liar_hang_up(&many[i]);
 	free(before);

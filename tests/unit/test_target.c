@@ -56,6 +56,8 @@ static void a_file_names_a_device_by_twelve_digits_and_no_more(void **state) {
 		{"SEP001565ABCDEF.cnf.xml", 0x001565abcdef},
 		{"0015.65ab.cdef.cfg", 0x001565abcdef},
 		{"001565abcdef0.cfg", MAC_NONE},
+		{"00-15-65-AB-CD-EF0.xml", MAC_NONE},
+		{"0015.65ab.cdef0.cfg", MAC_NONE},
 		{"y000000000028.cfg", MAC_NONE},
 		{"000000000000.cfg", MAC_NONE},
 		{"firmware.rom", MAC_NONE},
