@@ -119,9 +119,9 @@ struct store {
 		struct hints *at; /* NULL until it was asked for often */
 		unsigned asked;
 	} hints;
-	struct told *told; /* NULL until there is an answer */
+	struct told *told;    /* NULL until there is an answer */
 	struct owner *owners; /* store_home.c: whose users are, as found lately; NULL until one was asked for */
-	struct {           /* bans changed since store_ban_changes was called last */
+	struct {              /* bans changed since store_ban_changes was called last */
 		struct prefix *at;
 		uint32_t n, committed, room;
 		bool all, all_committed;
