@@ -34,11 +34,15 @@ children() {
 }
 
 @test "SIGKILL of either program at 200 random points changes nothing" {
-	local seed=${PROVCTL_SEED:-$RANDOM} kills=0 victim round=0
+	local seed=${PROVCTL_SEED:-$RANDOM} kills=0 victim round=0 began took
 	echo "# seed $seed" >&3
 	RANDOM=$seed
 	story "$seed" 20000
+	began=${EPOCHREALTIME/./}
 	pass
+	# Early enough that most are killed while they read, and the next has much to read yet.
+	took=$(((${EPOCHREALTIME/./} - began) / 3000))
+	took=$((took < 30 ? 30 : took > 150 ? 150 : took))
 	dump >undisturbed
 	while [ $kills -lt 200 ]; do
 		forget
@@ -47,7 +51,7 @@ children() {
 		while [ $left -gt 0 ]; do
 			provctl analyze >/dev/null 2>&1 &
 			local analyze=$!
-			sleep "0.$(printf %03d $((RANDOM % 150)))"
+			sleep "0.$(printf %03d $((RANDOM % took)))"
 			victim=$([ $((RANDOM % 2)) = 0 ] && echo prov-analyzer || echo prov-enforcer)
 			for pid in $(children $victim); do
 				kill -KILL "$pid" 2>/dev/null && kills=$((kills + 1))
