@@ -15,7 +15,7 @@ use Time::HiRes qw(time sleep);
 
 my ($method, $files, $seconds, $seed, $folder) = @ARGV;
 srand $seed;
-my $keep = 4; # seconds for which a rotated file stays
+my $keep = 60; # seconds for which a rotated file stays: a reader of many logs looks for new ones every few seconds
 my ($lines, $doomed, $rotations) = (0, 0, 0);
 my @logs = map { {path => sprintf('%s/%03d.log', $folder, $_), old => []} } 1 .. $files;
 my $stamp = strftime '%d/%b/%Y:%H:%M:%S +0000', gmtime 1795341600;
