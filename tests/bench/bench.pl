@@ -263,7 +263,7 @@ scenario('rules', sub {
 	figure('rules.spread', 'with 200 more, x', $cost{200} / $cost{0}, 'x', 'at most', 1.2);
 });
 
-# Ends with the state of DEVICES devices.
+# Leaves a state of DEVICES devices behind, which the next scenarios take up.
 scenario('devices', sub {
 	section('Cost against devices');
 	my %cost;
@@ -290,8 +290,12 @@ scenario('devices', sub {
 my $crowded;
 sub crowded {
 	return 'crowded' if $crowded;
-	fresh($is{devices});
-	remove_tree("$folder/kept.devices");
+	if (-d "$folder/kept.devices") {
+		put_back('devices');
+		remove_tree("$folder/kept.devices");
+	} else {
+		fresh($is{devices});
+	}
 	scan_bans($is{bans});
 	keep('crowded');
 	$crowded = 1;
