@@ -42,6 +42,7 @@ sed '1d' one >headless
 head -c 300 one >cut
 printf 'provctl-lockstate 1 2026-11-22T10:00:00Z\ndefault open\nend 0\n' >bare
 printf 'provctl-lockstate 1 2026-11-22T10:00:00Z\ndefault locked\nend 0\n' >shut
+head -n 2 bare >nothing
 
 # file  MAC           address                  now   answer
 cat >table <<'TABLE'
@@ -113,6 +114,7 @@ short   001565000001  198.51.100.1             5     503
 newer   001565000001  198.51.100.1             5     503
 headless 001565000001 198.51.100.1             5     503
 cut     001565000001  198.51.100.1             5     503
+nothing 001565000001  198.51.100.1             5     503
 bare    001565000001  198.51.100.1             5     200
 shut    001565000001  198.51.100.1             5     403
 TABLE

@@ -77,6 +77,7 @@ door_closed() {
 
 @test "started by root, each program is a user of its own, without capabilities but one, behind a closed door" {
 	with_users
+	ulimit -c unlimited # so that who leaves none gave it up
 	start_daemon
 	pids=$daemon
 	follow

@@ -1,12 +1,14 @@
 /* What readers find: the exact text, in both layouts, and an old file rather than a half one. */
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -579,6 +581,26 @@ static void a_write_that_fails_leaves_the_old_file_and_is_tried_again(void **sta
 	assert_non_null(strstr(text_of("lockstate"), "device 000000000001 locked - - stale -\n"));
 }
 
+/* Part of it is written: the limit is one of the kernel's, and none of the state's own files is as short. */
+static void a_file_for_which_there_is_no_room_is_not_put_in_place(void **state) {
+	const struct rlimit few = {64, RLIM_INFINITY}, all = {RLIM_INFINITY, RLIM_INFINITY};
+
+	(void)state;
+	example();
+	publish_all(false);
+	OK(store_begin(store, &err));
+	store_set_time(store, TIME + 60);
+	put_device(1, DEVICE_LOCKED, REASON_STALE, NULL, NULL, "-");
+	OK(store_commit(store, &err));
+	assert_ptr_not_equal(signal(SIGXFSZ, SIG_IGN), SIG_ERR);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &few), 0);
+	refused(ERR_SYSTEM, "cannot be written");
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &all), 0);
+	assert_string_equal(text_of("lockstate"), example_text);
+	publish_all(false);
+	assert_non_null(strstr(text_of("lockstate"), "device 000000000001 locked - - stale -\n"));
+}
+
 static void an_unknown_group_is_named_with_what_to_do(void **state) {
 	static char group[] = "no-such-group";
 
@@ -717,6 +739,7 @@ int main(void) {
 		CASE(what_is_ordered_is_written_and_the_rest_stays_due),
 		CASE(what_is_due_is_written_in_slices_and_nothing_is_forgotten),
 		CASE(a_write_that_fails_leaves_the_old_file_and_is_tried_again),
+		CASE(a_file_for_which_there_is_no_room_is_not_put_in_place),
 		CASE(an_unknown_group_is_named_with_what_to_do),
 		CASE(mode_and_group_are_set),
 		CASE(links_are_replaced_and_never_followed),

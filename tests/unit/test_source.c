@@ -528,6 +528,31 @@ static void test_lost(void **state) {
 	told_nothing();
 }
 
+/* A buffer of it is read by then, and what stands behind that is another log's. */
+static void test_cut_while_read(void **state) {
+	struct source_notice notice = {say, NULL};
+	struct source_set *set;
+	struct source *s;
+	struct err err;
+
+	(void)state;
+	source("log");
+	put("log", "w", "a1-9000");
+	if (source_set_open(&set, &w.conf, w.sources, w.conf.nsources, w.cursors, w.ncursors, false, notice, &err) < 0)
+		fail_msg("%s", err.text);
+	s = source_set_at(set, 0);
+	assert_true(read_one(s, &w.read));
+	put("log", "w", "b1-9001");
+	while (read_one(s, &w.read))
+		;
+	buf_byte(&w.read, '\0');
+	assert_non_null(strstr(w.read.p, " a2 "));
+	assert_null(strchr(w.read.p, 'b'));
+	buf_byte(&w.notices, '\0');
+	told("was cut while it was read");
+	source_set_close(&set);
+}
+
 static void test_outgrown(void **state) {
 	(void)state;
 	source("log");
@@ -965,6 +990,7 @@ int main(void) {
 		TEST("a glob over rotations counts nothing twice", test_glob_of_rotations),
 		TEST("copytruncate: the copy has the rest, the log starts anew", test_copytruncate),
 		TEST("bytes cut off before they were read are counted as lost", test_lost),
+		TEST("what a log holds behind a cut is not read as if it were its own", test_cut_while_read),
 		TEST("a truncated log that outgrew its offset is another log", test_outgrown),
 		TEST("a restored backup counts nothing twice, and what follows is read", test_restored),
 		TEST("a restored backup that was written on counts nothing twice", test_restored_and_written_on),
