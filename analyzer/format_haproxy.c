@@ -27,8 +27,11 @@ static struct slice decoded(struct slice s, struct line_fields *out) {
 		return s;
 	to = scratch_take(out, s.n);
 	for (size_t i = 0; to && i < s.n; i++) {
-		if (s.p[i] == '#' && i + 2 < s.n && hex(s.p[i + 1]) >= 0 && hex(s.p[i + 2]) >= 0) {
-			to[n++] = (char)(hex(s.p[i + 1]) << 4 | hex(s.p[i + 2]));
+		int high = s.p[i] == '#' && i + 2 < s.n ? hex(s.p[i + 1]) : -1;
+		int low = high < 0 ? -1 : hex(s.p[i + 2]);
+
+		if (low >= 0) {
+			to[n++] = (char)(high << 4 | low);
 			i += 2;
 		} else
 			to[n++] = s.p[i];

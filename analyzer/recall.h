@@ -39,7 +39,7 @@ enum { MARK_LOWER = 1, MARK_UPPER = 2, MARK_OTHER = 4 /* the agent's is not the 
 /* False: not such a line. Its time is decoded as format_split would. */
 bool request_read(const struct recall *r, struct line_context *ctx, struct slice line, struct request *out);
 /* True: *outcome, and *e where that is an event, as rules_event has them. */
-bool recall_find(struct recall *r, const struct line_context *ctx, const struct request *request, enum outcome *outcome,
+bool recall_find(struct recall *r, const struct line_context *ctx, const struct request *q, enum outcome *outcome,
                  struct event *e);
 /* What became of the request now. `decide` finds it out for a line that differs where a request may; *e may be void behind it, and is made anew. */
 void recall_keep(struct recall *r, struct line_context *ctx, const struct request *request, enum outcome outcome,

@@ -471,6 +471,7 @@ static struct dispatch *dispatch_shared(const struct rules *rules, unsigned slot
 	for (unsigned k = 0; k < slot; k++) {
 		uint32_t i = 0;
 
+		/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): as many as are counted are there. */
 		while (n == rules->nby[k] && i < n && rules->by[k][i] == rules->by[slot][i] && !rules->by[k][i]->message)
 			i++;
 		if (n == rules->nby[k] && i == n)

@@ -338,7 +338,7 @@ int db_copy_end(struct db_copying **c, struct err *err) {
 }
 
 int db_copy(struct db *from, struct db *to, struct err *err) {
-	struct db_copying *c;
+	struct db_copying *c = NULL;
 	struct err later;
 	int step;
 

@@ -162,7 +162,7 @@ static int copy_lines(struct copying *c, struct err *err) {
 int publish_lockstate_copy(struct publication *p, struct newfile *f, int shard, int former, struct err *err) {
 	struct changed changed = {.p = p};
 	struct copying c = {.f = f, .changed = &changed, .former = {.fd = former}};
-	struct slice head;
+	struct slice head = {0};
 	int done = -1;
 
 	buf_init(&changed.line, PUBLISH_LINE);
