@@ -1,7 +1,9 @@
-/* without CALL... -- PROGRAM [ARGUMENT...]: runs a program on a kernel that does not have these system calls, as it is told. */
+/* without CALL[:FIRST]... -- PROGRAM [ARGUMENT...]: runs a program on a kernel that does not have these system calls, or not with that first argument, as
+ * it is told. */
 #include <errno.h>
 #include <seccomp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,9 +13,14 @@ int main(int argc, char **argv) {
 
 	if (!filter)
 		return 1;
-	for (; i < argc && strcmp(argv[i], "--") != 0; i++)
-		if (seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), seccomp_syscall_resolve_name(argv[i]), 0) < 0)
+	for (; i < argc && strcmp(argv[i], "--") != 0; i++) {
+		const char *name = strtok(argv[i], ":"), *first = strtok(NULL, "");
+		struct scmp_arg_cmp is_first = SCMP_A0(SCMP_CMP_EQ, first ? strtoul(first, NULL, 10) : 0);
+
+		if (seccomp_rule_add_array(filter, SCMP_ACT_ERRNO(ENOSYS), seccomp_syscall_resolve_name(name), first ? 1 : 0,
+		                           &is_first) < 0)
 			return 1;
+	}
 	if (i + 1 >= argc || seccomp_load(filter) < 0)
 		return 1;
 	seccomp_release(filter);

@@ -290,12 +290,17 @@ door_closed() {
 	start_daemon
 	pids=$daemon
 	fetch 203.0.113.7 001565abcdef 200
+	# All of it, and only what takes a filter (SECCOMP_SET_MODE_FILTER).
 	fails 4 "$without" seccomp -- "$bin/provctl" -c provctl.yaml analyze
 	has "seccomp"
+	fails 4 "$without" seccomp:1 -- "$bin/provctl" -c provctl.yaml analyze
+	has "seccomp: the kernel does not take the list of system calls"
 	fails 1 provctl show 001565abcdef
 	stop
 	fails 4 "$without" seccomp -- "$bin/prov-enforcer" -c provctl.yaml
 	has "seccomp"
+	fails 4 "$without" seccomp:1 -- "$bin/prov-enforcer" -c provctl.yaml
+	has "seccomp: the kernel does not take the list of system calls"
 }
 
 @test "without Landlock the rest of the door is closed, and status says what is missing" {
