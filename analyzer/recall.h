@@ -42,7 +42,7 @@ bool request_read(const struct recall *r, struct line_context *ctx, struct slice
 bool recall_find(struct recall *r, const struct line_context *ctx, const struct request *q, enum outcome *outcome,
                  struct event *e);
 /* What became of the request now. `decide` finds it out for a line that differs where a request may; *e may be void behind it, and is made anew. */
-void recall_keep(struct recall *r, struct line_context *ctx, const struct request *request, enum outcome outcome,
+void recall_keep(struct recall *r, struct line_context *ctx, const struct request *q, enum outcome outcome,
                  struct event *e, enum outcome (*decide)(struct line_context *ctx, struct slice line, struct event *e));
 
 /* recall_proof.c: no rule, phone or imposter sees the bytes of the request that are marked. event: it makes one, for which MACs are compared. */

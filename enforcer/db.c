@@ -344,6 +344,7 @@ int db_copy(struct db *from, struct db *to, struct err *err) {
 
 	if (db_copy_begin(&c, from, to, err) != 0)
 		return -1;
+	assert(c);
 	do
 		step = db_copy_step(c, -1, err);
 	while (step == 0);
