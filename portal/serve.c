@@ -245,7 +245,8 @@ static void serve(void *context, struct exchange *x, const struct http_request *
 		serve_self(p, x, &m, q, caller);
 		break;
 	case WHOSE_VERDICT:
-		verdict_serve(p, x, q, m.query, caller);
+		/* A web server asks for itself: whom its request came from is the client's word where it does not say otherwise. */
+		verdict_serve(p, x, q, m.query, q->proxy ? (struct addr){{0}} : q->peer);
 		break;
 	case WHOSE_FILE:
 		serve_file(p, x, &m);

@@ -120,8 +120,7 @@ static bool is_asked_by_right(struct portal *p, struct exchange *x, const struct
 	struct slice token = portal_token(q->authorization);
 	struct addr counted = caller_counted(caller);
 
-	if (!portal_may_try(p, x, counted))
-		return false;
+	/* A good one is heard whatever others at its address tried: nobody shuts out a web server, or a phone whose address he shares. */
 	switch (verdict_token(p->tokens, token, now)) {
 	case TOKEN_GOOD:
 		return true;
@@ -131,6 +130,8 @@ static bool is_asked_by_right(struct portal *p, struct exchange *x, const struct
 	case TOKEN_BAD:
 		break;
 	}
+	if (!portal_may_try(p, x, counted))
+		return false;
 	if (token.p)
 		portal_bad_token(p, counted, caller, token);
 	portal_problem(x, 401, "a verdict token is needed: Authorization: Bearer pvt_...");

@@ -170,7 +170,9 @@ verdict() {
 	has "a verdict token is needed"
 	calls 429 operator GET /v1/session
 	[ "$(header Retry-After)" -le 60 ]
-	calls 429 verdict GET "/v1/verdict?mac=$mine&ip=198.51.100.1"
+	calls 429 - GET "/v1/verdict?mac=$mine&ip=198.51.100.1" '' -H "Authorization: Bearer x"
+	# Nobody shuts out the web server whose address he shares.
+	calls 204 verdict GET "/v1/verdict?mac=$mine&ip=198.51.100.1"
 	calls 200 operator GET /v1/session '' --interface 203.0.113.8
 	calls 401 - GET /v1/session '' --interface 203.0.113.8
 	calls 200 operator GET /v1/session '' --interface 203.0.113.8
@@ -224,6 +226,11 @@ verdict() {
 	within "$world" perl "$BATS_TEST_DIRNAME/portal_routes.pl" "${site#http://}" . $mine
 }
 
+# nginx' question is refused, whomever the phone names as its asker.
+refused_by_portal() {
+	[ "$(answer "$world" 203.0.113.8 http://192.0.2.1/$mine.cfg -H "X-Forwarded-For: 198.51.100.77")" = 500 ]
+}
+
 @test "nginx asks before it serves, by the snippet that ships: a phone fetches at its home, and elsewhere once it is unlocked" {
 	command -v nginx >/dev/null && command -v openssl >/dev/null || skip "needs nginx and openssl"
 	listen="\"192.0.2.1:8443\", \"unix:$folder/http.sock\"" portal_start
@@ -253,6 +260,14 @@ verdict() {
 	for port in 80 81; do
 		same "$(answer "$world" 203.0.113.8 http://192.0.2.1:$port/$mine.cfg)" 200
 	done
+	# Where nginx' own token is not good nobody is an attacker for it, least of all whom a phone names.
+	sed -i 's/pvt_./pvt_z/' verdict.token
+	kill -HUP "$(cat nginx/nginx.pid)"
+	until_done refused_by_portal
+	for n in {1..12}; do
+		refused_by_portal
+	done
+	same "$(provctl bans --json)" ""
 	# The page is there by TLS, and verdicts are not.
 	same "$(answer "$world" 203.0.113.8 https://192.0.2.1/ -k)" 200
 	same "$(answer "$world" 203.0.113.8 "https://192.0.2.1/v1/verdict?mac=$mine&ip=$banned" -k -H "Authorization: Bearer $(cat token.verdict)")" 404
