@@ -11,14 +11,15 @@
 #include "common/buf.h"
 #include "common/err.h"
 
-#define TOKEN_ID      8                                 /* characters */
-#define TOKEN_SECRET  52                                /* characters */
-#define TOKEN_LENGTH  (4 + TOKEN_ID + 1 + TOKEN_SECRET) /* of the text */
-#define TOKEN_HASH    32                                /* bytes */
-#define TOKEN_HEX     (2 * TOKEN_HASH + 1)
-#define TOKEN_FILE    "tokens"         /* hashes of verdict tokens, published in */
-#define TOKEN_FOLDER  "publish-portal" /* this folder of the state */
-#define TOKEN_HEADING "provctl-tokens 1"
+#define TOKEN_ID           8                                 /* characters */
+#define TOKEN_SECRET       52                                /* characters */
+#define TOKEN_LENGTH       (4 + TOKEN_ID + 1 + TOKEN_SECRET) /* of the text */
+#define TOKEN_HASH         32                                /* bytes */
+#define TOKEN_HEX          (2 * TOKEN_HASH + 1)
+#define TOKEN_VERDICTS_MAX 256              /* tokens of the role verdict: all are compared with each that is shown */
+#define TOKEN_FILE         "tokens"         /* hashes of verdict tokens, published in */
+#define TOKEN_FOLDER       "publish-portal" /* this folder of the state */
+#define TOKEN_HEADING      "provctl-tokens 1"
 
 struct token_hash {
 	uint8_t b[TOKEN_HASH];

@@ -14,6 +14,8 @@
 #define PAGE_LIMIT_MAX 500
 #define LOOK_MAX       2000 /* devices or records that one page looks at: 20 ms in which nobody else is served */
 #define CURSOR_SIZE    128
+#define PAGE_BITS_V4   120 /* shorter prefixes are not looked up in the record, but looked for */
+#define PAGE_BITS_V6   48
 
 /* No arguments. */
 int verb_session(struct request *r, struct err *err) {
@@ -241,8 +243,19 @@ int verb_devices(struct request *r, struct err *err) {
 
 struct recent {
 	struct page page;
+	struct prefix at; /* bits 0: any */
 	int64_t time, id; /* looked at last */
 };
+
+/* May the store look for what concerns the prefix? It sorts all of that before the first row: what is asked for by few addresses only. To who sees
+ * only some of it the page's end would tell how much there is. */
+static bool is_looked_up(const struct caller *c, struct prefix at) {
+	return !caller_is_narrow(c) && at.bits >= (addr_is_v4(at.base) ? PAGE_BITS_V4 : PAGE_BITS_V6);
+}
+
+static bool record_concerns(const struct record *record, struct prefix at) {
+	return at.bits == 0 || (record->ip.bits > 0 && prefix_overlaps(at, record->ip));
+}
 
 static bool record_is_theirs(const struct caller *c, const struct record *record) {
 	if (!caller_is_narrow(c))
@@ -266,7 +279,7 @@ static int recent_each(void *context, const struct record *record, struct err *e
 	}
 	l->time = record->time;
 	l->id = record->id;
-	if (!record_is_theirs(r->caller, record))
+	if (!record_is_theirs(r->caller, record) || !record_concerns(record, l->at))
 		return 0;
 	b = control_row(r);
 	js_begin(b, '{');
@@ -297,8 +310,10 @@ int verb_recent(struct request *r, struct err *err) {
 	const char *before = js_text(r->args, "before");
 
 	if (page_begin(&l.page, r, err) < 0 || (js_get(r->args, "mac") && arg_mac(r, &filter.mac, err) < 0) ||
-	    (js_get(r->args, "ip") && arg_prefix(r, "ip", &filter.ip, err) < 0))
+	    (js_get(r->args, "ip") && arg_prefix(r, "ip", &l.at, err) < 0))
 		return -1;
+	if (is_looked_up(r->caller, l.at))
+		filter.ip = l.at;
 	if (before && !cursor_read(before, '-', &l.time, &l.id))
 		return bad_cursor("before", err);
 	if (store_records_back(r->store, &filter, l.time, l.id, recent_each, &l, err) < 0)

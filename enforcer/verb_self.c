@@ -16,8 +16,9 @@ struct self {
 	uint32_t lifts;
 };
 
+/* Of exactly what judge_lift_own ends. */
 static bool is_own(const struct self *s) {
-	return s->ban.at.bits >= (addr_is_v4(s->ip) ? 128 : 64);
+	return s->ban.at.bits == 128 || (s->ban.at.bits == 64 && !addr_is_v4(s->ip));
 }
 
 static int gather(struct request *r, struct self *s, struct err *err) {

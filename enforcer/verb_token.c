@@ -79,14 +79,14 @@ static int read_token(const struct request *r, struct token *t, struct err *err)
 	int64_t lasts;
 
 	if (!role || !token_role_parse(role, &t->role))
-		return err_set(err, ERR_INPUT, "role: operator, support, account, user, verdict or metrics");
+		return err_set(err, ERR_INPUT, "role: none of operator, support, account, user, verdict and metrics");
 	if (arg_account(r, &account, err) < 0 || arg_lasts(r, 0, &lasts, err) < 0 ||
 	    read_macs(js_get(r->args, "macs"), t, err) < 0)
 		return -1;
 	if ((t->role == ROLE_ACCOUNT) != (account != NULL) || (account && strcmp(account, ACCOUNT_NONE) == 0))
-		return err_set(err, ERR_INPUT, "account: a token of role account, and no other, is for one account");
+		return err_set(err, ERR_INPUT, "account: to be given with role account, and with no other");
 	if ((t->role == ROLE_USER) != (t->nmacs > 0))
-		return err_set(err, ERR_INPUT, "macs: a token of role user, and no other, is for devices");
+		return err_set(err, ERR_INPUT, "mac: to be given with role user, and with no other");
 	if (comment && (strlen(comment) >= sizeof(t->comment) || !is_clean(comment)))
 		return err_set(err, ERR_INPUT, "comment: at most %zu bytes and no control characters", sizeof(t->comment) - 1);
 	(void)slice_copy(slice_of(account), t->account, sizeof(t->account));
@@ -111,13 +111,26 @@ static int make(struct request *r, struct token *t, char text[TOKEN_LENGTH + 1],
 	return found;
 }
 
+/* Of those that the portal looks through there are so many: with one more it could read none. */
+static int check_room(struct request *r, enum token_role role, struct err *err) {
+	int64_t counts[ROLES];
+
+	if (role != ROLE_VERDICT)
+		return 0;
+	if (store_token_counts(r->store, counts, err) < 0)
+		return -1;
+	return counts[role] < TOKEN_VERDICTS_MAX
+	           ? 0
+	           : err_set(err, ERR_POLICY, "there are %d verdict tokens already; revoke some", TOKEN_VERDICTS_MAX);
+}
+
 static int add(struct request *r, struct err *err) {
 	char text[TOKEN_LENGTH + 1];
 	struct token t = {.nmacs = 0};
 	struct buf *b;
 
-	if (read_token(r, &t, err) < 0 || make(r, &t, text, err) < 0 || store_token_add(r->store, &t, err) < 0 ||
-	    record(r, "token-added", &t, err) < 0)
+	if (read_token(r, &t, err) < 0 || check_room(r, t.role, err) < 0 || make(r, &t, text, err) < 0 ||
+	    store_token_add(r->store, &t, err) < 0 || record(r, "token-added", &t, err) < 0)
 		return -1;
 	b = control_row(r);
 	js_begin(b, '{');

@@ -8,9 +8,8 @@
 #include "portal/replica.h"
 #include "portal/verdict_token.h"
 
-#define FILE_MAX   (64U << 10)
-#define TOKENS_MAX 256
-#define WORDS      4
+#define FILE_MAX (64U << 10)
+#define WORDS    4
 
 struct entry {
 	struct token_hash hash;
@@ -22,7 +21,7 @@ struct verdict_tokens {
 	bool looked;
 	bool whole;
 	size_t n;
-	struct entry at[TOKENS_MAX];
+	struct entry at[TOKEN_VERDICTS_MAX];
 };
 
 static int digit(char c) {
@@ -80,8 +79,8 @@ static bool check(struct verdict_tokens *t) {
 		struct entry *e = &t->at[t->n];
 
 		if (n == 2 && slice_is(word[0], "end"))
-			return slice_number(word[1], TOKENS_MAX, &number) && number == t->n && text.n == 0;
-		if (n != WORDS || !slice_is(word[0], "verdict") || t->n == TOKENS_MAX || !hash_read(word[2], &e->hash))
+			return slice_number(word[1], TOKEN_VERDICTS_MAX, &number) && number == t->n && text.n == 0;
+		if (n != WORDS || !slice_is(word[0], "verdict") || t->n == TOKEN_VERDICTS_MAX || !hash_read(word[2], &e->hash))
 			return false;
 		e->until = INT64_MAX;
 		if (!slice_is(word[3], "-")) {

@@ -605,8 +605,8 @@ static void faults_of_a_new_token_are_told(void **state) {
 		{"no account", "\"do\":\"add\",\"role\":\"account\"", "account"},
 		{"an account too many", "\"do\":\"add\",\"role\":\"support\",\"account\":\"a\"", "account"},
 		{"the account of none", "\"do\":\"add\",\"role\":\"account\",\"account\":\"-\"", "account"},
-		{"no device", "\"do\":\"add\",\"role\":\"user\"", "macs"},
-		{"a device too many", "\"do\":\"add\",\"role\":\"verdict\",\"macs\":[\"" OWN "\"]", "macs"},
+		{"no device", "\"do\":\"add\",\"role\":\"user\"", "mac"},
+		{"a device too many", "\"do\":\"add\",\"role\":\"verdict\",\"macs\":[\"" OWN "\"]", "mac"},
 		{"no MAC", "\"do\":\"add\",\"role\":\"user\",\"macs\":[\"x\"]", "macs"},
 		{"control characters", "\"do\":\"add\",\"role\":\"support\",\"comment\":\"a\\nb\"", "comment"},
 		{"another end", "\"do\":\"add\",\"role\":\"support\",\"for\":0", "for"},
@@ -623,6 +623,27 @@ static void faults_of_a_new_token_are_told(void **state) {
 		if (!strstr(b->end, "\"exit\":2") || !strstr(b->end, rows[i].said))
 			fail_msg("%s: %s", rows[i].what, b->end);
 	}
+	stop(b);
+}
+
+static void there_are_as_many_verdict_tokens_as_the_portal_reads(void **state) {
+	struct token t = {.role = ROLE_VERDICT, .created = NOW};
+	struct bench *b = *state;
+	char text[TOKEN_LENGTH + 1];
+	struct err err;
+
+	start(b, "");
+	assert_int_equal(store_begin(b->e->store, &err), 0);
+	for (unsigned i = 2; i < TOKEN_VERDICTS_MAX; i++) {
+		assert_int_equal(token_make(text, &err), 0);
+		assert_true(token_parse(slice_of(text), t.id));
+		assert_int_equal(store_token_add(b->e->store, &t, &err), 0);
+	}
+	assert_int_equal(store_commit(b->e->store, &err), 0);
+	add_token(b, "verdict", "", text);
+	send_request(b, b->control, "{\"verb\":\"token\",\"do\":\"add\",\"role\":\"verdict\"}");
+	assert_non_null(strstr(b->end, "revoke some"));
+	add_token(b, "user", ",\"macs\":[\"" OWN "\"]", text);
 	stop(b);
 }
 
@@ -675,6 +696,10 @@ static void lists_come_in_pages_without_gaps_and_repeats(void **state) {
 		{ROLE_OPERATOR, "\"verb\":\"bans\"", "after", 9},
 		{ROLE_OPERATOR, "\"verb\":\"bans\",\"all\":true", "after", 9},
 		{ROLE_OPERATOR, "\"verb\":\"log\",\"ip\":\"203.0.113.0/24\"", "before", 8},
+		{ROLE_OPERATOR, "\"verb\":\"log\",\"ip\":\"203.0.0.0/16\"", "before", 8},
+		{ROLE_OPERATOR, "\"verb\":\"log\",\"ip\":\"203.0.113.200\"", "before", 1},
+		{ROLE_OPERATOR, "\"verb\":\"log\",\"ip\":\"2001:db8::7\"", "before", 1},
+		{ROLE_USER, "\"verb\":\"log\",\"ip\":\"203.0.113.200\"", "before", 0},
 		{ROLE_OPERATOR, "\"verb\":\"log\"," D_OWN, "before", 1},
 		{ROLE_ACCOUNT, "\"verb\":\"log\"," D_OWN, "before", 1},
 		{ROLE_USER, "\"verb\":\"log\"", "before", 1},
@@ -714,6 +739,54 @@ static void lists_come_in_pages_without_gaps_and_repeats(void **state) {
 			if (rows != lists[i].rows)
 				fail_msg("%s by %u: %u rows, wanted %u", lists[i].members, limit, rows, lists[i].rows);
 		}
+	stop(b);
+}
+
+/* n records of what others did at the address. */
+static void others(struct bench *b, const char *ip, unsigned n) {
+	struct record record = {.time = NOW, .what = "reported", .uid = -1};
+	struct addr at;
+	struct err err;
+
+	assert_true(addr_parse(ip, strlen(ip), &at));
+	record.ip = prefix_of(at, 128);
+	assert_int_equal(store_begin(b->e->store, &err), 0);
+	while (n-- > 0)
+		assert_int_equal(store_record_add(b->e->store, &record, &err), 0);
+	assert_int_equal(store_commit(b->e->store, &err), 0);
+}
+
+static void a_search_by_address_tells_nothing_of_others(void **state) {
+	struct bench *b = *state;
+	char *rows;
+
+	start(b, "");
+	others(b, "203.0.113.7", 2500);
+	for (enum token_role role = ROLE_ACCOUNT; role <= ROLE_USER; role++) {
+		CODE(ask(b, role, "\"verb\":\"log\",\"ip\":\"203.0.113.7\""), "");
+		rows = strdup(b->rows);
+		assert_non_null(rows);
+		CODE(ask(b, role, "\"verb\":\"log\",\"ip\":\"203.0.113.8\""), "");
+		assert_string_equal(rows, b->rows);
+		free(rows);
+	}
+	stop(b);
+}
+
+static void a_search_of_a_wide_prefix_looks_at_so_much_and_goes_on_in_the_next_page(void **state) {
+	struct bench *b = *state;
+	char body[256];
+
+	start(b, "");
+	others(b, "198.51.100.1", 1);
+	others(b, "203.0.113.7", 2500);
+	CODE(ask(b, ROLE_OPERATOR, "\"verb\":\"log\",\"ip\":\"198.51.0.0/16\""), "");
+	assert_int_equal(b->nrows, 1);
+	(void)snprintf(body, sizeof(body), "\"verb\":\"log\",\"ip\":\"198.51.0.0/16\",\"before\":\"%s\"", next_of(b));
+	CODE(ask(b, ROLE_OPERATOR, body), "");
+	has(b, "198.51.100.1");
+	CODE(ask(b, ROLE_OPERATOR, "\"verb\":\"log\",\"ip\":\"198.51.100.0/24\""), "");
+	has(b, "198.51.100.1");
 	stop(b);
 }
 
@@ -822,6 +895,7 @@ static void an_address_lifts_what_holds_it_alone_and_nothing_else(void **state) 
 		{"by its /64", "", {BAN("2001:db8::/64")}, "2001:db8::7", true, false, false, "", 0},
 		{"by both", "", {BAN("2001:db8::7"), BAN("2001:db8::/64")}, "2001:db8::7", true, false, false, "", 0},
 		{"a neighbour in its /64", "", {BAN("2001:db8::8")}, "2001:db8::7", false, false, false, "unknown", 1},
+		{"a part of its /64", "", {BAN("2001:db8::/96")}, "2001:db8::7", true, true, false, "refused", 1},
 		{"its /48", "", {BAN("2001:db8::/48")}, "2001:db8::7", true, true, false, "refused", 1},
 		{"mapped into IPv6", "", {BAN("203.0.113.7")}, "::ffff:203.0.113.7", true, false, false, "", 0},
 		{"where nothing is enforced", "mode: watch\n", {BAN("203.0.113.7")}, "203.0.113.7", false, false, false, "", 0},
@@ -1131,7 +1205,10 @@ int main(void) {
 		CASE(a_token_ends_when_it_is_revoked_or_over),
 		CASE(a_use_is_noted_once_an_hour),
 		CASE(faults_of_a_new_token_are_told),
+		CASE(there_are_as_many_verdict_tokens_as_the_portal_reads),
 		CASE(lists_come_in_pages_without_gaps_and_repeats),
+		CASE(a_search_by_address_tells_nothing_of_others),
+		CASE(a_search_of_a_wide_prefix_looks_at_so_much_and_goes_on_in_the_next_page),
 		CASE(a_page_that_cannot_be_is_bad_input),
 		CASE(a_search_goes_on_in_the_next_page_where_it_looked_at_enough),
 		CASE(an_answer_that_is_too_long_is_refused_and_undone),
