@@ -46,12 +46,12 @@ build() {
 	mkdir -p "$folder"
 	log=$folder/build.log
 	echo "building in ${folder#"$root"/} (its output: ${log#"$root"/})"
-	if ! {
+	if ! (
 		[ -x "$root/configure" ] && [ "$root/configure" -nt "$root/configure.ac" ] || (cd "$root" && autoreconf -fi)
 		cd "$folder"
 		[ -f Makefile ] || "$root/configure" -q "$@"
 		make -j"$(nproc)"
-	} >"$log" 2>&1; then
+	) >"$log" 2>&1; then
 		tail -n 40 "$log" >&2
 		echo "provctl: the build failed; all of its output: $log" >&2
 		return 1
