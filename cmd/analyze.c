@@ -219,16 +219,9 @@ static void show_unread(const struct analysis *a, struct buf *b) {
 
 static void show_problems(const struct analysis *a, struct buf *b) {
 	const struct json *problems = js_get(a->after, "problems");
-	char advice[READABLE_TEXT];
 
 	for (size_t i = 0; i < js_length(problems); i++) {
-		const char *about = js_text(js_at(problems, i), "about"), *problem = js_text(js_at(problems, i), "problem");
-
-		buf_escaped(b, slice_of(about), 256);
-		buf_text(b, ": ");
-		buf_escaped(b, slice_of(problem), 768);
-		if (about && readable_not(a->c->conf, about, advice))
-			buf_printf(b, "; %s", advice);
+		readable_problem(a->c->conf, js_at(problems, i), b);
 		show_text("problem", b);
 	}
 	if (js_text(a->after, "mode") && strcmp(js_text(a->after, "mode"), "watch") == 0)

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
+#include "cmd/command.h"
 #include "cmd/readable.h"
 
 #define GROUPS_MAX 256
@@ -102,4 +103,18 @@ bool readable_not(const struct conf *conf, const char *path, char out[READABLE_T
 	(void)snprintf(out, READABLE_TEXT, "%s may not read it: `setfacl -R -m u:%s:rX -m d:u:%s:rX %.*s` lets it", user,
 	               user, user, PATH_MAX / 2, part[0] ? part : "/");
 	return true;
+}
+
+void readable_problem(const struct conf *conf, const struct json *problem, struct buf *b) {
+	const char *about = js_text(problem, "about"), *text = js_text(problem, "problem");
+	char advice[READABLE_TEXT];
+	size_t n = about ? strlen(about) : 0;
+
+	if (about && !(text && strncmp(text, about, n) == 0 && text[n] == ' ')) {
+		member_text(b, problem, "about");
+		buf_text(b, ": ");
+	}
+	member_text(b, problem, "problem");
+	if (about && readable_not(conf, about, advice))
+		buf_printf(b, "; %s", advice);
 }

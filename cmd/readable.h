@@ -7,11 +7,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "common/buf.h"
 #include "common/conf.h"
+#include "common/js.h"
 
 #define READABLE_TEXT 2304
 
 /* True: it may not, and out says so, with the command. */
 bool readable_not(const struct conf *conf, const char *path, char out[READABLE_TEXT]);
+/* Appends a problem {about, problem} of the enforcer's as status and analyze tell it: what it is about once, and the command. */
+void readable_problem(const struct conf *conf, const struct json *problem, struct buf *b);
 
 #endif

@@ -1,6 +1,7 @@
 /* provctl check, test: the configuration and the rules, without the enforcer. */
 #include <glob.h>
 #include <grp.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -37,6 +38,14 @@ static void warn_closed(const struct conf *conf, const struct conf_source *sourc
 	globfree(&found);
 }
 
+/* Whom root's programs cannot become. */
+static void warn_user(const char *setting, const char *name) {
+	if (geteuid() == 0 && !getpwnam(name))
+		command_warn("warning: %s: there is no user %s here: nothing runs as root before `systemd-sysusers` or "
+		             "`useradd --system %s` makes it",
+		             setting, name, name);
+}
+
 /* What weakens the promise of the lock, but is no fault. */
 static void warn_weak(const struct conf *conf) {
 	if (!conf->devices.learn)
@@ -45,6 +54,8 @@ static void warn_weak(const struct conf *conf) {
 		command_warn("warning: mode: watch: nothing is banned, and every device is published as open");
 	if (conf->nsources == 0)
 		command_warn("warning: no sources: only what `provctl analyze FILE` is given is read");
+	warn_user("users.enforcer", conf->users.enforcer);
+	warn_user("users.analyzer", conf->users.analyzer);
 	if (conf->lockstate.group[0] && !getgrnam(conf->lockstate.group))
 		command_warn("warning: lockstate.group: there is no group %s here: the lock-state file cannot be written",
 		             conf->lockstate.group);
@@ -171,8 +182,8 @@ static int run_check(struct command *c, struct err *err) {
 	if (c->json && !options_given(&c->options, "print"))
 		print_json(c->conf, rules_count(rules));
 	else if (!options_given(&c->options, "print"))
-		(void)printf("configuration OK: %u sources, %u triggers, %u rules\n", c->conf->nsources, c->conf->ntriggers,
-		             rules_count(rules));
+		(void)printf("configuration OK: %u source%s, %u triggers, %u rules\n", c->conf->nsources,
+		             c->conf->nsources == 1 ? "" : "s", c->conf->ntriggers, rules_count(rules));
 out:
 	geo_close(&geo);
 	rules_free(&rules);

@@ -76,7 +76,6 @@ static void show_samples(const struct json *sources) {
 }
 
 static void show_problems(const struct conf *conf, const struct json *problems) {
-	char advice[READABLE_TEXT];
 	struct buf b;
 
 	if (js_length(problems) == 0) {
@@ -89,11 +88,7 @@ static void show_problems(const struct conf *conf, const struct json *problems) 
 		const struct json *problem = js_at(problems, i);
 
 		buf_clear(&b);
-		member_text(&b, problem, "about");
-		buf_text(&b, ": ");
-		member_text(&b, problem, "problem");
-		if (js_text(problem, "about") && readable_not(conf, js_text(problem, "about"), advice))
-			buf_printf(&b, "; %s", advice);
+		readable_problem(conf, problem, &b);
 		if (js_text(problem, "since")) {
 			buf_text(&b, " (since ");
 			member_text(&b, problem, "since");

@@ -35,6 +35,18 @@ exit 0
 END
 }
 
+@test "check warns root of users that are not there" {
+	[ "$(id -u)" = 0 ] || skip "only root becomes somebody else"
+	configure "users: {enforcer: nobody-has-this, analyzer: nor-this}
+sources: [{path: log/web.log, format: combined}]"
+	shows check <<'END'
+provctl: warning: users.enforcer: there is no user nobody-has-this here: nothing runs as root before `systemd-sysusers` or `useradd --system nobody-has-this` makes it
+provctl: warning: users.analyzer: there is no user nor-this here: nothing runs as root before `systemd-sysusers` or `useradd --system nor-this` makes it
+configuration OK: 1 source, N triggers, N rules
+exit 0
+END
+}
+
 @test "check warns of a group and of a hook that are not there" {
 	configure "lockstate: {path: $folder/publish/lockstate, group: nobody-has-this}
 hook: none/such"
