@@ -43,6 +43,7 @@ struct facts {
 	bool residents_done, known_done;
 	struct residents residents;
 	bool registered, known;
+	uint32_t who; /* as trigger_who tells, 0 until it was asked */
 };
 
 int facts_gather(struct judge *j, const struct event *e, struct facts *f, struct err *err);

@@ -476,6 +476,7 @@ void store_rollback(struct store *s) {
 	memo_clear(s->memo);
 	store_told_clear(s);
 	store_owners_forget(s);
+	store_places_forget(s);
 	s->counts.known = false;
 	s->hooks.known = false;
 	s->waiting.start = INT64_MIN;

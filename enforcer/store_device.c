@@ -325,6 +325,8 @@ static int put_homes_of(struct store *s, const struct device *old, const struct 
 	for (uint32_t i = 0; i < d->homes.n && d->removed == TIME_NONE; i++) {
 		const struct home *h = &d->homes.at[i];
 
+		if (h->at.bits < 128)
+			store_places_forget(s);
 		q = db_query(s->db, add, err);
 		db_bind_prefix(q, h->at);
 		db_bind(q, (int64_t)d->mac);

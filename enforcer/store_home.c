@@ -153,6 +153,28 @@ static int count_residents(struct query *q, struct residents *out, struct err *e
 	return step;
 }
 
+/* Under an attack nearly every address is nobody's, which one look into the table tells: counting takes ten times as long. 1 where no
+ * home can hold an address of the prefix, 0 where one may, -1. */
+static int is_nobodys(struct store *s, struct prefix p, struct err *err) {
+#define SELECT_WITHIN "SELECT 1 FROM home WHERE base BETWEEN ?1 AND ?2"
+	static const char within[] = SELECT_WITHIN " LIMIT 1";
+	static const char around[] = SQL_LENGTHS("home", "bits < 128") SELECT_WITHIN
+		" UNION ALL SELECT 1 FROM l CROSS JOIN home g INDEXED BY home_given"
+		" ON g.bits = l.bits AND g.base = masked(?1, l.bits)"
+		" WHERE g.bits < 128 LIMIT 1";
+	struct query *q;
+	int step;
+
+	if (store_places(s, err) < 0)
+		return -1;
+	q = db_query(s->db, s->places.wide_homes ? around : within, err);
+	db_bind_addr(q, p.base);
+	db_bind_addr(q, prefix_last(p));
+	step = db_step(q, err);
+	db_end(q);
+	return step < 0 ? -1 : step == 0;
+}
+
 /* The rows of home that hold an address: a learned home is the same where the mask makes it so, a given one as it was given. */
 #define SELECT_HOMES                                                                                                   \
 	SQL_LENGTHS("home", "bits < 128")                                                                                  \
@@ -172,8 +194,16 @@ static void bind_homes(struct query *q, const struct conf *conf, struct addr ip)
 int store_residents(struct store *s, const struct conf *conf, struct addr ip, int64_t time, struct residents *out,
                     struct err *err) {
 	static const char sql[] = SELECT_HOMES SELECT_RESIDENTS;
-	struct query *q = db_query(s->db, sql, err);
+	int nobodys = is_nobodys(s, conf_home_of(conf, ip), err);
+	struct query *q;
 
+	if (nobodys < 0)
+		return -1;
+	if (nobodys) {
+		*out = (struct residents){0};
+		return 0;
+	}
+	q = db_query(s->db, sql, err);
 	db_bind(q, time - DAY);
 	bind_homes(q, conf, ip);
 	return count_residents(q, out, err);
@@ -202,8 +232,16 @@ int store_residents_within(struct store *s, struct prefix p, int64_t time, struc
 							  " SELECT mac, backed, added FROM l CROSS JOIN home g INDEXED BY home_given"
 							  " ON g.bits = l.bits AND g.base = masked(?2, l.bits)"
 							  " WHERE g.bits < 128 AND l.bits < ?4) " SELECT_RESIDENTS;
-	struct query *q = db_query(s->db, sql, err);
+	int nobodys = is_nobodys(s, p, err);
+	struct query *q;
 
+	if (nobodys < 0)
+		return -1;
+	if (nobodys) {
+		*out = (struct residents){0};
+		return 0;
+	}
+	q = db_query(s->db, sql, err);
 	db_bind(q, time - DAY);
 	db_bind_addr(q, p.base);
 	db_bind_addr(q, prefix_last(p));

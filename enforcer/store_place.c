@@ -14,6 +14,33 @@ static int exists(struct query *q, struct err *err) {
 	return step;
 }
 
+/* ---- what may be there at all ---- most sites have no network, no open window, and no home that is a prefix. */
+
+void store_places_forget(struct store *s) {
+	s->places.known = false;
+}
+
+int store_places(struct store *s, struct err *err) {
+	static const char sql[] = "SELECT EXISTS (SELECT 1 FROM home WHERE bits < 128),"
+							  " EXISTS (SELECT 1 FROM network WHERE removed = 0),"
+							  " (SELECT max(until) FROM \"window\")";
+	struct query *q;
+	int step;
+
+	if (s->places.known)
+		return 0;
+	q = db_query(s->db, sql, err);
+	step = db_step(q, err);
+	if (step == 1) {
+		s->places.wide_homes = db_int(q, 0) != 0;
+		s->places.networks = db_int(q, 1) != 0;
+		s->places.windows_end = db_int(q, 2);
+		s->places.known = true;
+	}
+	db_end(q);
+	return step == 1 ? 0 : -1;
+}
+
 /* ---- networks ---- */
 
 int store_network_put(struct store *s, const struct network *n, struct err *err) {
@@ -21,6 +48,7 @@ int store_network_put(struct store *s, const struct network *n, struct err *err)
 		"INSERT OR REPLACE INTO network (base, bits, account, added, removed) VALUES (?, ?, ?, ?, ?)";
 	struct query *q = db_query(s->db, sql, err);
 
+	store_places_forget(s);
 	db_bind_prefix(q, n->at);
 	db_bind_text(q, slice_of(n->account));
 	db_bind(q, n->added);
@@ -60,8 +88,13 @@ int store_network_has(struct store *s, const char *account, struct addr ip, stru
 	static const char sql[] = SQL_LENGTHS("network", "1") "SELECT 1 FROM l CROSS JOIN network n ON n.bits = l.bits"
 														  " AND n.base = masked(?1, l.bits) WHERE n.removed = 0"
 														  " AND (?2 = '' OR n.account = ?2) LIMIT 1";
-	struct query *q = db_query(s->db, sql, err);
+	struct query *q;
 
+	if (store_places(s, err) < 0)
+		return -1;
+	if (!s->places.networks)
+		return 0;
+	q = db_query(s->db, sql, err);
 	db_bind_addr(q, ip);
 	db_bind_text(q, slice_of(account));
 	return exists(q, err);
@@ -75,6 +108,7 @@ int store_window_put(struct store *s, struct window *w, struct err *err) {
 								 " WHERE id = ?";
 	struct query *q = db_query(s->db, w->id == 0 ? add : change, err);
 
+	store_places_forget(s);
 	db_bind_prefix(q, w->at);
 	db_bind_text(q, slice_of(w->account));
 	db_bind(q, w->start);
@@ -95,10 +129,15 @@ int store_windows(struct store *s, int64_t time, bool past, int (*each)(void *co
 #define SELECT_WINDOW "SELECT id, base, bits, account, start, until FROM \"window\""
 	static const char all[] = SELECT_WINDOW " ORDER BY id";
 	static const char open[] = SELECT_WINDOW " WHERE until > ? ORDER BY id";
-	struct query *q = db_query(s->db, past ? all : open, err);
+	struct query *q;
 	struct window w;
 	int step;
 
+	if (store_places(s, err) < 0)
+		return -1;
+	if (!past && s->places.windows_end <= time)
+		return 0;
+	q = db_query(s->db, past ? all : open, err);
 	if (!past)
 		db_bind(q, time);
 	while ((step = db_step(q, err)) == 1) {
@@ -120,8 +159,13 @@ int store_window_has(struct store *s, const char *account, struct addr ip, int64
 		SQL_LENGTHS("\"window\"", "1") "SELECT 1 FROM l CROSS JOIN \"window\" w ON w.bits = l.bits"
 									   " AND w.base = masked(?1, l.bits) WHERE w.start <= ?2 AND w.until > ?2"
 									   " AND (?3 = '' OR w.account IN ('*', ?3)) LIMIT 1";
-	struct query *q = db_query(s->db, sql, err);
+	struct query *q;
 
+	if (store_places(s, err) < 0)
+		return -1;
+	if (s->places.windows_end <= time)
+		return 0;
+	q = db_query(s->db, sql, err);
 	db_bind_addr(q, ip);
 	db_bind(q, time);
 	db_bind_text(q, slice_of(account));

@@ -119,6 +119,10 @@ struct store {
 		struct hints *at; /* NULL until it was asked for often */
 		unsigned asked;
 	} hints;
+	struct { /* store_place.c: what may be there at all; a wrong yes costs a query */
+		bool known, wide_homes, networks;
+		int64_t windows_end; /* when the last window closes */
+	} places;
 	struct told *told;    /* NULL until there is an answer */
 	struct owner *owners; /* store_home.c: whose users are, as found lately; NULL until one was asked for */
 	struct {              /* bans changed since store_ban_changes was called last */
@@ -160,6 +164,10 @@ int store_standing_make(struct store *s, struct err *err);
 
 /* ---- store_home.c ---- */
 void store_owners_forget(struct store *s);
+
+/* ---- store_place.c ---- sees to it that `places` is known. */
+int store_places(struct store *s, struct err *err);
+void store_places_forget(struct store *s);
 
 /* Adds to a number without looking at it. */
 int store_add(struct tallies *t, const char *name, int64_t more, struct err *err);

@@ -95,18 +95,21 @@ static struct slice account_of(const struct facts *f) {
 	return f->e->account;
 }
 
-uint32_t trigger_who(const struct judge *j, const struct facts *f) {
+uint32_t trigger_who(const struct judge *j, struct facts *f) {
 	struct parts parts = {.n = 0};
-	uint32_t who;
 
+	if (f->who)
+		return f->who;
 	if (subject_mac(f) != MAC_NONE)
 		parts_add_mac(&parts, subject_mac(f));
 	else if (f->e->user.n > 0)
 		parts_add_user(&parts, f->e);
 	else
 		return 0;
-	who = (uint32_t)parts_digest(j, &parts);
-	return who ? who : 1;
+	f->who = (uint32_t)parts_digest(j, &parts);
+	if (!f->who)
+		f->who = 1;
+	return f->who;
 }
 
 bool trigger_subject(const struct judge *j, const struct facts *f, const struct trigger *t, struct subject *out) {
@@ -284,7 +287,7 @@ static uint64_t mac_digest(const struct judge *j, const struct facts *f, const s
 	return parts_digest(j, &parts);
 }
 
-bool trigger_entry(const struct judge *j, const struct facts *f, const struct trigger *t, const struct subject *s,
+bool trigger_entry(const struct judge *j, struct facts *f, const struct trigger *t, const struct subject *s,
                    struct counter_entry *out) {
 	const struct event *e = f->e;
 	struct counter_entry entry = {.time = e->time, .who = trigger_who(j, f), .contributor = s->contributor};

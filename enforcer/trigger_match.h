@@ -27,9 +27,9 @@ bool trigger_matches_bare(const struct event *e, const struct trigger *t);
 /* All conditions but the kind. */
 int trigger_matches(struct judge *j, struct facts *f, const struct trigger *t, bool *matches, struct err *err);
 /* What is counted. False where the event has nothing of the sort. */
-bool trigger_entry(const struct judge *j, const struct facts *f, const struct trigger *t, const struct subject *s,
+bool trigger_entry(const struct judge *j, struct facts *f, const struct trigger *t, const struct subject *s,
                    struct counter_entry *out);
 /* The MAC or user that the event names, as a counter_entry has it; 0 for none. */
-uint32_t trigger_who(const struct judge *j, const struct facts *f);
+uint32_t trigger_who(const struct judge *j, struct facts *f);
 
 #endif

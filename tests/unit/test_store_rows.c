@@ -58,6 +58,48 @@ static void windows_hold_addresses_while_they_are_open(void **state) {
 	assert_true(u.common && u.bans);
 }
 
+/* Who asks first is told no, from what is held in memory of tables that are empty. */
+static void expect_places(bool network_there, bool window_open, unsigned at_home, unsigned within) {
+	struct addr at = address("192.0.2.9");
+	struct residents r;
+
+	assert_int_equal(store_network_has(store, "a", at, &err), network_there);
+	assert_int_equal(store_window_has(store, "a", at, NOW, &err), window_open);
+	OK(store_residents(store, &conf, at, NOW, &r, &err));
+	assert_int_equal(r.devices, at_home);
+	OK(store_residents_within(store, network("192.0.2.8/30"), NOW, &r, &err));
+	assert_int_equal(r.devices, within);
+}
+
+static void what_was_not_there_is_found_once_it_is_and_not_after_a_rollback(void **state) {
+	struct network n = {.at = network("192.0.2.0/28"), .account = "a", .added = NOW};
+	struct window w = {.at = network("192.0.2.9"), .account = "a", .start = NOW, .until = NOW + HOUR};
+	struct device given = device(1, "a", DEVICE_LOCKED), near = device(2, "a", DEVICE_LOCKED);
+
+	(void)state;
+	add_home(&given, "192.0.2.0/24", HOME_GIVEN, false, NOW);
+	add_home(&near, "192.0.2.10", HOME_PROVISIONED, true, NOW);
+	expect_places(false, false, 0, 0);
+	OK(store_device_put(store, &near, &err));
+	expect_places(false, false, 0, 1);
+	OK(store_commit(store, &err));
+	OK(store_begin(store, &err));
+	OK(store_device_put(store, &given, &err));
+	expect_places(false, false, 1, 2);
+	OK(store_network_put(store, &n, &err));
+	expect_places(true, false, 1, 2);
+	OK(store_window_put(store, &w, &err));
+	expect_places(true, true, 1, 2);
+	store_rollback(store);
+	w.id = 0;
+	OK(store_begin(store, &err));
+	expect_places(false, false, 0, 1);
+	OK(store_window_put(store, &w, &err));
+	OK(store_network_put(store, &n, &err));
+	OK(store_device_put(store, &given, &err));
+	expect_places(true, true, 1, 2);
+}
+
 static void a_registration_is_known_for_a_day(void **state) {
 	struct addr ip = address("2001:db8:1:2::5"), got;
 	struct slice user = slice_of("100"), realm = slice_of("r");
@@ -565,6 +607,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		CASE(networks_hold_addresses_until_they_are_removed),
 		CASE(windows_hold_addresses_while_they_are_open),
+		CASE(what_was_not_there_is_found_once_it_is_and_not_after_a_rollback),
 		CASE(a_registration_is_known_for_a_day),
 		CASE(the_ban_that_holds_an_address_is_found_whatever_its_length),
 		CASE(of_several_bans_of_a_prefix_the_one_in_force_stands_and_all_are_told),
