@@ -180,9 +180,10 @@ static void serve_token(struct portal *p, struct exchange *x, const struct route
                         struct addr caller) {
 	struct slice token = portal_token(q->authorization);
 
+	/* Behind a web server that tells no address one would shut out all others. */
 	if (!token.p)
 		portal_problem(x, 401, "a token is needed: Authorization: Bearer pvt_...");
-	else if (portal_may_try(p, x, caller_counted(caller)))
+	else if (addr_is_none(caller) || portal_may_try(p, x, caller_counted(caller)))
 		serve_enforcer(p, x, m, q, token, caller);
 }
 

@@ -179,6 +179,19 @@ verdict() {
 	same "$(provctl status --json | jq '.sums | to_entries[] | select(.key | test("portal.auth_failed")) | .value > 0')" true
 }
 
+@test "behind a web server that tells no address nobody shuts out others, and nobody is spoken for" {
+	listen="\"192.0.2.1:8443\", \"unix:$folder/http.sock\"" portal_start
+	provctl ban $banned --for 1h >/dev/null
+	local_status() { curl -s -o body -w '%{http_code}' --unix-socket http.sock "$@"; }
+	for n in {1..12}; do
+		same "$(local_status http://p/v1/session -H "Authorization: Bearer pvt_abcd2345_$n")" 401
+	done
+	same "$(local_status http://p/v1/session -H "Authorization: Bearer $(cat token.operator)")" 200
+	same "$(local_status -X DELETE http://p/v1/me/ban)" 400
+	same "$(local_status -X DELETE http://p/v1/me/ban -H "X-Real-IP: $banned")" 400
+	same "$(provctl bans --json | jq -r .ip)" $banned
+}
+
 @test "the enforcer ends and begins anew under the portal, which asks the new one" {
 	portal_start
 	for i in 1 2 3; do
