@@ -643,7 +643,7 @@ static void a_flood_of_frames_makes_nobody_wait_for_long(void **state) {
 static void links_beyond_the_bound_are_refused_and_the_others_served(void **state) {
 	struct liar many[SERVER_LINKS + 4];
 	struct story s;
-	char *before;
+	char *before, byte;
 
 	(void)state;
 	/* The oldest of them, which would be the first to go. */
@@ -656,6 +656,7 @@ static void links_beyond_the_bound_are_refused_and_the_others_served(void **stat
 		liar_connect(&many[i], false);
 	}
 	check_state(before, "too many links", true);
+	assert_int_equal(recv(many[SERVER_LINKS + 3].fd, &byte, 1, 0), 0);
 	s = liar_story(&liar);
 	assert_int_equal(liar_tell(&liar, &s), LINK_ACK);
 	for (size_t i = 0; i < sizeof(many) / sizeof(many[0]); i++)
