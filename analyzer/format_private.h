@@ -117,8 +117,6 @@ bool endpoint_read(struct line_fields *fields, struct slice text, struct addr *i
 char *scratch_take(struct line_fields *out, size_t n);
 /* Scratch memory for percent_decode: none is taken where there is nothing to decode. */
 char *scratch_to_decode(struct line_fields *out, struct slice s);
-/* Percent-decoded once, into scratch where anything had to be decoded. p NULL where scratch is full. */
-struct slice percent_decoded(struct slice s, struct line_fields *out);
 
 /* ---- JSON keys ---- */
 

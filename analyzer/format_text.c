@@ -179,12 +179,6 @@ char *scratch_to_decode(struct line_fields *out, struct slice s) {
 	return scratch_take(out, s.n > 0 && memchr(s.p, '%', s.n) ? s.n : 0);
 }
 
-struct slice percent_decoded(struct slice s, struct line_fields *out) {
-	char *to = scratch_to_decode(out, s);
-
-	return to ? percent_decode(s, to) : (struct slice){0};
-}
-
 void target_fields(struct slice text, struct line_fields *out) {
 	struct target target;
 	const char *slash;

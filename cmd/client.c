@@ -496,8 +496,6 @@ static int answer_add(struct answer *a, const char *bytes, size_t n, struct err 
 static int hand_on(const struct client_reader *reader, char tag, struct slice body, struct err *err) {
 	if (tag == 'r' && reader && reader->row)
 		return reader->row(reader->context, body, err);
-	if (tag == 'n' && reader && reader->note)
-		reader->note(reader->context, body);
 	return 0;
 }
 

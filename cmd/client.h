@@ -44,10 +44,9 @@ int client_errors(const struct client *c);
 #define CLIENT_SIGNAL_TEXT 192
 void client_signal(int number, char out[CLIENT_SIGNAL_TEXT]);
 
-/* row: one JSON object, without a line break; -1 ends the request with err. note: a line for standard error. Either may be NULL. */
+/* row: one JSON object, without a line break; -1 ends the request with err. May be NULL. */
 struct client_reader {
 	int (*row)(void *context, struct slice json, struct err *err);
-	void (*note)(void *context, struct slice text);
 	void *context;
 };
 /* Sends one request ({"verb": ...}) and reads its answer. 0 with *exit as the enforcer said; -1 where it failed, with the class and the text of

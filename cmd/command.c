@@ -87,20 +87,10 @@ static int answer_row(void *context, struct slice text, struct err *err) {
 	return result;
 }
 
-static void answer_note(void *context, struct slice text) {
-	struct buf b;
-
-	(void)context;
-	buf_init(&b, CELL_MAX);
-	buf_escaped(&b, text, CELL_MAX / 4);
-	command_warn("%.*s", (int)b.n, b.p ? b.p : "");
-	buf_release(&b);
-}
-
 int command_send(struct command *c, struct buf *request, show_row show, void *context, int *exit, struct err *err) {
 	struct listing *l = show == listing_row ? context : NULL;
 	struct answer answer = {.c = c, .show = show, .context = context, .plain = l && l->plain ? l : NULL};
-	struct client_reader reader = {.row = answer_row, .note = answer_note, .context = &answer};
+	struct client_reader reader = {.row = answer_row, .context = &answer};
 
 	js_end(request, '}');
 	if (request->failed)

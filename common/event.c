@@ -33,15 +33,6 @@ const char *proof_name(enum proof proof) {
 	return proof_names[proof];
 }
 
-bool proof_parse(struct slice name, enum proof *proof) {
-	for (int i = 0; i < PROOFS; i++)
-		if (slice_is(name, proof_names[i])) {
-			*proof = (enum proof)i;
-			return true;
-		}
-	return false;
-}
-
 void put_u8(struct buf *out, uint8_t v) {
 	buf_add(out, &v, sizeof(v));
 }

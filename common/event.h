@@ -56,7 +56,6 @@ enum tri { TRI_UNKNOWN, TRI_NO, TRI_YES, TRIS };
 const char *event_kind_name(enum event_kind kind); /* "provision.served" */
 bool event_kind_parse(struct slice name, enum event_kind *kind);
 const char *proof_name(enum proof proof); /* "none", "nonce", "handshake" */
-bool proof_parse(struct slice name, enum proof *proof);
 
 /* Maxima, in bytes, of an event's fields; a field longer than that is cut by the analyzer and refused by the decoder. */
 #define EVENT_USER_MAX    128

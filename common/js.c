@@ -195,11 +195,6 @@ void js_item(struct buf *b, struct slice text) {
 	put_quoted(b, text);
 }
 
-void js_item_number(struct buf *b, int64_t number) {
-	separate(b);
-	buf_printf(b, "%lld", (long long)number);
-}
-
 void js_put_text(struct buf *b, const char *key, struct slice text) {
 	js_key(b, key);
 	put_quoted(b, text);

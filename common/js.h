@@ -48,7 +48,6 @@ void js_begin(struct buf *b, char bracket);
 void js_end(struct buf *b, char bracket);
 void js_key(struct buf *b, const char *key);
 void js_item(struct buf *b, struct slice text); /* a string as array item, or as value behind js_key */
-void js_item_number(struct buf *b, int64_t number);
 void js_put_text(struct buf *b, const char *key, struct slice text);
 void js_put_string(struct buf *b, const char *key, const char *text); /* NULL writes null */
 void js_put_number(struct buf *b, const char *key, int64_t number);

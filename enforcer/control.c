@@ -1,4 +1,3 @@
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,18 +78,6 @@ void control_row_end(struct request *r) {
 
 	buf_add(r->out, r->row->p, r->row->n);
 	r->out->failed = r->out->failed || r->row->failed;
-	end(r->out, at);
-}
-
-void control_note(struct request *r, const char *format, ...) {
-	size_t at = begin(r->out, 'n');
-	char text[1024];
-	va_list args;
-
-	va_start(args, format);
-	(void)vsnprintf(text, sizeof(text), format, args);
-	va_end(args);
-	buf_text(r->out, text);
 	end(r->out, at);
 }
 

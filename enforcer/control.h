@@ -4,7 +4,6 @@
  *   'h' greeting of the enforcer: it will answer. A connection that ends before it was never looked at and may be tried anew
  *   'q' request: a JSON object {"verb": "unlock", ...arguments by name as each verb_*.c documents}
  *   'r' row: a JSON object, the same that `provctl --json` prints on a line
- *   'n' note: text for people, printed on standard error
  *   'e' end: {"exit": 0, "error": null}
  * The caller's uid comes from the kernel (SO_PEERCRED); "actor" and "reason" in the request are only words. A request is at most
  * CONTROL_REQUEST_MAX long. A verb runs whole before the next request or batch is looked at; long listings are
@@ -31,7 +30,7 @@ struct enforcer; /* enforcer.h */
 struct stream;   /* stream.h */
 struct caller;   /* portal.h */
 
-/* What a verb gets. Rows and notes go to `out`; when it grows past CONTROL_FLUSH bytes a listing calls control_flush, which writes it to the client
+/* What a verb gets. Rows go to `out`; when it grows past CONTROL_FLUSH bytes a listing calls control_flush, which writes it to the client
  * (with a time limit: a client that does not read is dropped, -1). */
 #define CONTROL_FLUSH (256U << 10)
 struct request {
@@ -55,7 +54,6 @@ int control_flush(struct request *r, struct err *err);
 /* A row is built in place: b = control_row(r); js_begin(b, '{'); ...; js_end(b, '}'); control_row_end(r); */
 struct buf *control_row(struct request *r);
 void control_row_end(struct request *r);
-void control_note(struct request *r, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 struct control_verb {
 	const char *name;

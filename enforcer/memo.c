@@ -176,19 +176,6 @@ uint32_t memo_seen(const struct memo *m, uint64_t mac) {
 	return seen;
 }
 
-bool memo_see(struct memo *m, uint64_t mac, uint32_t seen, uint32_t stored) {
-	struct memo_entry *e = &m->slots[own_slot(m, mac)];
-	bool found = false;
-
-	for (uint32_t i = 0; i < PROBES && e[i].mac != 0; i++)
-		if (mac_of(&e[i]) == mac) {
-			e[i].seen = seen;
-			e[i].stored = stored ? stored : e[i].stored;
-			found = true;
-		}
-	return found;
-}
-
 int memo_each(struct memo *m, int (*each)(void *context, struct memo_entry *entry), void *context) {
 	for (uint32_t i = 0; i < m->nslots + PROBES; i++)
 		if (m->slots[i].mac != 0) {

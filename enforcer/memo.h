@@ -43,8 +43,6 @@ void memo_expect(struct memo *m, uint64_t entries);
 uint32_t memo_count(const struct memo *m);
 /* The newest `seen` of its entries, 0 without. */
 uint32_t memo_seen(const struct memo *m, uint64_t mac);
-/* Sets `seen` of its entries, and `stored` where that is not 0; false where there are none. */
-bool memo_see(struct memo *m, uint64_t mac, uint32_t seen, uint32_t stored);
 /* Calls each() for all entries, which it may change but for mac and place. Stops at the first non-zero and returns it. */
 int memo_each(struct memo *m, int (*each)(void *context, struct memo_entry *entry), void *context);
 /* Asks the processor for the slots of a MAC. */

@@ -25,7 +25,6 @@ static void what_is_written_is_read_again(void **state) {
 	js_key(&b, "home");
 	js_begin(&b, '[');
 	js_item(&b, slice_of("203.0.113.7"));
-	js_item_number(&b, -5);
 	js_begin(&b, '{');
 	js_end(&b, '}');
 	js_end(&b, ']');
@@ -36,7 +35,7 @@ static void what_is_written_is_read_again(void **state) {
 	js_end(&b, '}');
 	assert_true(slice_is((struct slice){b.p, b.n},
 	                     "{\"mac\":\"001565abcdef\",\"agent\":\"a\\\"\\\\\\u000a\\u0001\\ufffd\xc3\xbc\",\"home\":["
-	                     "\"203.0.113.7\",-5,{}],"
+	                     "\"203.0.113.7\",{}],"
 	                     "\"until\":1795341600,\"held\":true,\"time\":\"2026-11-22T10:00:00Z\",\"never\":null}"));
 	assert_int_equal(js_parse((struct slice){b.p, b.n}, &j, &err), 0);
 	assert_string_equal(js_text(j, "mac"), "001565abcdef");
@@ -44,7 +43,7 @@ static void what_is_written_is_read_again(void **state) {
 	assert_int_equal(js_number(j, "mac", 7), 7);
 	assert_true(js_true(j, "held"));
 	assert_null(js_text(j, "nothing"));
-	assert_int_equal(js_length(js_get(j, "home")), 3);
+	assert_int_equal(js_length(js_get(j, "home")), 2);
 	assert_string_equal(js_string(js_at(js_get(j, "home"), 0)), "203.0.113.7");
 	while (js_next(j, &iter, &key, &value))
 		members++;
