@@ -38,6 +38,12 @@ static void add_state(struct buf *b, const struct conf *conf, const struct recov
 	buf_byte(b, '\n');
 }
 
+static int print(const struct buf *b, struct err *err) {
+	if (b->failed)
+		return err_set(err, ERR_SYSTEM, "recover: out of memory");
+	return fwrite(b->p, 1, b->n, stdout) != b->n || fflush(stdout) != 0 ? err_errno(err, "standard output") : 0;
+}
+
 int recover(const struct conf *conf, bool preview, bool *busy, struct err *err) {
 	struct buf head, commands;
 	struct recovery r;
@@ -48,10 +54,10 @@ int recover(const struct conf *conf, bool preview, bool *busy, struct err *err) 
 	result = store_recover(&r, conf->state, preview, clock_now(), busy, add_command, &commands, err);
 	if (result == 0) {
 		add_state(&head, conf, &r);
-		if (head.failed || fwrite(head.p, 1, head.n, stdout) != head.n ||
-		    fwrite(commands.p, 1, commands.n, stdout) != commands.n || fflush(stdout) != 0)
-			result = err_errno(err, "standard output");
+		result = print(&head, err);
 	}
+	if (result == 0 && commands.n > 0)
+		result = print(&commands, err);
 	buf_release(&commands);
 	buf_release(&head);
 	return result;
