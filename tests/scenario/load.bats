@@ -46,7 +46,8 @@ decided() {
 	jq -e '[.sizes[] | .["prov-enforcer"] // empty | .fds] | max <= 32' <<<"$report"
 	jq -e '[.sizes[] | .["prov-analyzer"] // empty | .fds] | max <= 32' <<<"$report"
 	jq -e '[.sizes[] | .provctl.fds] | max <= 16' <<<"$report"
-	jq -e '[.sizes[][] | .rss] | max < 96 * 1024' <<<"$report"
+	# A sanitizer remembers much of what is free.
+	ldd "$bin/provctl" | grep -q libasan || jq -e '[.sizes[][] | .rss] | max < 96 * 1024' <<<"$report"
 	decided >followed
 	echo >&"${COPROC[1]}"
 	wait "$COPROC_PID"
