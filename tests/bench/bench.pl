@@ -504,6 +504,8 @@ scenario('follow', sub {
 	configure(sources => [["$folder/backlog.log", 'combined'], ["$folder/kamailio.log", 'syslog']], firewall => 'nftables');
 	my $follow = daemon("$is{bin}/provctl", '-c', "$folder/provctl.yaml", 'analyze', '--follow');
 	my $analyzer = analyzer_of($follow);
+	# Ready are the rules; the enforcer may still be bringing the published files up to date, and answers nobody before.
+	provctl('status');
 	latency('idle', 'idle', "$folder/kamailio.log", $client, 0.1, 0, 0, @addresses[0 .. $is{rounds} - 1]);
 
 	# The backlog appears whole. Tried until it is read.
