@@ -138,7 +138,7 @@ static int put_former(struct copying *c, struct slice line, struct err *err) {
 
 /* Up to the former file's end, which must fit. */
 static int copy_lines(struct copying *c, struct err *err) {
-	struct slice line;
+	struct slice line = {0};
 	uint64_t count;
 	int more;
 
