@@ -225,6 +225,7 @@ static void serve_methods(struct exchange *x, const struct route_match *m, bool 
 }
 
 static void serve(void *context, struct exchange *x, const struct http_request *q) {
+	static const struct addr none;
 	struct portal *p = context;
 	struct addr caller = {{0}};
 	struct route_match m;
@@ -247,7 +248,7 @@ static void serve(void *context, struct exchange *x, const struct http_request *
 		break;
 	case WHOSE_VERDICT:
 		/* A web server asks for itself: whom its request came from is the client's word where it does not say otherwise. */
-		verdict_serve(p, x, q, m.query, q->proxy ? (struct addr){{0}} : q->peer);
+		verdict_serve(p, x, q, m.query, q->proxy ? none : q->peer);
 		break;
 	case WHOSE_FILE:
 		serve_file(p, x, &m);
