@@ -104,7 +104,8 @@ int store_lock(struct store *s, int wait, bool *busy, struct err *err) {
 			if (busy)
 				*busy = true;
 			lock_holder(s->lock, holder, sizeof(holder));
-			return err_set(err, ERR_SYSTEM, "%s: the state is in use by %s; wait for it to end", s->folder, holder);
+			return err_set(err, ERR_SYSTEM, "%s: the state is in use by %s; wait for it to end, or stop it", s->folder,
+			               holder);
 		}
 		(void)nanosleep(&pause, NULL);
 	}
