@@ -313,7 +313,26 @@ refused_by_portal() {
 	calls 200 operator GET /v1/devices
 	calls 204 verdict GET "/v1/verdict?mac=$mine&ip=198.51.100.1"
 	fails 1 setpriv --reuid 30003 --regid 30003 --clear-groups cat state/state.db
+	# Nor does what root orders without a daemon become root's.
+	enforcer_stop
+	"$folder/bin/provctl" -c provctl.yaml token add --role verdict >token.verdict 2>/dev/null
+	calls 204 verdict GET "/v1/verdict?mac=$mine&ip=198.51.100.1"
+	same "$(stat -c '%U %G %a' state/publish-portal state/publish-portal/tokens)" "provctl provctl-portal 750
+provctl provctl-portal 640"
 	umount /etc/passwd /etc/group
+}
+
+@test "without seccomp nothing is served" {
+	local without=$bin/tests/open/without
+	! ldd "$bin/prov-portal" | grep -q libasan || skip "sanitizers make calls of their own"
+	[ -x "$without" ] || skip "tests/open/without is not built"
+	portal_start
+	kill "$portal"
+	wait "$portal"
+	fails 4 "$without" seccomp -- "$bin/prov-portal" -c provctl.yaml --data "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/portal"
+	has "seccomp"
+	fails 4 "$without" seccomp:1 -- "$bin/prov-portal" -c provctl.yaml --data "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/portal"
+	has "seccomp: the kernel does not take the list of system calls"
 }
 
 @test "a provider's own files stand for those that ship; a name that the page has not is told" {
