@@ -48,7 +48,7 @@ dist_zshcompletion_DATA = contrib/completion/_provctl
 EXTRA_DIST += contrib/completion/provctl.bash contrib/cron/provctl contrib/logrotate/provctl
 install-data-local:
 	$(MKDIR_P) '$(DESTDIR)$(prefix)/lib/sysusers.d' '$(DESTDIR)$(prefix)/lib/tmpfiles.d' \
-		'$(DESTDIR)$(datadir)/bash-completion/completions' '$(DESTDIR)$(docdir)/examples'
+		'$(DESTDIR)$(datadir)/bash-completion/completions' '$(DESTDIR)$(docdir)/examples' '$(DESTDIR)$(sysconfdir)/provctl/rules'
 	$(INSTALL_DATA) '$(srcdir)/contrib/systemd/sysusers.conf' '$(DESTDIR)$(prefix)/lib/sysusers.d/provctl.conf'
 	$(INSTALL_DATA) '$(srcdir)/contrib/systemd/tmpfiles.conf' '$(DESTDIR)$(prefix)/lib/tmpfiles.d/provctl.conf'
 	$(INSTALL_DATA) '$(srcdir)/contrib/completion/provctl.bash' '$(DESTDIR)$(datadir)/bash-completion/completions/provctl'
