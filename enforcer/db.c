@@ -164,6 +164,9 @@ static const char *sealed_files(void) {
 
 	if (own.zName)
 		return own.zName;
+	/* One thread, whose memory nobody asks about: locks and statistics of each allocation are for nothing. */
+	(void)sqlite3_config(SQLITE_CONFIG_SINGLETHREAD);
+	(void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	system_files = sqlite3_vfs_find(NULL);
 	if (!system_files)
 		return NULL;
