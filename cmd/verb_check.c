@@ -41,7 +41,7 @@ static void warn_closed(const struct conf *conf, const struct conf_source *sourc
 /* Whom root's programs cannot become. */
 static void warn_user(const char *setting, const char *name) {
 	if (geteuid() == 0 && !getpwnam(name))
-		command_warn("warning: %s: there is no user %s here: nothing runs as root before `systemd-sysusers` or "
+		command_warn("warning: %s: there is no user %s here for root's programs to become: `systemd-sysusers` or "
 		             "`useradd --system %s` makes it",
 		             setting, name, name);
 }

@@ -40,8 +40,8 @@ END
 	configure "users: {enforcer: nobody-has-this, analyzer: nor-this}
 sources: [{path: log/web.log, format: combined}]"
 	shows check <<'END'
-provctl: warning: users.enforcer: there is no user nobody-has-this here: nothing runs as root before `systemd-sysusers` or `useradd --system nobody-has-this` makes it
-provctl: warning: users.analyzer: there is no user nor-this here: nothing runs as root before `systemd-sysusers` or `useradd --system nor-this` makes it
+provctl: warning: users.enforcer: there is no user nobody-has-this here for root's programs to become: `systemd-sysusers` or `useradd --system nobody-has-this` makes it
+provctl: warning: users.analyzer: there is no user nor-this here for root's programs to become: `systemd-sysusers` or `useradd --system nor-this` makes it
 configuration OK: 1 source, N triggers, N rules
 exit 0
 END
