@@ -128,7 +128,8 @@ int judge_lift_own(struct judge *j, const struct order *o, struct addr ip, uint6
 
 /* Bans are collected in pages and lifted between: nothing changes while the store reads. */
 struct lifting {
-	struct prefix at; /* bits 0: all */
+	struct prefix at;     /* bits 0: all */
+	struct prefix around; /* in which its bans are: the /64 of a single IPv6 address */
 	struct ban page[PAGE];
 	uint32_t n;
 };
@@ -143,6 +144,8 @@ static int collect(void *context, const struct ban *ban, struct err *err) {
 	struct lifting *l = context;
 
 	(void)err;
+	if (!prefix_has(l->around, ban->at.base))
+		return 1;
 	if (ban->kind == BAN_BAN && is_ban_of(ban, l->at))
 		l->page[l->n++] = *ban;
 	return l->n == PAGE;
@@ -150,12 +153,15 @@ static int collect(void *context, const struct ban *ban, struct err *err) {
 
 static int lift_all(struct judge *j, const struct order *o, struct prefix at, const char *why, uint64_t *lifted,
                     struct err *err) {
-	struct lifting l = {.at = at};
+	struct prefix own = address_of(at.base);
+	struct lifting l = {.at = at, .around = own.bits < at.bits ? own : at};
+	/* They come in the order of their bases: none of many thousand others is looked at. */
+	const struct ban from = {.at = {.base = l.around.base}};
 	uint64_t n = 0;
 
 	do {
 		l.n = 0;
-		if (store_bans(j->store, o->time, false, collect, &l, err) < 0)
+		if (store_bans_from(j->store, o->time, false, &from, collect, &l, err) < 0)
 			return -1;
 		for (uint32_t i = 0; i < l.n; i++)
 			if (ban_lift(j, o, &l.page[i], why, err) < 0)

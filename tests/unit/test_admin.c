@@ -309,6 +309,63 @@ static void a_window_lifts_the_ban_of_its_address(void **state) {
 	world_close(&w);
 }
 
+static int ban_name(void *context, const struct ban *ban, struct err *err) {
+	char text[PREFIX_TEXT], *left = context;
+
+	(void)err;
+	prefix_print(ban->at, text);
+	(void)snprintf(left + strlen(left), 256 - strlen(left), "%s ", text);
+	return 0;
+}
+
+/* The bans that stand still, by what opened and stood around it. */
+static void a_window_lifts_what_bans_its_addresses_and_nothing_beside(void **state) {
+	static const struct {
+		const char *window, *bans[6], *left;
+	} stories[] = {
+		{"203.0.113.7",
+	     {"203.0.113.6", "203.0.113.7", "203.0.113.8", "203.0.113.0/24"},
+	     "203.0.113.0/24 203.0.113.6 203.0.113.8 "},
+		{"203.0.113.8/30",
+	     {"203.0.113.7", "203.0.113.8", "203.0.113.8/31", "203.0.113.11", "203.0.113.12"},
+	     "203.0.113.7 203.0.113.12 "},
+		{"203.0.113.0/24",
+	     {"203.0.112.255", "203.0.113.0/24", "203.0.113.255", "203.0.0.0/16"},
+	     "203.0.0.0/16 203.0.112.255 "},
+		{"2001:db8:0:7::7",
+	     {"2001:db8:0:7::/64", "2001:db8:0:7::6", "2001:db8:0:7::7", "2001:db8:0:8::/64", "2001:db8::/48"},
+	     "2001:db8::/48 2001:db8:0:7::6 2001:db8:0:8::/64 "},
+		{"2001:db8:0:7::/64",
+	     {"2001:db8:0:6::/64", "2001:db8:0:7::/64", "2001:db8:0:7::6", "2001:db8:0:7:ffff::/96", "203.0.113.7"},
+	     "203.0.113.7 2001:db8:0:6::/64 "},
+	};
+	struct order o = {.time = EPOCH + HOUR};
+	struct window opened;
+	struct err err;
+	bool lifted;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(stories) / sizeof(stories[0]); i++) {
+		struct ban ban = {.kind = BAN_BAN, .start = EPOCH, .until = EPOCH + DAY};
+		struct prefix at;
+		struct world w;
+		char left[256] = "";
+
+		world_open(&w);
+		for (unsigned k = 0; k < 6 && stories[i].bans[k]; k++) {
+			ban.id = 0;
+			assert_true(prefix_parse(stories[i].bans[k], strlen(stories[i].bans[k]), &ban.at));
+			assert_int_equal(store_ban_put(w.store, &ban, &err), 0);
+		}
+		assert_true(prefix_parse(stories[i].window, strlen(stories[i].window), &at));
+		assert_int_equal(judge_window_open(w.judge, &o, at, "acct1", 4, &opened, &lifted, &err), 0);
+		assert_true(lifted);
+		assert_int_equal(store_bans(w.store, o.time, false, ban_name, left, &err), 0);
+		assert_string_equal(left, stories[i].left);
+		world_close(&w);
+	}
+}
+
 static int window_count(void *context, const struct window *w) {
 	unsigned *n = context;
 
@@ -534,6 +591,7 @@ int main(void) {
 		cmocka_unit_test(limits_of_time_are_read_without_a_write),
 		cmocka_unit_test(an_unlock_says_that_its_home_is_banned),
 		cmocka_unit_test(a_window_lifts_the_ban_of_its_address),
+		cmocka_unit_test(a_window_lifts_what_bans_its_addresses_and_nothing_beside),
 		cmocka_unit_test(opening_a_window_again_moves_its_end),
 		cmocka_unit_test(a_preview_lists_what_it_would_open_and_changes_nothing),
 		cmocka_unit_test(an_account_of_several_pages_is_opened_whole),
