@@ -8,23 +8,24 @@
 #define TRY_AGAIN HOUR /* after one that failed */
 
 /* Seconds; 0 where it is due or at work. */
-static int64_t left(const struct enforcer *e) {
-	const struct backup_standing *b = &e->backup;
-	int64_t now = clock_now(), made, due;
+static int64_t left(struct enforcer *e) {
+	struct backup_standing *b = &e->backup;
+	int64_t now = clock_now(), due;
 	struct err ignored;
 
 	if (b->working)
 		return 0;
 	if (b->failed && b->since + TRY_AGAIN > now)
 		return b->since + TRY_AGAIN - now;
-	if (store_backup_time(e->store, &made, &ignored) <= 0)
+	b->known = b->known || store_backup_time(e->store, &b->made, &ignored) >= 0;
+	if (!b->known || b->made == TIME_NONE)
 		return 0;
-	due = made + e->conf->backup.every;
+	due = b->made + e->conf->backup.every;
 	/* A clock that was ahead when the last one was made must not put off the next. */
-	return due <= now || made > now ? 0 : due - now;
+	return due <= now || b->made > now ? 0 : due - now;
 }
 
-int64_t backup_wait(const struct enforcer *e) {
+int64_t backup_wait(struct enforcer *e) {
 	int64_t seconds;
 
 	if (e->options.dry_run || e->conf->backup.every == 0 || (e->options.once && !e->fed))
@@ -57,9 +58,10 @@ void backup_tick(struct enforcer *e) {
 	if (note(e, step < 0 ? err.text : "", &later) < 0)
 		e->options.say(e->options.context, later.text);
 	b->failed = step < 0;
+	b->known = false;
 	b->since = clock_now();
 }
 
-bool backup_lingers(const struct enforcer *e) {
+bool backup_lingers(struct enforcer *e) {
 	return e->options.once && backup_wait(e) == 0;
 }

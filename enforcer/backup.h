@@ -7,9 +7,9 @@
 #include "enforcer/enforcer.h"
 
 /* Milliseconds until backup_tick is due; -1: never. */
-int64_t backup_wait(const struct enforcer *e);
+int64_t backup_wait(struct enforcer *e);
 void backup_tick(struct enforcer *e);
 /* Is one at work, or due, that an enforcer of one pass is to make before it ends? */
-bool backup_lingers(const struct enforcer *e);
+bool backup_lingers(struct enforcer *e);
 
 #endif

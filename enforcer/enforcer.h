@@ -46,8 +46,9 @@ struct hook;       /* hook.h */
 struct server;     /* enforcer.c */
 
 struct backup_standing { /* backup.c */
-	bool working, failed;
-	int64_t since; /* when it was */
+	bool working, failed, known;
+	int64_t made;  /* of the newest, once it is known; TIME_NONE: there is none */
+	int64_t since; /* when it failed */
 };
 
 /* Open for the verbs to read. */
