@@ -70,6 +70,8 @@ void row_device(struct request *r, struct buf *b, const struct device *d);
 void row_version(struct request *r, struct buf *b, const struct device *d);
 void row_ban(struct request *r, struct buf *b, const struct ban *ban);
 /* Who may see some devices alone is not told where it stood in which log, nor who of the provider's users did it. */
+/* id, role, account, macs: who a token is for. */
+void row_token(struct buf *b, const struct token *t);
 void row_record(const struct request *r, struct buf *b, const struct record *record);
 /* The statuses of judge_ip as an array of words. */
 void row_statuses(struct buf *b, const char *key, unsigned status);

@@ -24,18 +24,7 @@ int verb_session(struct request *r, struct err *err) {
 
 	(void)err;
 	js_begin(b, '{');
-	js_put_string(b, "id", t->id);
-	js_put_string(b, "role", token_role_name(t->role));
-	js_put_string(b, "account", t->account[0] ? t->account : NULL);
-	js_key(b, "macs");
-	js_begin(b, '[');
-	for (uint32_t i = 0; i < t->nmacs; i++) {
-		char text[MAC_TEXT];
-
-		mac_print(t->macs[i], text);
-		js_item(b, slice_of(text));
-	}
-	js_end(b, ']');
+	row_token(b, t);
 	js_put_time(b, "until", t->until);
 	js_put_string(b, "comment", t->comment);
 	js_end(b, '}');

@@ -9,7 +9,7 @@
 #include "enforcer/projection.h"
 #include "enforcer/verb.h"
 
-static void token_members(struct request *r, struct buf *b, const struct token *t) {
+void row_token(struct buf *b, const struct token *t) {
 	js_put_string(b, "id", t->id);
 	js_put_string(b, "role", token_role_name(t->role));
 	js_put_string(b, "account", t->account[0] ? t->account : NULL);
@@ -22,6 +22,10 @@ static void token_members(struct request *r, struct buf *b, const struct token *
 		js_item(b, slice_of(text));
 	}
 	js_end(b, ']');
+}
+
+static void token_members(struct request *r, struct buf *b, const struct token *t) {
+	row_token(b, t);
 	js_put_time(b, "created", t->created);
 	js_put_time(b, "until", t->until);
 	js_put_bool(b, "over", t->until != TIME_NONE && t->until <= r->now);

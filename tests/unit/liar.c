@@ -130,6 +130,21 @@ void liar_send(struct liar *l, const void *bytes, size_t n) {
 	}
 }
 
+/* More of what the enforcer says; false where it has hung up. */
+static bool hear(struct liar *l) {
+	char *to = buf_reserve(&l->in, 65536);
+	ssize_t n;
+
+	assert_non_null(to);
+	n = recv(l->fd, to, 65536, 0);
+	if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+		fail_msg("no answer within %d s", PATIENCE);
+	if (n <= 0)
+		return false;
+	l->in.n += (size_t)n;
+	return true;
+}
+
 /* The frame's body stays in l->in until the next call. */
 static int next_frame(struct liar *l, struct slice *body) {
 	enum link_type type;
@@ -139,21 +154,13 @@ static int next_frame(struct liar *l, struct slice *body) {
 	l->taken = 0;
 	for (;;) {
 		struct slice in = {l->in.p, l->in.n};
-		char *to;
-		ssize_t n;
 
 		if (in.n > 0 && frame_take(&in, &type, body, &err) > 0) {
 			l->taken = l->in.n - in.n;
 			return (int)type;
 		}
-		to = buf_reserve(&l->in, 65536);
-		assert_non_null(to);
-		n = recv(l->fd, to, 65536, 0);
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			fail_msg("no answer within %d s", PATIENCE);
-		if (n <= 0)
+		if (!hear(l))
 			return 0;
-		l->in.n += (size_t)n;
 	}
 }
 
@@ -270,22 +277,14 @@ static int next_answer(struct liar *l, struct slice *body) {
 		struct slice in = {l->in.p, l->in.n};
 		uint32_t size;
 		uint8_t tag;
-		char *to;
-		ssize_t n;
 
 		if (in.n > 0 && get_u32(&in, &size) == 0 && get_u8(&in, &tag) == 0 && in.n >= size) {
 			*body = (struct slice){in.p, size};
 			l->taken = CONTROL_HEADER + size;
 			return tag;
 		}
-		to = buf_reserve(&l->in, 65536);
-		assert_non_null(to);
-		n = recv(l->fd, to, 65536, 0);
-		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-			fail_msg("no answer within %d s", PATIENCE);
-		if (n <= 0)
+		if (!hear(l))
 			return 0;
-		l->in.n += (size_t)n;
 	}
 }
 
