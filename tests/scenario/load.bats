@@ -55,8 +55,11 @@ decided() {
 	rm -rf state publish
 	nft flush ruleset
 	for name in web sip; do
-		cat $(ls log/$name.log-* 2>/dev/null | sort) log/$name.log >log/$name.whole
-		rm -f log/$name.log-* log/$name.log
+		# One after the other: an hour's logs fill a disk once, not twice.
+		for part in $(ls log/$name.log-* 2>/dev/null | sort) log/$name.log; do
+			cat "$part" >>log/$name.whole
+			rm "$part"
+		done
 	done
 	configure "sources: [{path: $folder/log/web.whole, format: combined, account: acct1}, {path: $folder/log/sip.whole, format: asterisk}]
 firewall: {backend: none, bans_per_minute: 100000}"
