@@ -188,6 +188,8 @@ void counter_drop(struct counters *c, struct counter *slot) {
 		chain = &pool->slots[*chain].chain;
 	*chain = slot->chain;
 	pool->taken[i / 64] &= ~(1ULL << (i % 64));
+	if (i / 64 < pool->full)
+		pool->full = i / 64;
 	pool->used--;
 	pool->room -= slot->room;
 	free(slot->entries);
@@ -236,13 +238,11 @@ bool counters_have(const struct counters *c, uint32_t trigger) {
 	return false;
 }
 
-static uint32_t free_slot(const struct pool *pool) {
-	uint32_t word = 0;
-
+static uint32_t free_slot(struct pool *pool) {
 	/* The lowest, so that where a slot lies depends on nothing but what is taken. */
-	while (pool->taken[word] == UINT64_MAX)
-		word++;
-	return word * 64 + (uint32_t)__builtin_ctzll(~pool->taken[word]);
+	while (pool->taken[pool->full] == UINT64_MAX)
+		pool->full++;
+	return pool->full * 64 + (uint32_t)__builtin_ctzll(~pool->taken[pool->full]);
 }
 
 /* Room for one more entry, up to the trigger's limit. */

@@ -31,6 +31,7 @@ struct pool {
 	struct list ranks[RANKS];        /* by count, longest untouched first */
 	uint64_t ranked[RANKS / 64 + 1]; /* which ranks hold any */
 	uint64_t taken[COUNTER_SLOTS / 64];
+	uint32_t full; /* so many words of `taken` at its start have no free slot */
 	uint32_t used;
 	uint32_t room; /* entries allocated, of all slots */
 };

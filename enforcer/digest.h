@@ -9,5 +9,7 @@
 #define DIGEST_KEY 16
 
 uint64_t digest_bytes(const uint8_t key[DIGEST_KEY], const void *p, size_t n);
+/* The digests of the first n bytes, and of the first m, which are no fewer: what both begin with is gone through once. */
+void digest_twice(const uint8_t key[DIGEST_KEY], const void *p, size_t n, size_t m, uint64_t out[2]);
 
 #endif

@@ -43,7 +43,8 @@ struct facts {
 	bool residents_done, known_done;
 	struct residents residents;
 	bool registered, known;
-	uint32_t who; /* as trigger_who tells, 0 until it was asked */
+	uint64_t subject; /* digest of the MAC that it is about, 0 until it was asked for */
+	uint32_t who;     /* as trigger_who tells, 0 until it was asked */
 };
 
 int facts_gather(struct judge *j, const struct event *e, struct facts *f, struct err *err);

@@ -367,7 +367,7 @@ int trigger_quiet(struct judge *j, const struct event *e, uint64_t mac, struct e
 		f.has_device = mac != MAC_NONE;
 		f.removed = false;
 		f.device.mac = mac;
-		f.who = 0;
+		f.subject = f.who = 0;
 		if (trigger_reset(j, index, &f, err) < 0)
 			return -1;
 	}

@@ -14,8 +14,8 @@
 
 /* Bytes to be digested, each part with its length, so that no two lists of parts are the same bytes. */
 struct parts {
-	uint8_t b[1024];
 	size_t n;
+	uint8_t b[1024];
 };
 
 static void parts_add(struct parts *parts, const void *p, size_t n) {
@@ -95,18 +95,35 @@ static struct slice account_of(const struct facts *f) {
 	return f->e->account;
 }
 
-uint32_t trigger_who(const struct judge *j, struct facts *f) {
-	struct parts parts = {.n = 0};
+/* Nearly every trigger counts by it. */
+static uint64_t subject_digest(const struct judge *j, struct facts *f) {
+	struct parts parts;
 
+	if (f->subject)
+		return f->subject;
+	parts.n = 0;
+	parts_add_mac(&parts, subject_mac(f));
+	f->subject = parts_digest(j, &parts);
+	return f->subject;
+}
+
+static uint64_t user_digest(const struct judge *j, const struct event *e) {
+	struct parts parts;
+
+	parts.n = 0;
+	parts_add_user(&parts, e);
+	return parts_digest(j, &parts);
+}
+
+uint32_t trigger_who(const struct judge *j, struct facts *f) {
 	if (f->who)
 		return f->who;
 	if (subject_mac(f) != MAC_NONE)
-		parts_add_mac(&parts, subject_mac(f));
+		f->who = (uint32_t)subject_digest(j, f);
 	else if (f->e->user.n > 0)
-		parts_add_user(&parts, f->e);
+		f->who = (uint32_t)user_digest(j, f->e);
 	else
 		return 0;
-	f->who = (uint32_t)parts_digest(j, &parts);
 	if (!f->who)
 		f->who = 1;
 	return f->who;
@@ -114,9 +131,11 @@ uint32_t trigger_who(const struct judge *j, struct facts *f) {
 
 bool trigger_subject(const struct judge *j, const struct facts *f, const struct trigger *t, struct subject *out) {
 	const struct event *e = f->e;
-	struct parts parts = {.n = 0};
 	struct subject s = {.mac = MAC_NONE};
+	struct parts parts;
+	size_t first;
 
+	parts.n = 0;
 	parts_add_text(&parts, t->id);
 	if (t->by & (BY_IP | BY_NET)) {
 		if (addr_is_none(e->ip) || (t->by & BY_NET && e->proof == PROOF_NONE))
@@ -143,9 +162,9 @@ bool trigger_subject(const struct judge *j, const struct facts *f, const struct 
 			return false;
 		parts_add(&parts, account.p, account.n);
 	}
-	s.key[0] = parts_digest(j, &parts);
+	first = parts.n;
 	parts_add_text(&parts, "second half");
-	s.key[1] = parts_digest(j, &parts);
+	digest_twice(store_key(j->store), parts.b, first, parts.n, s.key);
 	*out = s;
 	return true;
 }
@@ -249,8 +268,8 @@ int trigger_matches(struct judge *j, struct facts *f, const struct trigger *t, b
 
 /* Homes as they are compared, whatever their order. */
 static uint64_t homes_digest(const struct judge *j, const struct homes *homes) {
-	struct parts parts = {.n = 0};
 	struct prefix at[DEVICE_HOMES_MAX];
+	struct parts parts;
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < homes->n; i++) {
@@ -266,6 +285,7 @@ static uint64_t homes_digest(const struct judge *j, const struct homes *homes) {
 		at[k] = p;
 		n++;
 	}
+	parts.n = 0;
 	parts_add_text(&parts, "homes");
 	for (uint32_t i = 0; i < n; i++)
 		parts_add_prefix(&parts, at[i]);
@@ -273,17 +293,16 @@ static uint64_t homes_digest(const struct judge *j, const struct homes *homes) {
 }
 
 /* Devices that share a home are one office that asks from elsewhere, and not as many guesses. */
-static uint64_t mac_digest(const struct judge *j, const struct facts *f, const struct trigger *t) {
-	struct parts parts = {.n = 0};
+static uint64_t mac_digest(const struct judge *j, struct facts *f, const struct trigger *t) {
+	struct parts parts;
 
-	if (t->mac == TRIGGER_MAC_FOREIGN && f->has_device && f->device.homes.n > 0)
+	if (t->mac != TRIGGER_MAC_FOREIGN || (!f->has_device && !f->removed))
+		return subject_digest(j, f);
+	if (f->has_device && f->device.homes.n > 0)
 		return homes_digest(j, &f->device.homes);
-	if (t->mac == TRIGGER_MAC_FOREIGN && (f->has_device || f->removed)) {
-		parts_add_text(&parts, "account");
-		parts_add_text(&parts, f->device.account);
-	} else {
-		parts_add_mac(&parts, subject_mac(f));
-	}
+	parts.n = 0;
+	parts_add_text(&parts, "account");
+	parts_add_text(&parts, f->device.account);
 	return parts_digest(j, &parts);
 }
 
@@ -291,7 +310,7 @@ bool trigger_entry(const struct judge *j, struct facts *f, const struct trigger 
                    struct counter_entry *out) {
 	const struct event *e = f->e;
 	struct counter_entry entry = {.time = e->time, .who = trigger_who(j, f), .contributor = s->contributor};
-	struct parts parts = {.n = 0};
+	struct parts parts;
 
 	switch (t->count) {
 	case COUNT_EVENTS:
@@ -304,8 +323,7 @@ bool trigger_entry(const struct judge *j, struct facts *f, const struct trigger 
 	case COUNT_DISTINCT_USER:
 		if (e->user.n == 0)
 			return false;
-		parts_add_user(&parts, e);
-		entry.value = parts_digest(j, &parts);
+		entry.value = user_digest(j, e);
 		break;
 	}
 	if (e->once != 0) {

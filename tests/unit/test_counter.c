@@ -81,6 +81,21 @@ static void the_digest_is_siphash(void **state) {
 	assert_true(digest_bytes(key, bytes, 15) == 0xa129ca6149be45e5);
 }
 
+static void two_digests_at_once_are_those_of_each(void **state) {
+	uint8_t key[16], bytes[40];
+	uint64_t both[2];
+
+	(void)state;
+	memset(key, 7, sizeof key);
+	for (uint8_t i = 0; i < sizeof bytes; i++)
+		bytes[i] = (uint8_t)(200 - i);
+	for (size_t n = 0; n <= sizeof bytes; n++)
+		for (size_t m = n; m <= sizeof bytes; m++) {
+			digest_twice(key, bytes, n, m, both);
+			assert_true(both[0] == digest_bytes(key, bytes, n) && both[1] == digest_bytes(key, bytes, m));
+		}
+}
+
 static void a_sequence_of_hits_counts_as_it_should(void **state) {
 	static const struct {
 		const char *label;
@@ -482,6 +497,7 @@ static void bytes_that_are_not_sound_are_forgotten(void **state) {
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_digest_is_siphash),
+		cmocka_unit_test(two_digests_at_once_are_those_of_each),
 		cmocka_unit_test(a_sequence_of_hits_counts_as_it_should),
 		cmocka_unit_test(proven_and_unproven_hits_are_counted_apart),
 		cmocka_unit_test(a_spray_of_single_hits_pushes_out_no_attacker),
