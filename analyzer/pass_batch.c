@@ -38,7 +38,7 @@ void batches_release(struct run *r) {
 	buf_release(&r->evidence);
 }
 
-struct batch *batch_at_hand(struct run *r) {
+static struct batch *batch_at_hand(struct run *r) {
 	return &r->batches[(r->first + r->unanswered) % BATCHES];
 }
 

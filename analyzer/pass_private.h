@@ -145,7 +145,6 @@ void run_notice(struct run *r, struct slice name, struct slice problem);
 /* pass_batch.c */
 int batches_init(struct run *r, struct err *err);
 void batches_release(struct run *r);
-struct batch *batch_at_hand(struct run *r);
 /* For the feeds of this session. */
 int batch_reset(struct run *r, struct err *err);
 /* e borrows for the call; its cursor is set. */

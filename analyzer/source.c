@@ -29,7 +29,8 @@ static unsigned power_of(uint32_t length) {
 	return 31 - (unsigned)__builtin_clz(length);
 }
 
-uint32_t head_of(const struct head *h, uint64_t offset, uint64_t *hash) {
+/* The length by which a log of which `offset` bytes were read is known, 0 for none, and the hash. */
+static uint32_t head_of(const struct head *h, uint64_t offset, uint64_t *hash) {
 	uint64_t part = offset / 4 > SOURCE_SURE ? offset / 4 : offset < SOURCE_SURE ? offset : SOURCE_SURE;
 	uint32_t length = part < h->got ? (uint32_t)part : h->got;
 	unsigned power;

@@ -29,8 +29,6 @@ struct head {
 
 /* More of the log, from `offset`; what is known already or would leave a gap is passed over. */
 void head_feed(struct head *h, uint64_t offset, const char *p, size_t n);
-/* The length by which a log of which `offset` bytes were read is known, 0 for none, and the hash. */
-uint32_t head_of(const struct head *h, uint64_t offset, uint64_t *hash);
 /* Both begin alike, as far as the shorter one goes (down to a power of two); false where one is empty. */
 bool head_same(const struct head *a, const struct head *b);
 bool head_is(const struct head *h, uint32_t length, uint64_t hash);

@@ -178,7 +178,8 @@ static int32_t rule_offset(const struct tz *tz, int64_t time) {
 	return time >= begin || time < end ? tz->summer : tz->standard;
 }
 
-int32_t tz_offset(const struct tz *tz, int64_t time) {
+/* Seconds east of UTC at a moment. */
+static int32_t tz_offset(const struct tz *tz, int64_t time) {
 	size_t low = 0;
 	size_t high = tz->nchanges;
 

@@ -87,7 +87,8 @@ static int answer_row(void *context, struct slice text, struct err *err) {
 	return result;
 }
 
-int command_send(struct command *c, struct buf *request, show_row show, void *context, int *exit, struct err *err) {
+static int command_send(struct command *c, struct buf *request, show_row show, void *context, int *exit,
+                        struct err *err) {
 	struct listing *l = show == listing_row ? context : NULL;
 	struct answer answer = {.c = c, .show = show, .context = context, .plain = l && l->plain ? l : NULL};
 	struct client_reader reader = {.row = answer_row, .context = &answer};

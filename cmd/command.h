@@ -62,11 +62,9 @@ void command_warn(const char *format, ...) __attribute__((format(printf, 1, 2)))
 /* Starts a request: {"verb": name, actor, reason; the caller adds members and the closing bracket. */
 void request_begin(struct buf *b, const struct command *c, const char *verb);
 
-/* Sends a request (which it closes by its bracket) and shows its rows: as they are with --json, else each by show(), which may be NULL. *exit is
- * what the enforcer says. */
+/* Sends a request (which it closes by its bracket, and releases) and shows its rows: as they are with --json, else each by show(), which may be
+ * NULL. Returns the exit status, or -1. */
 typedef int (*show_row)(struct command *c, void *context, const struct json *row, struct err *err);
-int command_send(struct command *c, struct buf *request, show_row show, void *context, int *exit, struct err *err);
-/* The same for the verbs that ask once: returns the exit status or -1, and releases the request. */
 int command_ask(struct command *c, struct buf *request, show_row show, void *context, struct err *err);
 
 /* Words and option values, checked before the enforcer is asked: -1 is bad usage. */

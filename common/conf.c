@@ -396,16 +396,8 @@ bool conf_never_at(const struct conf *conf, uint32_t i, struct prefix *out) {
 	return false;
 }
 
-bool conf_never(const struct conf *conf, struct addr ip) {
-	return conf_never_overlaps(conf, whole(ip));
-}
-
 bool conf_is_proxy(const struct conf *conf, struct addr ip) {
 	return any_overlaps(conf->trusted_proxies, conf->ntrusted_proxies, whole(ip));
-}
-
-bool conf_is_peer(const struct conf *conf, struct addr ip) {
-	return any_overlaps(conf->firewall.peers, conf->firewall.npeers, whole(ip));
 }
 
 struct prefix conf_home_of(const struct conf *conf, struct addr ip) {

@@ -211,15 +211,13 @@ void conf_print(const struct conf *conf, FILE *out);
 int conf_rule_files(const struct conf *conf, int (*each)(void *context, const char *path, struct err *err),
                     void *context, struct err *err);
 
-/* ip is loopback, link-local, in firewall.never, or a trusted proxy. (The enforcer adds the host's own addresses.) */
-bool conf_never(const struct conf *conf, struct addr ip);
+/* p touches loopback, link-local, firewall.never, or a trusted proxy. (The enforcer adds the host's own addresses.) */
 bool conf_never_overlaps(const struct conf *conf, struct prefix p);
 /* The same, in words: "one of firewall.never"; NULL for none. */
 const char *conf_never_why(const struct conf *conf, struct prefix p);
 /* The same as a list: its i-th prefix, from 0; false past the last. */
 bool conf_never_at(const struct conf *conf, uint32_t i, struct prefix *out);
 bool conf_is_proxy(const struct conf *conf, struct addr ip);
-bool conf_is_peer(const struct conf *conf, struct addr ip);
 /* The address as homes are compared: masked by same_network. */
 struct prefix conf_home_of(const struct conf *conf, struct addr ip);
 

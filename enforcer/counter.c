@@ -52,18 +52,6 @@ void counters_free(struct counters **counters) {
 	*counters = NULL;
 }
 
-size_t counters_memory(const struct counters *c) {
-	size_t bytes = sizeof *c;
-
-	if (c->dirty)
-		bytes += (size_t)COUNTER_POOLS * COUNTER_SLOTS * sizeof *c->dirty;
-	for (int i = 0; i < COUNTER_POOLS; i++)
-		if (c->pools[i])
-			bytes += sizeof *c->pools[i] + COUNTER_SLOTS * (sizeof(struct counter) + sizeof(uint32_t)) +
-			         c->ntriggers * sizeof(struct list) + c->pools[i]->room * sizeof(struct counter_entry);
-	return bytes;
-}
-
 bool counters_loaded(const struct counters *c) {
 	return c->loaded;
 }

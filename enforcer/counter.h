@@ -66,8 +66,9 @@ int counters_new(struct counters **out, const struct trigger *triggers, uint32_t
 void counters_free(struct counters **counters);
 /* Drops every slot, as after a rollback, and reads as never loaded. */
 void counters_clear(struct counters *c);
-/* Bytes held on the heap. */
-size_t counters_memory(const struct counters *c);
+
+/* The network of an address: its /24 or /48. */
+struct prefix counter_net(struct addr ip);
 
 struct counter_hit {
 	enum counter_pool pool;

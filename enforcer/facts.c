@@ -74,7 +74,7 @@ enum event_kind facts_claim(const struct judge *j, struct facts *f) {
 	return (enum event_kind)(e->kind - EVENT_POLL_SERVED + EVENT_PROVISION_SERVED);
 }
 
-int facts_residents(struct judge *j, struct facts *f, struct err *err) {
+static int facts_residents(struct judge *j, struct facts *f, struct err *err) {
 	if (f->residents_done)
 		return 0;
 	if (store_residents(j->store, j->conf, f->e->ip, f->e->time, &f->residents, err) < 0)

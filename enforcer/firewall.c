@@ -243,17 +243,3 @@ int firewall_change(struct firewall *fw, uint64_t generation, struct firewall_ch
 	*replace = why == ENOENT || why == EEXIST;
 	return -1;
 }
-
-int firewall_remove(struct firewall *fw, struct err *err) {
-	bool there;
-	int why;
-
-	if (firewall_is_ours(fw, &there, err) < 0)
-		return -1;
-	if (!there)
-		return 0;
-	fw->learnt = false;
-	nft_begin(fw->nft);
-	nft_delete_table(fw->nft);
-	return nft_commit(fw->nft, &why, err);
-}

@@ -96,7 +96,5 @@ enum firewall_standing {
 /* noted NULL: as this process knows it. Cheap: the elements are not read. What others change from then on is heard. */
 int firewall_check(struct firewall *fw, uint64_t generation, const struct firewall_noted *noted,
                    enum firewall_standing *out, struct err *err);
-/* Removes the table. */
-int firewall_remove(struct firewall *fw, struct err *err);
 
 #endif

@@ -47,8 +47,6 @@ void firewall_add_frame(struct firewall *fw, uint64_t generation);
 void firewall_add_sets(struct firewall *fw);
 void firewall_add_lookups(struct firewall *fw);
 
-/* firewall_read.c. NFT_AGAIN becomes a failure, for what has been asked often enough. */
-int firewall_again(int found, struct err *err);
 /* Which sets the kernel has. 1, 0 where there is no table, -1. */
 int firewall_learn(struct firewall *fw, struct err *err);
 int firewall_digest(struct firewall *fw, uint64_t *out, struct err *err);

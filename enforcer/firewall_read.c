@@ -4,7 +4,8 @@
 
 #include "enforcer/firewall_private.h"
 
-int firewall_again(int found, struct err *err) {
+/* NFT_AGAIN becomes a failure, for what has been asked often enough. */
+static int firewall_again(int found, struct err *err) {
 	return found == NFT_AGAIN ? err_set(err, ERR_SYSTEM, "firewall: others change nftables too often to look at it")
 	                          : found;
 }

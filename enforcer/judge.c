@@ -13,7 +13,8 @@
 #define DETAIL_MAX     1024
 #define LINE_MAX_BYTES 4096 /* a device's line: 20 homes of up to 50 bytes, account, words */
 
-const char *const record_words[] = {
+/* What the record uses for what happened. */
+static const char *const record_words[] = {
 	"learned",       "locked",        "unlocked",        "moved",         "exposed",  "held",
 	"suspected",     "home-added",    "home-dropped",    "stale",         "created",  "changed",
 	"removed",       "customised",    "cascaded",        "banned",        "extended", "pending",

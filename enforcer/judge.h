@@ -14,7 +14,7 @@
 
 struct judge;
 
-/* Borrows all three until judge_free. never (may be NULL) tells of addresses of this host; it is asked beside conf_never. */
+/* Borrows all three until judge_free. never (may be NULL) tells of addresses of this host; it is asked beside conf_never_overlaps. */
 struct never {
 	const char *(*why)(void *context, struct prefix p); /* what overlaps: "an address of this host"; NULL for nothing */
 	void *context;
@@ -44,9 +44,6 @@ int judge_advance(struct judge *j, int64_t time, struct err *err);
 int judge_flush(struct judge *j, struct err *err);
 /* After store_rollback: drops everything held in memory. */
 void judge_forget(struct judge *j);
-
-/* The words that the record uses for what happened, NULL at the end. */
-extern const char *const record_words[];
 
 /* Time of the newest applied event or command. */
 int64_t judge_time(const struct judge *j);

@@ -39,7 +39,7 @@ struct facts {
 	bool in_window;           /* a window open at e->time for its account holds e->ip */
 	uint64_t folder;          /* digest of the claimed secret folder, 0 none */
 	bool first_folder;        /* a poll only because the device had no secret folder yet: it backs nothing */
-	/* Worked out when asked for, by facts_residents and facts_known. */
+	/* Worked out when asked for, by facts_known. */
 	bool residents_done, known_done;
 	struct residents residents;
 	bool registered, known;
@@ -48,7 +48,6 @@ struct facts {
 };
 
 int facts_gather(struct judge *j, const struct event *e, struct facts *f, struct err *err);
-int facts_residents(struct judge *j, struct facts *f, struct err *err);
 /* Sets f->known and f->registered: in a counted home or a network, or a proven registration within 24h. */
 int facts_known(struct judge *j, struct facts *f, struct err *err);
 /* The same for any address. */
@@ -114,7 +113,7 @@ int ban_advance(struct judge *j, int64_t time, struct err *err);
 #define RECORD_UNLISTED "-"
 
 /* judge.c: adds to the record. f gives time and evidence where an event caused it (o NULL), o where a command did (f NULL); both NULL: state time
- * did. d (may be NULL) gives MAC, account and line. `what` is one of record_words. */
+ * did. d (may be NULL) gives MAC, account and line. `what` is one of record_words there. */
 int judge_record(struct judge *j, const struct facts *f, const struct order *o, const char *what,
                  const struct device *d, const struct prefix *ip, const char *rule, struct err *err, const char *detail,
                  ...) __attribute__((format(printf, 9, 10)));

@@ -60,7 +60,8 @@ bool link_greeted(const struct link *l) {
 	return l->greeted;
 }
 
-void link_refuse(struct link *l, const char *why) {
+/* Ends a session that cannot be served, telling why. */
+static void link_refuse(struct link *l, const char *why) {
 	size_t begin = frame_begin(&l->s.out, LINK_REFUSED);
 
 	buf_text(&l->s.out, why);

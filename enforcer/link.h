@@ -22,7 +22,5 @@ struct stream *link_stream(struct link *l);
 int link_step(struct link *l);
 /* Has it said who it is? Who has not by STREAM_STUCK after link_new is given up. */
 bool link_greeted(const struct link *l);
-/* Ends a session that cannot be served, telling why. */
-void link_refuse(struct link *l, const char *why);
 
 #endif

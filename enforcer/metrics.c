@@ -318,10 +318,6 @@ static const struct metric table[] = {
 };
 /* clang-format on */
 
-const char *metrics_name(size_t i) {
-	return i < sizeof(table) / sizeof(table[0]) ? table[i].name : NULL;
-}
-
 int metrics_text(struct request *r, struct buf *out, struct err *err) {
 	struct metrics m = {.r = r, .nsources = r->conf->nsources + 1};
 	int result = -1;

@@ -14,7 +14,4 @@
 /* Appends the whole text. */
 int metrics_text(struct request *r, struct buf *out, struct err *err);
 
-/* For tests: the i-th name, from 0; NULL past the last. A histogram's series are NAME_bucket, NAME_sum and NAME_count. */
-const char *metrics_name(size_t i);
-
 #endif

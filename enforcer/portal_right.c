@@ -97,15 +97,6 @@ const struct right *right_find(const struct request *r) {
 	return NULL;
 }
 
-bool right_at(size_t i, const char **verb, const char **what, unsigned *roles) {
-	if (i >= RIGHTS)
-		return false;
-	*verb = rights[i].verb;
-	*what = rights[i].what;
-	*roles = rights[i].roles;
-	return true;
-}
-
 struct control_verb right_verb(const struct right *right) {
 	if (right->run)
 		return (struct control_verb){right->verb, right->run, right->changes};

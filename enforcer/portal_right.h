@@ -15,7 +15,4 @@ int right_arguments(const struct right *right, const struct request *r, struct j
 int right_check(const struct right *right, struct request *r, struct err *err);
 struct control_verb right_verb(const struct right *right);
 
-/* For tests: the i-th row's verb and "do" (NULL without), from 0; false past the last. */
-bool right_at(size_t i, const char **verb, const char **what, unsigned *roles);
-
 #endif

@@ -83,7 +83,8 @@ struct prefix contributor_address(struct prefix net, uint16_t contributor) {
 	return address_of(ip);
 }
 
-uint64_t subject_mac(const struct facts *f) {
+/* The MAC that the event is about: of a SIP event that of the device that its user is. */
+static uint64_t subject_mac(const struct facts *f) {
 	if (f->has_device)
 		return f->device.mac;
 	return event_is_of(f->e, SIP_EVENTS) ? MAC_NONE : f->e->mac;

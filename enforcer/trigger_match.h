@@ -17,8 +17,6 @@ bool event_is_of(const struct event *e, uint32_t kinds); /* bit 1 << event_kind 
 /* The address (the /64) of a net that a contributor is. */
 struct prefix contributor_address(struct prefix net, uint16_t contributor);
 
-/* The MAC that the event is about: of a SIP event that of the device that its user is. */
-uint64_t subject_mac(const struct facts *f);
 
 /* False where the event lacks something that the trigger counts by, or has no proof and the trigger counts by net. */
 bool trigger_subject(const struct judge *j, const struct facts *f, const struct trigger *t, struct subject *out);

@@ -217,7 +217,8 @@ void row_record(const struct request *r, struct buf *b, const struct record *rec
 	}
 }
 
-void row_statuses(struct buf *b, const char *key, unsigned status) {
+/* The statuses of judge_ip as an array of words. */
+static void row_statuses(struct buf *b, const char *key, unsigned status) {
 	static const struct {
 		unsigned bit;
 		const char *word;

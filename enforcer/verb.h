@@ -73,8 +73,6 @@ void row_ban(struct request *r, struct buf *b, const struct ban *ban);
 /* id, role, account, macs: who a token is for. */
 void row_token(struct buf *b, const struct token *t);
 void row_record(const struct request *r, struct buf *b, const struct record *record);
-/* The statuses of judge_ip as an array of words. */
-void row_statuses(struct buf *b, const char *key, unsigned status);
 
 /* What `ip` and `explain` tell of an address: gathered whole before its row is begun, as a row cannot fail half-way. */
 struct address {

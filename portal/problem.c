@@ -6,7 +6,7 @@
 
 #define DOCUMENT_MAX 8192
 
-const char *problem_title(unsigned status) {
+static const char *problem_title(unsigned status) {
 	static const struct {
 		unsigned status;
 		const char *title;

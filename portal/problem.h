@@ -8,6 +8,5 @@
 
 /* Makes the answer; 401 has its challenge, 503 and 429 a time to try again. */
 void problem_answer(struct http_answer *a, unsigned status, const char *detail);
-const char *problem_title(unsigned status);
 
 #endif

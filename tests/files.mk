@@ -91,6 +91,7 @@ tests_unit_test_buf_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_counter
 tests_unit_test_counter_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_counter_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc -Wl,--wrap=free
 
 UNIT_TESTS += tests/unit/test_conf
 tests_unit_test_conf_SOURCES = tests/unit/test_conf.c tests/unit/place.c tests/unit/place.h

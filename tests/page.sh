@@ -52,7 +52,7 @@ missing_triggers() {
 }
 
 missing_events() {
-	comm -13 <(words) <(sed -n '/^const char \*const record_words/,/NULL/p' "$top/enforcer/judge.c" | grep -oE '"[a-z-]+"' | tr -d '"' | sed 's/^/what./' | sort)
+	comm -13 <(words) <(sed -n '/^static const char \*const record_words/,/NULL/p' "$top/enforcer/judge.c" | grep -oE '"[a-z-]+"' | tr -d '"' | sed 's/^/what./' | sort)
 }
 
 # What the policy would refuse, and what would make markup of data.
