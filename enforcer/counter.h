@@ -67,9 +67,6 @@ void counters_free(struct counters **counters);
 /* Drops every slot, as after a rollback, and reads as never loaded. */
 void counters_clear(struct counters *c);
 
-/* The network of an address: its /24 or /48. */
-struct prefix counter_net(struct addr ip);
-
 struct counter_hit {
 	enum counter_pool pool;
 	uint32_t trigger;
