@@ -182,7 +182,7 @@ void counter_drop(struct counters *c, struct counter *slot) {
 	pool->room -= slot->room;
 	free(slot->entries);
 	slot_mark(c, slot);
-	*slot = (struct counter){.pool = slot->pool, .dirty = slot->dirty};
+	*slot = (struct counter){.pool = slot->pool, .dirty = slot->dirty, .own = slot->own};
 }
 
 /* Makes room in a full pool; `but` is spared. */
@@ -258,7 +258,7 @@ static int slot_grow(struct counters *c, struct pool *pool, struct counter *slot
 
 static struct counter *slot_new(struct counters *c, struct pool *pool, const struct counter_hit *hit, struct err *err) {
 	struct counter *slot;
-	bool dirty;
+	bool dirty, own;
 	uint32_t i;
 
 	if (pool->used == COUNTER_SLOTS)
@@ -266,6 +266,7 @@ static struct counter *slot_new(struct counters *c, struct pool *pool, const str
 	i = free_slot(pool);
 	slot = &pool->slots[i];
 	dirty = slot->dirty;
+	own = slot->own;
 	*slot = (struct counter){
 		.key = {hit->key[0], hit->key[1]},
 		.newest = hit->entry.time,
@@ -274,6 +275,7 @@ static struct counter *slot_new(struct counters *c, struct pool *pool, const str
 		.trigger = (uint16_t)hit->trigger,
 		.pool = (uint8_t)hit->pool,
 		.dirty = dirty,
+		.own = own,
 	};
 	if (slot_grow(c, pool, slot, hit->now, err) < 0)
 		return NULL;

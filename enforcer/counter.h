@@ -24,7 +24,7 @@
 
 #define COUNTER_SLOTS   16384  /* of one pool */
 #define COUNTER_ENTRIES 262144 /* of one pool, 32 bytes each */
-#define COUNTER_BYTES   65536  /* no slot encodes to more */
+#define COUNTER_BYTES   65536  /* no row has more */
 
 enum counter_pool { COUNTER_UNPROVEN, COUNTER_PROVEN, COUNTER_POOLS };
 
@@ -55,6 +55,7 @@ struct counter {
 	uint16_t trigger; /* index in the configuration */
 	uint8_t pool;
 	bool dirty;
+	bool own;                    /* stored in a row of its own */
 	uint32_t chain;              /* next of equal index bits of the key */
 	struct counter_link link[2]; /* among those of equal count, and of equal trigger */
 };
@@ -98,9 +99,9 @@ void counter_drop(struct counters *c, struct counter *slot);
 /* Calls each() for all slots; it may drop the one it is given. Stops at the first non-zero and returns it. */
 int counters_each(struct counters *c, int (*each)(void *context, struct counter *slot), void *context);
 
-/* Storing. Slots are numbered over both pools. */
+/* Storing, by rows: of several slots, or of a large one. */
 bool counters_loaded(const struct counters *c);
-/* Reads one slot back. What is not sound, or belongs to a trigger that is gone or counts something else now, is forgotten: it becomes a
+/* Reads one row back. What is not sound, or belongs to a trigger that is gone or counts something else now, is forgotten: it becomes a
  * dirty empty slot. -1 only when memory is out. */
 int counters_decode(struct counters *c, uint32_t number, struct slice bytes, struct err *err);
 /* After the last counters_decode: puts the slots in order; touched: as counters_touched told at the last flush. */
@@ -108,7 +109,7 @@ int counters_settle(struct counters *c, uint64_t touched, struct err *err);
 uint64_t counters_touched(const struct counters *c);
 /* Something is to be flushed. */
 bool counters_changed(const struct counters *c);
-/* Hands out each slot that changed since the last call, encoded; empty for one that is gone. Stops at the first non-zero and returns it. */
+/* Hands out each row that changed since the last call; empty for one that is gone. Stops at the first non-zero and returns it. */
 int counters_flush(struct counters *c, int (*put)(void *context, uint32_t number, struct slice bytes, struct err *err),
                    void *context, struct err *err);
 

@@ -1,3 +1,4 @@
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,57 +8,146 @@
 #define ENCODING    1
 #define LAST_SECOND (1ULL << 40) /* no stored time lies beyond */
 
+/* A batch writes few rows: slots of few entries stand together, by the page; one of many has a row of its own, so that a page stays
+ * small. Rows of the numbers of slots are the latter, those behind them pages. */
+#define PAGE_SLOTS   16U
+#define PAGE_ENTRIES 12U
+#define PAGES        (COUNTER_POOLS * COUNTER_SLOTS / PAGE_SLOTS)
+#define PAGE_FIRST   (COUNTER_POOLS * COUNTER_SLOTS)
+
+#define ENTRY_BYTES 31U
+#define SLOT_BYTES  (76U + EVENT_WORD_MAX) /* without entries */
+
+static_assert(COUNTER_SLOTS % PAGE_SLOTS == 0 && PAGES % 64 == 0, "a page is of one pool, and a bit");
+static_assert(SLOT_BYTES + TRIGGER_LIMIT_MAX * ENTRY_BYTES <= COUNTER_BYTES, "what counter.h says of bytes");
+static_assert(PAGE_SLOTS * (3 + SLOT_BYTES + PAGE_ENTRIES * ENTRY_BYTES) <= COUNTER_BYTES,
+              "what counter.h says of bytes");
+
 /* What a trigger counts: slots of another meaning are of no use to it. */
 static uint32_t shape_of(const struct trigger *t) {
 	return t->by | (uint32_t)t->count << 8 | (uint32_t)t->mac << 16;
 }
 
-static void slot_encode(const struct counters *c, const struct counter *slot, struct buf *out) {
+/* ---- writing ---- little-endian, as get_u64 and the like read it. */
+
+static char *write_u16(char *to, uint16_t v) {
+	v = htole16(v);
+	return (char *)memcpy(to, &v, sizeof v) + sizeof v;
+}
+
+static char *write_u32(char *to, uint32_t v) {
+	v = htole32(v);
+	return (char *)memcpy(to, &v, sizeof v) + sizeof v;
+}
+
+static char *write_u64(char *to, uint64_t v) {
+	v = htole64(v);
+	return (char *)memcpy(to, &v, sizeof v) + sizeof v;
+}
+
+static char *entry_write(char *to, const struct counter_entry *e) {
+	to = write_u64(to, e->value);
+	to = write_u64(to, e->fold);
+	to = write_u64(to, (uint64_t)e->time);
+	to = write_u32(to, e->who);
+	to = write_u16(to, e->contributor);
+	*to++ = (char)e->copies;
+	return to;
+}
+
+/* Into a buffer that has room for it. */
+static char *slot_write(char *to, const struct counters *c, const struct counter *slot) {
 	const struct trigger *t = &c->triggers[slot->trigger];
+	size_t id = strnlen(t->id, EVENT_WORD_MAX);
 
-	put_u8(out, ENCODING);
-	put_text(out, slice_of(t->id));
-	put_u32(out, shape_of(t));
-	put_u64(out, slot->key[0]);
-	put_u64(out, slot->key[1]);
-	put_u64(out, slot->touched);
-	put_u64(out, (uint64_t)slot->newest);
-	put_u64(out, (uint64_t)slot->quiet);
-	put_u8(out, slot->at.bits);
-	buf_add(out, slot->at.base.b, sizeof slot->at.base.b);
-	put_u64(out, slot->mac);
-	put_u16(out, slot->room);
-	put_u16(out, slot->n);
-	for (uint16_t i = 0; i < slot->n; i++) {
-		const struct counter_entry *e = &slot->entries[i];
+	*to++ = ENCODING;
+	to = write_u16(to, (uint16_t)id);
+	to = (char *)memcpy(to, t->id, id) + id;
+	to = write_u32(to, shape_of(t));
+	to = write_u64(to, slot->key[0]);
+	to = write_u64(to, slot->key[1]);
+	to = write_u64(to, slot->touched);
+	to = write_u64(to, (uint64_t)slot->newest);
+	to = write_u64(to, (uint64_t)slot->quiet);
+	*to++ = (char)slot->at.bits;
+	to = (char *)memcpy(to, slot->at.base.b, sizeof slot->at.base.b) + sizeof slot->at.base.b;
+	to = write_u64(to, slot->mac);
+	to = write_u16(to, slot->room);
+	to = write_u16(to, slot->n);
+	for (uint16_t i = 0; i < slot->n; i++)
+		to = entry_write(to, &slot->entries[i]);
+	return to;
+}
 
-		put_u64(out, e->value);
-		put_u64(out, e->fold);
-		put_u64(out, (uint64_t)e->time);
-		put_u32(out, e->who);
-		put_u16(out, e->contributor);
-		put_u8(out, e->copies);
+static void slot_encode(const struct counters *c, const struct counter *slot, struct buf *out) {
+	char *to = buf_reserve(out, SLOT_BYTES + slot->n * ENTRY_BYTES);
+
+	if (to)
+		out->n = (size_t)(slot_write(to, c, slot) - out->p);
+}
+
+static bool is_large(const struct counter *slot) {
+	return slot->n > PAGE_ENTRIES;
+}
+
+/* Of each slot that it holds: its place, the bytes behind them, these. */
+static void page_encode(const struct counters *c, uint32_t page, struct buf *out) {
+	const struct pool *pool = c->pools[page * PAGE_SLOTS / COUNTER_SLOTS];
+	uint32_t first = page * PAGE_SLOTS % COUNTER_SLOTS;
+
+	for (uint32_t i = 0; i < PAGE_SLOTS; i++) {
+		const struct counter *slot = &pool->slots[first + i];
+		char *to, *end;
+
+		if (!pool_has(pool, first + i) || is_large(slot))
+			continue;
+		to = buf_reserve(out, 3 + SLOT_BYTES + PAGE_ENTRIES * ENTRY_BYTES);
+		if (!to)
+			return;
+		end = slot_write(to + 3, c, slot);
+		*to = (char)i;
+		(void)write_u16(to + 1, (uint16_t)(end - to - 3));
+		out->n = (size_t)(end - out->p);
 	}
 }
 
-int counters_flush(struct counters *c, int (*put)(void *context, uint32_t number, struct slice bytes, struct err *err),
-                   void *context, struct err *err) {
+typedef int put_row(void *context, uint32_t number, struct slice bytes, struct err *err);
+
+static int row_put(struct buf *bytes, uint32_t number, put_row *put, void *context, struct err *err) {
+	int result = bytes->failed ? err_errno(err, "cannot store a counter")
+	                           : put(context, number, (struct slice){bytes->p, bytes->n}, err);
+
+	buf_clear(bytes);
+	return result;
+}
+
+int counters_flush(struct counters *c, put_row *put, void *context, struct err *err) {
+	uint64_t pages[PAGES / 64] = {0};
 	struct buf bytes;
 	int result = 0;
 
 	buf_init(&bytes, COUNTER_BYTES);
 	for (uint32_t k = 0; k < c->ndirty && result == 0; k++) {
-		uint32_t number = c->dirty[k], i = number % COUNTER_SLOTS;
+		uint32_t number = c->dirty[k], page = number / PAGE_SLOTS;
 		struct pool *pool = c->pools[number / COUNTER_SLOTS];
+		struct counter *slot = &pool->slots[number % COUNTER_SLOTS];
+		bool large = pool_has(pool, number % COUNTER_SLOTS) && is_large(slot);
 
-		buf_clear(&bytes);
-		if (pool_has(pool, i))
-			slot_encode(c, &pool->slots[i], &bytes);
-		if (bytes.failed)
-			result = err_errno(err, "cannot store a counter");
-		else
-			result = put(context, number, (struct slice){bytes.p, bytes.n}, err);
+		if (!large || !slot->own)
+			pages[page / 64] |= 1ULL << (page % 64);
+		if (large)
+			slot_encode(c, slot, &bytes);
+		if (large || slot->own)
+			result = row_put(&bytes, number, put, context, err);
+		slot->own = large;
 	}
+	for (uint32_t word = 0; word < PAGES / 64; word++)
+		for (uint64_t bits = pages[word]; bits != 0 && result == 0; bits &= bits - 1) {
+			uint32_t page = word * 64 + (uint32_t)__builtin_ctzll(bits);
+
+			page_encode(c, page, &bytes);
+			result = row_put(&bytes, PAGE_FIRST + page, put, context, err);
+		}
 	/* Where it failed the transaction is rolled back, and counters_clear follows. */
 	if (result == 0) {
 		for (uint32_t k = 0; k < c->ndirty; k++)
@@ -67,6 +157,8 @@ int counters_flush(struct counters *c, int (*put)(void *context, uint32_t number
 	buf_release(&bytes);
 	return result;
 }
+
+/* ---- reading ---- */
 
 static bool prefix_decode(struct slice *in, struct prefix *out) {
 	uint8_t bits;
@@ -112,14 +204,15 @@ static bool slot_decode(const struct counters *c, struct slice *in, struct count
 	       slot->room <= TRIGGER_LIMIT_MAX && newest <= LAST_SECOND && quiet <= LAST_SECOND;
 }
 
-int counters_decode(struct counters *c, uint32_t number, struct slice bytes, struct err *err) {
+/* own: it stands in a row of its own. */
+static int slot_read(struct counters *c, uint32_t number, bool own, struct slice bytes, struct err *err) {
 	struct counter_entry entries[TRIGGER_LIMIT_MAX];
-	struct counter read = {.pool = (uint8_t)(number / COUNTER_SLOTS % COUNTER_POOLS)};
+	struct counter read = {.pool = (uint8_t)(number / COUNTER_SLOTS)};
 	struct counter *slot;
 	struct pool *pool;
 	uint32_t i = number % COUNTER_SLOTS, limit;
 	uint16_t keep;
-	bool sound = number < COUNTER_POOLS * COUNTER_SLOTS && slot_decode(c, &bytes, &read);
+	bool sound = slot_decode(c, &bytes, &read);
 
 	pool = pool_of(c, read.pool, err);
 	if (!pool)
@@ -131,8 +224,10 @@ int counters_decode(struct counters *c, uint32_t number, struct slice bytes, str
 	read.room = (uint16_t)(read.room < limit ? read.room : limit);
 	/* Where the limit was lowered the newest stay: the next hit reaches it. */
 	keep = read.n < limit ? read.n : (uint16_t)(limit - 1);
-	if (!sound || bytes.n > 0 || pool->room + read.room > COUNTER_ENTRIES || counter_find(c, read.pool, read.key)) {
+	if (!sound || bytes.n > 0 || pool->room + read.room > COUNTER_ENTRIES || pool_has(pool, i) ||
+	    counter_find(c, read.pool, read.key)) {
 		slot->pool = read.pool;
+		slot->own = slot->own || own;
 		slot_mark(c, slot);
 		return 0;
 	}
@@ -142,10 +237,33 @@ int counters_decode(struct counters *c, uint32_t number, struct slice bytes, str
 		return err_errno(err, "cannot count");
 	memcpy(read.entries, &entries[read.n - keep], keep * sizeof *read.entries);
 	read.n = keep;
+	read.dirty = slot->dirty;
+	read.own = slot->own || own;
 	pool->room += read.room;
 	*slot = read;
 	slot_take(pool, i);
 	return 0;
+}
+
+static int page_read(struct counters *c, uint32_t page, struct slice in, struct err *err) {
+	while (in.n > 0) {
+		uint32_t number = page * PAGE_SLOTS;
+		struct slice bytes = {in.p, 0};
+		uint8_t place = 0;
+
+		/* Bytes that cannot be told apart are those of the first: the page is written anew without them. */
+		if (get_u8(&in, &place) < 0 || place >= PAGE_SLOTS || get_text(&in, COUNTER_BYTES, &bytes) < 0)
+			in.n = place = 0;
+		if (slot_read(c, number + place, false, bytes, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int counters_decode(struct counters *c, uint32_t number, struct slice bytes, struct err *err) {
+	if (number < COUNTER_POOLS * COUNTER_SLOTS)
+		return slot_read(c, number, true, bytes, err);
+	return number - PAGE_FIRST < PAGES ? page_read(c, number - PAGE_FIRST, bytes, err) : 0;
 }
 
 static int older_first(const void *a, const void *b, void *context) {

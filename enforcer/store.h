@@ -27,7 +27,7 @@
 struct store;
 struct memo;
 
-#define STORE_SCHEMA 8 /* PRAGMA user_version; application_id is "pvct" */
+#define STORE_SCHEMA 9 /* PRAGMA user_version; application_id is "pvct" */
 
 enum store_mode {
 	STORE_OWN, /* takes the lock; creates what is missing; migrates an older schema after copying it aside */
@@ -336,9 +336,9 @@ int store_ban_installed(struct store *s, int64_t id, int64_t time, struct err *e
 int store_ban_forget(struct store *s, int64_t before, struct err *err);
 
 /* ---- counters ---- the trigger counters live in counter.h; the store only keeps their bytes, committed with all else. */
-int store_counters_load(struct store *s, int (*each)(void *context, uint32_t slot, struct slice bytes), void *context,
+int store_counters_load(struct store *s, int (*each)(void *context, uint32_t row, struct slice bytes), void *context,
                         struct err *err);
-int store_counter_put(struct store *s, uint32_t slot, struct slice bytes, struct err *err); /* empty bytes: delete */
+int store_counter_put(struct store *s, uint32_t row, struct slice bytes, struct err *err); /* empty bytes: delete */
 
 /* ---- the record ---- every change: what, when, who, why. */
 struct record {

@@ -10,7 +10,7 @@
 
 /* ---- counters ---- */
 
-int store_counters_load(struct store *s, int (*each)(void *context, uint32_t slot, struct slice bytes), void *context,
+int store_counters_load(struct store *s, int (*each)(void *context, uint32_t row, struct slice bytes), void *context,
                         struct err *err) {
 	struct query *q = db_query(s->db, "SELECT slot, bytes FROM counter ORDER BY slot", err);
 	int step;
@@ -24,15 +24,15 @@ int store_counters_load(struct store *s, int (*each)(void *context, uint32_t slo
 	return step;
 }
 
-int store_counter_put(struct store *s, uint32_t slot, struct slice bytes, struct err *err) {
+int store_counter_put(struct store *s, uint32_t row, struct slice bytes, struct err *err) {
 	static const char put[] = "INSERT OR REPLACE INTO counter (slot, bytes) VALUES (?, ?)";
 	static const char delete[] = "DELETE FROM counter WHERE slot = ?";
 	struct query *q;
 
 	if (bytes.n > COUNTER_MAX)
-		return err_set(err, ERR_SYSTEM, "counter %u: %zu bytes are too many", slot, bytes.n);
+		return err_set(err, ERR_SYSTEM, "counter %u: %zu bytes are too many", row, bytes.n);
 	q = db_query(s->db, bytes.n ? put : delete, err);
-	db_bind(q, slot);
+	db_bind(q, row);
 	if (bytes.n)
 		db_bind_bytes(q, bytes.p, bytes.n);
 	return db_run(q, err);

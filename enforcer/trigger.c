@@ -68,10 +68,10 @@ struct loading {
 	struct err *err;
 };
 
-static int load_slot(void *context, uint32_t slot, struct slice bytes) {
+static int load_row(void *context, uint32_t row, struct slice bytes) {
 	struct loading *loading = context;
 
-	return counters_decode(loading->counters, slot, bytes, loading->err);
+	return counters_decode(loading->counters, row, bytes, loading->err);
 }
 
 static int trigger_load(struct judge *j, struct err *err) {
@@ -81,7 +81,7 @@ static int trigger_load(struct judge *j, struct err *err) {
 	if (counters_loaded(j->counters))
 		return 0;
 	if (store_number(j->store, TOUCHED, &touched, err) < 0 ||
-	    store_counters_load(j->store, load_slot, &loading, err) < 0 ||
+	    store_counters_load(j->store, load_row, &loading, err) < 0 ||
 	    counters_settle(j->counters, (uint64_t)touched, err) < 0) {
 		counters_clear(j->counters);
 		return -1;
@@ -89,7 +89,7 @@ static int trigger_load(struct judge *j, struct err *err) {
 	return 0;
 }
 
-static int store_slot(void *context, uint32_t number, struct slice bytes, struct err *err) {
+static int store_row(void *context, uint32_t number, struct slice bytes, struct err *err) {
 	const struct judge *j = context;
 
 	return store_counter_put(j->store, number, bytes, err);
@@ -98,7 +98,7 @@ static int store_slot(void *context, uint32_t number, struct slice bytes, struct
 int trigger_flush(struct judge *j, struct err *err) {
 	if (!counters_changed(j->counters))
 		return 0;
-	if (counters_flush(j->counters, store_slot, j, err) < 0)
+	if (counters_flush(j->counters, store_row, j, err) < 0)
 		return -1;
 	return store_set_number(j->store, TOUCHED, (int64_t)counters_touched(j->counters), err);
 }

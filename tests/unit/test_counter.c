@@ -407,7 +407,7 @@ static void what_was_stored_counts_on(void **state) {
 	hit(c, (struct hit){COUNTER_PROVEN, EVENTS, 3, 0, 0, START}, NULL);
 	counter_empty(c, find(c, COUNTER_PROVEN, 3), START + 99);
 	assert_int_equal(counters_flush(c, keep_row, &rows, &err), 0);
-	assert_int_equal(rows.n, 3);
+	assert_int_equal(rows.n, 2); /* a page of each pool */
 	assert_false(counters_changed(c));
 
 	reload(c, &rows, counters_touched(c));
@@ -425,7 +425,7 @@ static void what_was_stored_counts_on(void **state) {
 
 	/* A slot that is gone is stored as nothing. */
 	assert_int_equal(counters_flush(c, keep_row, &rows, &err), 0);
-	assert_int_equal(rows.n, 3);
+	assert_int_equal(rows.n, 2);
 	reload(c, &rows, counters_touched(c));
 	assert_null(find(c, COUNTER_PROVEN, 1));
 	rows_free(&rows);
@@ -497,43 +497,179 @@ static void a_changed_configuration_is_survived(void **state) {
 	}
 }
 
-static void bytes_that_are_not_sound_are_forgotten(void **state) {
-	struct counters *c = fresh(), *victim = fresh();
-	struct rows rows = {NULL, 0}, gone = {NULL, 0};
+static const struct row *row_of(const struct rows *rows, uint32_t number) {
+	for (uint32_t i = 0; i < rows->n; i++)
+		if (rows->at[i].number == number && rows->at[i].n > 0)
+			return &rows->at[i];
+	return NULL;
+}
+
+#define SLOT_ROW (COUNTER_PROVEN * COUNTER_SLOTS) /* of the first slot of the pool */
+#define PAGE_ROW (COUNTER_POOLS * COUNTER_SLOTS + SLOT_ROW / 16)
+
+static void a_slot_of_many_entries_has_a_row_of_its_own(void **state) {
+	struct counters *c = fresh();
+	struct rows rows = {NULL, 0};
+
+	(void)state;
+	hit(c, (struct hit){COUNTER_PROVEN, MANY, 1, 0, 0, START}, NULL);
+	hit(c, (struct hit){COUNTER_PROVEN, MANY, 2, 0, 0, START}, NULL);
+	assert_int_equal(counters_flush(c, keep_row, &rows, &err), 0);
+	assert_true(row_of(&rows, PAGE_ROW) && !row_of(&rows, SLOT_ROW));
+	for (int i = 1; i < 40; i++)
+		hit(c, (struct hit){COUNTER_PROVEN, MANY, 1, 0, 0, START + i}, NULL);
+	assert_int_equal(counters_flush(c, keep_row, &rows, &err), 0);
+	assert_true(row_of(&rows, PAGE_ROW) && row_of(&rows, SLOT_ROW));
+	assert_true(row_of(&rows, SLOT_ROW)->n > row_of(&rows, PAGE_ROW)->n);
+	reload(c, &rows, counters_touched(c));
+	assert_int_equal(count(c, COUNTER_PROVEN, 1), 40);
+	assert_int_equal(count(c, COUNTER_PROVEN, 2), 1);
+	/* And none any more when it has few. */
+	counter_empty(c, find(c, COUNTER_PROVEN, 1), START + 99);
+	counter_drop(c, find(c, COUNTER_PROVEN, 2));
+	assert_int_equal(counters_flush(c, keep_row, &rows, &err), 0);
+	assert_true(row_of(&rows, PAGE_ROW) && !row_of(&rows, SLOT_ROW));
+	reload(c, &rows, counters_touched(c));
+	assert_true(find(c, COUNTER_PROVEN, 1)->quiet == START + 99);
+	counter_drop(c, find(c, COUNTER_PROVEN, 1));
+	assert_int_equal(counters_flush(c, keep_row, &rows, &err), 0);
+	assert_true(!row_of(&rows, PAGE_ROW) && !row_of(&rows, SLOT_ROW));
+	rows_free(&rows);
+	counters_free(&c);
+}
+
+/* As all slots were stored before there were pages. */
+static void a_slot_of_few_entries_is_read_from_a_row_of_its_own_and_put_into_its_page(void **state) {
+	struct counters *c = fresh();
+	struct rows rows = {NULL, 0};
+	const struct row *page;
+
+	(void)state;
+	hit(c, (struct hit){COUNTER_PROVEN, EVENTS, 1, 0, 0, START}, NULL);
+	assert_int_equal(counters_flush(c, keep_row, &rows, &err), 0);
+	page = row_of(&rows, PAGE_ROW);
+	assert_int_equal(page->bytes[0], 0);
+	/* Behind its place in the page, and its length. */
+	keep_row(&rows, SLOT_ROW, (struct slice){page->bytes + 3, page->n - 3}, &err);
+	keep_row(&rows, PAGE_ROW, (struct slice){NULL, 0}, &err);
+	reload(c, &rows, counters_touched(c));
+	assert_int_equal(count(c, COUNTER_PROVEN, 1), 1);
+	assert_false(counters_changed(c));
+	hit(c, (struct hit){COUNTER_PROVEN, EVENTS, 1, 0, 0, START}, NULL);
+	assert_int_equal(counters_flush(c, keep_row, &rows, &err), 0);
+	assert_true(row_of(&rows, PAGE_ROW) && !row_of(&rows, SLOT_ROW));
+	reload(c, &rows, counters_touched(c));
+	assert_int_equal(count(c, COUNTER_PROVEN, 1), 2);
+	/* Where it stands twice the one read last is forgotten. */
+	page = row_of(&rows, PAGE_ROW);
+	keep_row(&rows, SLOT_ROW, (struct slice){page->bytes + 3, page->n - 3}, &err);
+	reload(c, &rows, counters_touched(c));
+	assert_int_equal(count(c, COUNTER_PROVEN, 1), 2);
+	assert_int_equal(counters_flush(c, keep_row, &rows, &err), 0);
+	assert_true(row_of(&rows, PAGE_ROW) && !row_of(&rows, SLOT_ROW));
+	rows_free(&rows);
+	counters_free(&c);
+}
+
+static int is_the_same(void *context, struct counter *slot) {
+	const struct counter *other = counter_find(context, slot->pool, slot->key);
+
+	assert_non_null(other);
+	assert_true(other->touched == slot->touched && other->newest == slot->newest && other->quiet == slot->quiet);
+	assert_true(other->n == slot->n && other->room == slot->room && other->trigger == slot->trigger);
+	assert_memory_equal(other->entries, slot->entries, slot->n * sizeof *slot->entries);
+	return 0;
+}
+
+static void what_is_stored_and_read_again_at_any_time_is_what_is_held(void **state) {
+	struct counters *held_on = fresh(), *put_down = fresh();
+	struct rows rows = {NULL, 0};
 	uint32_t seed = 1;
 
 	(void)state;
-	for (uint64_t i = 0; i < 2; i++)
-		hit(c, (struct hit){COUNTER_PROVEN, DISTINCT, 1, i, 0, START}, NULL);
-	assert_int_equal(counters_flush(c, keep_row, &rows, &err), 0);
-	for (size_t n = 0; n < rows.at[0].n; n++) {
-		counters_clear(victim);
-		assert_int_equal(counters_decode(victim, rows.at[0].number, (struct slice){rows.at[0].bytes, n}, &err), 0);
-		assert_int_equal(counters_settle(victim, 0, &err), 0);
-		assert_null(find(victim, COUNTER_PROVEN, 1));
-		assert_true(counters_changed(victim)); /* so that it leaves the store too */
-	}
-	assert_int_equal(counters_flush(victim, keep_row, &gone, &err), 0);
-	assert_int_equal(gone.n, 1);
-	assert_int_equal(gone.at[0].n, 0);
-	for (int round = 0; round < 2000; round++) {
-		char bytes[4096];
+	for (int i = 0; i < 30000; i++) {
+		struct counters *const both[] = {held_on, put_down};
 
-		assert_true(rows.at[0].n <= sizeof bytes);
-		memcpy(bytes, rows.at[0].bytes, rows.at[0].n);
-		for (int k = 0; k < 3; k++) {
-			seed = seed * 1103515245 + 12345;
-			bytes[(seed >> 8) % rows.at[0].n] = (char)(seed >> 24);
+		seed = seed * 1103515245 + 12345;
+		for (int k = 0; k < 2; k++) {
+			struct hit h = {seed >> 30 & 1, seed >> 29 & 1 ? MANY : DISTINCT, seed >> 8 & 63, seed >> 16 & 3, 0,
+			                START + i / 10};
+			struct counter *slot = find(both[k], h.pool, h.key);
+			enum counter_result result;
+
+			if (slot && (seed >> 20 & 31) == 0) {
+				counter_empty(both[k], slot, seed >> 28 & 1 ? START + i : TIME_NONE);
+				continue;
+			}
+			/* What a key counts stays what it is. */
+			if (slot)
+				h.trigger = slot->trigger;
+			result = hit(both[k], h, &slot);
+			if (result == COUNTER_REACHED)
+				counter_empty(both[k], slot, TIME_NONE);
 		}
-		counters_clear(victim);
-		assert_int_equal(counters_decode(victim, seed >> 4, (struct slice){bytes, rows.at[0].n}, &err), 0);
-		assert_int_equal(counters_settle(victim, 0, &err), 0);
-		hit(victim, (struct hit){COUNTER_PROVEN, DISTINCT, 1, 9, 0, START}, NULL);
+		if ((seed >> 10 & 127) != 0)
+			continue;
+		assert_int_equal(counters_flush(put_down, keep_row, &rows, &err), 0);
+		reload(put_down, &rows, counters_touched(put_down));
+		counters_each(held_on, is_the_same, put_down);
+		counters_each(put_down, is_the_same, held_on);
 	}
 	rows_free(&rows);
-	rows_free(&gone);
-	counters_free(&c);
-	counters_free(&victim);
+	counters_free(&held_on);
+	counters_free(&put_down);
+}
+
+static void bytes_that_are_not_sound_are_forgotten(void **state) {
+	static const struct {
+		uint64_t entries;
+		uint32_t number, gone; /* of the row; how many are written without it */
+	} shapes[] = {{2, PAGE_ROW, 1}, {30, SLOT_ROW, 2}};
+
+	(void)state;
+	for (size_t s = 0; s < sizeof shapes / sizeof shapes[0]; s++) {
+		struct counters *c = fresh(), *victim = fresh();
+		struct rows rows = {NULL, 0}, gone = {NULL, 0};
+		const struct row *row;
+		uint32_t seed = 1;
+
+		for (uint64_t i = 0; i < shapes[s].entries; i++)
+			hit(c, (struct hit){COUNTER_PROVEN, MANY, 1, i, 0, START}, NULL);
+		assert_int_equal(counters_flush(c, keep_row, &rows, &err), 0);
+		row = row_of(&rows, shapes[s].number);
+		assert_non_null(row);
+		for (size_t n = 1; n < row->n; n++) {
+			counters_clear(victim);
+			assert_int_equal(counters_decode(victim, row->number, (struct slice){row->bytes, n}, &err), 0);
+			assert_int_equal(counters_settle(victim, 0, &err), 0);
+			assert_null(find(victim, COUNTER_PROVEN, 1));
+			assert_true(counters_changed(victim)); /* so that it leaves the store too */
+		}
+		assert_int_equal(counters_flush(victim, keep_row, &gone, &err), 0);
+		assert_int_equal(gone.n, shapes[s].gone);
+		for (uint32_t i = 0; i < gone.n; i++)
+			assert_int_equal(gone.at[i].n, 0);
+		for (int round = 0; round < 2000; round++) {
+			char bytes[4096];
+
+			assert_true(row->n <= sizeof bytes);
+			memcpy(bytes, row->bytes, row->n);
+			for (int k = 0; k < 3; k++) {
+				seed = seed * 1103515245 + 12345;
+				bytes[(seed >> 8) % row->n] = (char)(seed >> 24);
+			}
+			counters_clear(victim);
+			assert_int_equal(
+				counters_decode(victim, round % 2 ? row->number : seed >> 4, (struct slice){bytes, row->n}, &err), 0);
+			assert_int_equal(counters_settle(victim, 0, &err), 0);
+			hit(victim, (struct hit){COUNTER_PROVEN, DISTINCT, 1, 9, 0, START}, NULL);
+			assert_int_equal(counters_flush(victim, keep_row, &gone, &err), 0);
+		}
+		rows_free(&rows);
+		rows_free(&gone);
+		counters_free(&c);
+		counters_free(&victim);
+	}
 }
 
 int main(void) {
@@ -549,6 +685,9 @@ int main(void) {
 		cmocka_unit_test(what_was_stored_counts_on),
 		cmocka_unit_test(who_goes_first_does_not_depend_on_a_restart),
 		cmocka_unit_test(a_changed_configuration_is_survived),
+		cmocka_unit_test(a_slot_of_many_entries_has_a_row_of_its_own),
+		cmocka_unit_test(a_slot_of_few_entries_is_read_from_a_row_of_its_own_and_put_into_its_page),
+		cmocka_unit_test(what_is_stored_and_read_again_at_any_time_is_what_is_held),
 		cmocka_unit_test(bytes_that_are_not_sound_are_forgotten),
 	};
 

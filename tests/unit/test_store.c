@@ -553,6 +553,31 @@ static void what_accounts_had_closed_is_kept_when_the_schema_is_raised(void **st
 	assert_int_equal(store_time(f->store), 5);
 }
 
+static int is_the_counter(void *context, uint32_t row, struct slice bytes) {
+	assert_int_equal(row, 77);
+	assert_true(slice_is(bytes, "slot"));
+	++*(unsigned *)context;
+	return 0;
+}
+
+static void counters_of_the_eighth_schema_are_kept(void **state) {
+	struct fixture *f = *state;
+	unsigned n = 0;
+	struct db *db;
+	char path[128];
+
+	path_of(f, "state.db", path);
+	OK(db_open(&db, path, DB_WRITE, &f->err));
+	OK(store_migrate(db, f->folder, store_steps, 8, &f->err));
+	OK(db_script(db, "INSERT INTO counter VALUES (77, CAST('slot' AS BLOB))", &f->err));
+	db_close(&db);
+	OK(store_open(&f->store, f->folder, STORE_OWN, 0, NULL, &f->err));
+	OK(store_counters_load(f->store, is_the_counter, &n, &f->err));
+	assert_int_equal(n, 1);
+	path_of(f, "state.db.schema-8.bak", path);
+	assert_int_equal(access(path, F_OK), 0);
+}
+
 static void every_table_of_a_new_state_is_there(void **state) {
 	struct fixture *f = *state;
 	struct query *q = db_query(f->store->db, "PRAGMA integrity_check", &f->err);
@@ -592,6 +617,7 @@ int main(void) {
 		CASE(a_step_that_fails_leaves_the_older_schema),
 		CASE(cursors_of_the_first_schema_are_read_without_a_mark),
 		CASE(what_accounts_had_closed_is_kept_when_the_schema_is_raised),
+		CASE(counters_of_the_eighth_schema_are_kept),
 		CASE_OPEN(every_table_of_a_new_state_is_there),
 	};
 
