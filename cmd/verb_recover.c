@@ -41,11 +41,32 @@ static void show_command(const struct json *row) {
 	buf_release(&b);
 }
 
+static void show_token(const struct json *row) {
+	const char *id = js_text(row, "token");
+	bool revoked = js_true(row, "revoked");
+	struct buf b;
+
+	buf_init(&b, 4096);
+	buf_printf(&b, "token %s, ", id);
+	member_text(&b, row, "role");
+	if (js_text(row, "account")) {
+		buf_text(&b, " of ");
+		member_text(&b, row, "account");
+	}
+	if (revoked)
+		buf_text(&b, ": it stays revoked");
+	else
+		buf_printf(&b, ": whether it was revoked cannot be read; if it was: `provctl token revoke %s`", id);
+	buf_byte(&b, '\0');
+	show_line(revoked ? "revoked" : "perhaps back", b.failed ? "" : b.p);
+	buf_release(&b);
+}
+
 static const struct line_row lines[] = {
 	{"state", "state"}, {"damaged", "problem"}, {"backup", "backup"}, {"made", "time"}, {"set aside", "aside"}, {0},
 };
 
-/* The first row is of the state, the others of commands that the backup does not know. */
+/* The first row is of the state, the others of tokens that the backup still has, and of commands that it does not know. */
 static int show(const struct command *c, struct slice text, bool *sound, struct err *err) {
 	bool first = true;
 
@@ -59,6 +80,8 @@ static int show(const struct command *c, struct slice text, bool *sound, struct 
 			*sound = js_true(row, "sound");
 		if (c->json)
 			(void)printf("%.*s\n", (int)line.n, line.p);
+		else if (!first && js_text(row, "token"))
+			show_token(row);
 		else if (!first)
 			show_command(row);
 		else if (!*sound)
@@ -128,7 +151,8 @@ const struct verb verb_recover = {
 	.summary = "put the last whole backup in the place of a damaged state",
 	.text = "Does nothing to a state that is whole. The enforcer must not run. The damaged state is set\n"
 			"aside, not removed. What logs told since the backup was made is read again, exactly once;\n"
-			"commands given since are listed, as far as the damaged record tells, to be given again.",
+			"commands given since are listed, as far as the damaged record tells, to be given again.\n"
+			"Tokens revoked since stay revoked; those of which that cannot be read are listed.",
 	.options = options,
 	.example = "provctl recover",
 	.words_min = 0,

@@ -357,11 +357,12 @@ int db_copy(struct db *from, struct db *to, struct err *err) {
 int db_check(struct db *db, struct err *err) {
 	struct query *q = db_query(db, "PRAGMA integrity_check(1)", err);
 	int step = db_step(q, err);
-	char why[256];
+	char why[256], *last;
 
 	if (step == 1 && !slice_is(db_text(q, 0), "ok")) {
 		(void)slice_copy(db_text(q, 0), why, sizeof(why));
-		step = corrupt(db->path ? db->path : "memory", why, err);
+		last = strrchr(why, '\n'); /* a heading comes first */
+		step = corrupt(db->path ? db->path : "memory", last ? last + 1 : why, err);
 	}
 	db_end(q);
 	return step < 0 ? -1 : 0;

@@ -392,12 +392,19 @@ struct recovery {
 	int64_t time;       /* when that was made */
 	char aside[4096];   /* where the damaged state is now */
 };
-/* Puts the newest backup that is whole in the place of a damaged state; all of it is published again. lost() is told of each command that was
- * given since, as far as the damaged record tells: logs are read again, commands must be given again. preview: changes nothing. busy: an
- * enforcer has the state. */
+struct token;
+/* Who is told what a recovery loses. -1 ends it. */
+struct recovery_listener {
+	/* A command that was given since the backup, as far as the damaged record tells: it must be given again. */
+	int (*command)(void *context, const struct record *command, struct err *err);
+	/* A token of the backup that was revoked since, and stays so; or, where the damaged state cannot be read there, one that may have been. */
+	int (*token)(void *context, const struct token *t, bool revoked, struct err *err);
+	void *context;
+};
+/* Puts the newest backup that is whole in the place of a damaged state; all of it is published again, and logs are read again. preview: changes
+ * nothing. busy: an enforcer has the state. */
 int store_recover(struct recovery *r, const char *folder, bool preview, int64_t now, bool *busy,
-                  int (*lost)(void *context, const struct record *command, struct err *err), void *context,
-                  struct err *err);
+                  const struct recovery_listener *listener, struct err *err);
 
 /* ---- logs ---- */
 int store_cursors(struct store *s, int (*each)(void *context, const struct cursor *c), void *context, struct err *err);

@@ -110,6 +110,18 @@ int store_backup_step(struct store *s, struct err *err) {
 
 /* ---- recovering ---- */
 
+/* Reading a file leaves an index and an empty log beside it. A log that holds something belongs to the file. */
+static void clean_beside(const char *path) {
+	char beside[STORE_PATH + 8];
+	struct stat st;
+
+	(void)snprintf(beside, sizeof(beside), "%s-wal", path);
+	if (stat(beside, &st) == 0 && (st.st_size > 0 || unlink(beside) != 0))
+		return;
+	(void)snprintf(beside, sizeof(beside), "%s-shm", path);
+	(void)unlink(beside);
+}
+
 /* Whole in itself: all pages are what was written, and hang together. */
 static int check(const char *path, struct err *err) {
 	struct db *db = NULL;
@@ -121,6 +133,7 @@ static int check(const char *path, struct err *err) {
 	if (db_open(&db, path, DB_READ, err) == 0 && store_identify(db, path, &schema, err) == 0)
 		result = schema == 0 ? err_set(err, ERR_SYSTEM, "%s: is empty", path) : db_check(db, err);
 	db_close(&db);
+	clean_beside(path);
 	return result;
 }
 
@@ -143,30 +156,24 @@ static int find_backup(const char *folder, struct recovery *r, struct err *err) 
 }
 
 /* Commands that the record of the damaged state still tells, and that of the backup does not. As far as it can be read: what is
- * behind a damaged page is lost. */
-static int tell_lost(const char *path, const struct recovery *r,
-                     int (*each)(void *context, const struct record *command, struct err *err), void *context,
-                     struct err *err) {
-	struct db *backup = NULL, *damaged = NULL;
-	struct query *q = NULL;
+ * behind a damaged page is lost. Of tokens that were revoked is told by themselves. */
+static int tell_commands(struct db *backup, struct db *damaged, const struct recovery_listener *to, struct err *err) {
+	struct query *q = db_query(backup, "SELECT max(id) FROM record", err);
 	struct err ignored;
-	int64_t last = 0;
-	int result = -1;
+	int64_t last;
+	int result = 0;
 
-	if (db_open(&backup, r->backup, DB_READ, err) != 0)
+	if (db_step(q, err) < 0) {
+		db_end(q);
 		return -1;
-	q = db_query(backup, "SELECT max(id) FROM record", err);
-	if (db_step(q, err) < 0)
-		goto end;
+	}
 	last = db_int(q, 0);
 	db_end(q);
-	q = NULL;
-	result = 0;
-	if (db_open(&damaged, path, DB_READ, &ignored) != 0)
-		goto end;
+	if (!damaged)
+		return 0;
 	q = db_query(damaged,
 	             "SELECT id, time, what, mac, base, bits, account, detail, uid, actor, reason FROM record"
-	             " WHERE id > ? AND uid >= 0 ORDER BY id",
+	             " WHERE id > ? AND uid >= 0 AND what <> 'token-revoked' ORDER BY id",
 	             &ignored);
 	db_bind(q, last);
 	while (result == 0 && db_step(q, &ignored) == 1) {
@@ -183,17 +190,80 @@ static int tell_lost(const char *path, const struct recovery *r,
 		                         .reason = db_text(q, 10)};
 
 		db_copy_text(q, 2, what, sizeof(what));
-		result = each(context, &command, err);
+		result = to->command(to->context, &command, err);
 	}
-end:
 	db_end(q);
-	db_close(&damaged);
-	db_close(&backup);
 	return result;
 }
 
+/* 1: it has the token; 0: it has it no more; -1: that cannot be read. */
+static int has_token(struct db *damaged, const char *id) {
+	static const char sql[] = "SELECT 1 FROM token WHERE id = ?";
+	struct err ignored;
+	struct query *q = damaged ? db_query(damaged, sql, &ignored) : NULL;
+	int step;
+
+	db_bind_text(q, slice_of(id));
+	step = db_step(q, &ignored);
+	db_end(q);
+	return step;
+}
+
+/* The ids of those that were revoked, each with its NUL, go to gone. */
+static int tell_tokens(struct db *backup, struct db *damaged, const struct recovery_listener *to, struct buf *gone,
+                       struct err *err) {
+	struct err ignored;
+	/* That of an older release has none. */
+	struct query *q = db_query(backup, "SELECT id, role, account FROM token ORDER BY id", &ignored);
+	int result = 0;
+
+	while (result == 0 && db_step(q, &ignored) == 1) {
+		struct token t = {.nmacs = 0};
+		int64_t role = db_int(q, 1);
+		int has;
+
+		db_copy_text(q, 0, t.id, sizeof(t.id));
+		db_copy_text(q, 2, t.account, sizeof(t.account));
+		has = role < 0 || role >= ROLES ? 1 : has_token(damaged, t.id);
+		t.role = (enum token_role)role;
+		if (has == 0)
+			buf_add(gone, t.id, sizeof(t.id));
+		if (has != 1)
+			result = to->token(to->context, &t, has == 0, err);
+	}
+	db_end(q);
+	return gone->failed ? err_set(err, ERR_SYSTEM, "recover: out of memory") : result;
+}
+
+static int tell_lost(const char *path, const struct recovery *r, const struct recovery_listener *to, struct buf *gone,
+                     struct err *err) {
+	struct db *backup = NULL, *damaged = NULL;
+	struct err ignored;
+	int result = -1;
+
+	if (db_open(&backup, r->backup, DB_READ, err) != 0)
+		return -1;
+	if (db_open(&damaged, path, DB_READ, &ignored) != 0)
+		damaged = NULL;
+	if (tell_commands(backup, damaged, to, err) == 0)
+		result = tell_tokens(backup, damaged, to, gone, err);
+	db_close(&damaged);
+	db_close(&backup);
+	clean_beside(path);
+	clean_beside(r->backup);
+	return result;
+}
+
+/* A backup must not bring back who was shut out. */
+static int revoke_again(struct store *s, const struct buf *gone, struct err *err) {
+	for (size_t at = 0; at < gone->n; at += TOKEN_ID + 1)
+		if (store_token_revoke(s, gone->p + at, err) < 0)
+			return -1;
+	return 0;
+}
+
 /* What is published may be newer than the backup: all of it is to be written again. */
-static int mark_all(struct store *s, const struct recovery *r, int64_t now, struct err *err) {
+static int mark_all(struct store *s, const struct recovery *r, const struct buf *gone, int64_t now, struct err *err) {
 	char detail[256], time[TIME_TEXT];
 	struct record record = {
 		.time = now, .what = "recovered", .mac = MAC_NONE, .rule = slice_of(""), .uid = (int64_t)geteuid()};
@@ -209,14 +279,14 @@ static int mark_all(struct store *s, const struct recovery *r, int64_t now, stru
 		store_mark_whole(s, i);
 	store_mark(s, PART_COMMON);
 	store_mark(s, PART_BANS);
-	if (store_record_add(s, &record, err) == 0 && store_commit(s, err) == 0)
+	if (revoke_again(s, gone, err) == 0 && store_record_add(s, &record, err) == 0 && store_commit(s, err) == 0)
 		return 0;
 	store_rollback(s);
 	return -1;
 }
 
 /* In a folder of its own, as a state like any other. */
-static int rebuild(const char *folder, const struct recovery *r, int64_t now, struct err *err) {
+static int rebuild(const char *folder, const struct recovery *r, const struct buf *gone, int64_t now, struct err *err) {
 	char rebuilding[STORE_PATH], path[STORE_PATH];
 	struct db *from = NULL, *to = NULL;
 	struct store *s = NULL;
@@ -232,7 +302,7 @@ static int rebuild(const char *folder, const struct recovery *r, int64_t now, st
 	    db_open(&to, path, DB_WRITE, err) != 0 || db_copy(from, to, err) != 0)
 		goto end;
 	db_close(&to);
-	if (store_open(&s, rebuilding, STORE_OWN, 0, NULL, err) != 0 || mark_all(s, r, now, err) != 0)
+	if (store_open(&s, rebuilding, STORE_OWN, 0, NULL, err) != 0 || mark_all(s, r, gone, now, err) != 0)
 		goto end;
 	store_close(&s);
 	result = store_sync(path, O_RDONLY, err);
@@ -240,6 +310,7 @@ end:
 	store_close(&s);
 	db_close(&to);
 	db_close(&from);
+	clean_beside(r->backup);
 	return result;
 }
 
@@ -285,13 +356,14 @@ static int exchange(const char *folder, const struct recovery *r, struct err *er
 }
 
 int store_recover(struct recovery *r, const char *folder, bool preview, int64_t now, bool *busy,
-                  int (*lost)(void *context, const struct record *command, struct err *err), void *context,
-                  struct err *err) {
+                  const struct recovery_listener *listener, struct err *err) {
 	struct store owner = {.lock = -1, .folder = (char *)(uintptr_t)folder};
 	struct err why = {0};
 	char time[TIME_TEXT], path[STORE_PATH];
+	struct buf gone;
 	int result = -1;
 
+	buf_init(&gone, (size_t)TOKENS_MAX * (TOKEN_ID + 1));
 	memset(r, 0, sizeof(*r));
 	path_in(path, folder, STORE_FILE);
 	if (store_lock(&owner, 0, busy, err) != 0)
@@ -303,9 +375,9 @@ int store_recover(struct recovery *r, const char *folder, bool preview, int64_t 
 		goto end;
 	time_print(now, time);
 	(void)snprintf(r->aside, sizeof(r->aside), "%.*s.%s", STORE_PATH - 64, path, time);
-	result = tell_lost(path, r, lost, context, err);
+	result = tell_lost(path, r, listener, &gone, err);
 	if (result == 0 && !preview) {
-		result = rebuild(folder, r, now, err);
+		result = rebuild(folder, r, &gone, now, err);
 		if (result == 0)
 			result = exchange(folder, r, err);
 		clean_up(folder);
@@ -313,5 +385,6 @@ int store_recover(struct recovery *r, const char *folder, bool preview, int64_t 
 end:
 	if (owner.lock >= 0)
 		(void)close(owner.lock);
+	buf_release(&gone);
 	return result;
 }

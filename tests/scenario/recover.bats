@@ -75,11 +75,14 @@ story() {
 	[ -f state/backup.db ]
 }
 
-@test "whichever page is damaged: it is noticed, and the state comes back; commands since the backup are named" {
-	local pages page noticed=0 named=0
+@test "whichever page is damaged: it is noticed, and the state comes back; commands since the backup are named, and who was shut out stays out" {
+	local pages page id noticed=0 named=0 out=0
 	story
+	provctl token add --role operator >/dev/null
+	id=$(provctl token list --json | jq -r .id)
 	pass
 	provctl unlock 001565000012
+	provctl token revoke "$id"
 	fetch 203.0.113.99 001565000099 200
 	pass
 	dump >before
@@ -93,6 +96,16 @@ story() {
 		has "--yes"
 		run -0 provctl recover --yes
 		[[ $output != *"given since"*"unlocked 001565000012"* ]] || named=$((named + 1))
+		[[ $output != *'\x'* ]]
+		if [[ $output == *"token $id, operator: it stays revoked"* ]]; then
+			out=$((out + 1))
+			same "$(provctl token list --json)" ""
+		else
+			has "perhaps back: token $id, operator"
+			has "provctl token revoke $id"
+			provctl token revoke "$id"
+		fi
+		same "$(cd state && ls -d backup* recover* 2>/dev/null)" backup.db
 		ls state/state.db.*
 		pass
 		# All but the command is as it was.
@@ -102,7 +115,7 @@ story() {
 		same "$(recorded recovered)" 1
 		noticed=$((noticed + 1))
 	done
-	[ $noticed -gt 10 ] && [ $named -gt 5 ]
+	[ $noticed -gt 10 ] && [ $named -gt 5 ] && [ $out -gt 5 ]
 	run -0 provctl recover
 	[[ $output == *"nothing to recover"* ]]
 }
