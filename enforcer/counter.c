@@ -4,14 +4,20 @@
 
 #include "common/timefmt.h"
 #include "enforcer/counter_private.h"
+#include "enforcer/digest.h"
 
-int counters_new(struct counters **out, const struct trigger *triggers, uint32_t ntriggers, struct err *err) {
+#define NET4_BITS 120 /* an IPv4 /24 */
+#define NET6_BITS 48
+
+int counters_new(struct counters **out, const struct trigger *triggers, uint32_t ntriggers, const uint8_t *key,
+                 struct err *err) {
 	struct counters *c = calloc(1, sizeof *c);
 
 	if (!c)
 		return err_errno(err, "cannot count");
 	c->triggers = triggers;
 	c->ntriggers = ntriggers;
+	c->key = key;
 	*out = c;
 	return 0;
 }
@@ -89,11 +95,13 @@ struct pool *pool_of(struct counters *c, enum counter_pool which, struct err *er
 		pool->peers[i] = (struct list){NOWHERE, NOWHERE};
 	for (uint32_t i = 0; i < RANKS; i++)
 		pool->ranks[i] = (struct list){NOWHERE, NOWHERE};
+	for (uint32_t i = 0; i < CROWDS; i++)
+		pool->crowds[i] = (struct list){NOWHERE, NOWHERE};
 	c->pools[which] = pool;
 	return pool;
 }
 
-enum { BY_RANK, BY_TRIGGER }; /* which of a slot's links */
+enum { BY_RANK, BY_TRIGGER, BY_CROWD }; /* which of a slot's links */
 
 static uint32_t index_of(const struct pool *pool, const struct counter *slot) {
 	return (uint32_t)(slot - pool->slots);
@@ -127,6 +135,8 @@ void slot_enlist(struct pool *pool, uint32_t i) {
 	list_append(pool, &pool->ranks[slot->n], BY_RANK, i);
 	pool->ranked[slot->n / 64] |= 1ULL << (slot->n % 64);
 	list_append(pool, &pool->peers[slot->trigger], BY_TRIGGER, i);
+	if (slot->crowd != CROWDS)
+		list_append(pool, &pool->crowds[slot->crowd], BY_CROWD, i);
 }
 
 static void slot_delist(struct pool *pool, uint32_t i) {
@@ -136,6 +146,34 @@ static void slot_delist(struct pool *pool, uint32_t i) {
 	if (pool->ranks[slot->n].first == NOWHERE)
 		pool->ranked[slot->n / 64] &= ~(1ULL << (slot->n % 64));
 	list_remove(pool, &pool->peers[slot->trigger], BY_TRIGGER, i);
+	if (slot->crowd != CROWDS)
+		list_remove(pool, &pool->crowds[slot->crowd], BY_CROWD, i);
+}
+
+struct prefix counter_net(struct addr ip) {
+	return prefix_of(ip, addr_is_v4(ip) ? NET4_BITS : NET6_BITS);
+}
+
+/* By the secret of the state: nobody chooses with whom he shares a crowd. */
+uint16_t crowd_of(const struct counters *c, struct prefix at) {
+	struct prefix net = counter_net(at.base);
+
+	return at.bits == 0 ? CROWDS : (uint16_t)(digest_bytes(c->key, net.base.b, sizeof net.base.b) % CROWDS);
+}
+
+static uint32_t slot_weight(uint32_t room) {
+	return room > CROWD_SLOT ? room : CROWD_SLOT;
+}
+
+static void crowd_weigh(struct pool *pool, uint16_t crowd, uint32_t less, uint32_t more) {
+	uint32_t before, after;
+
+	if (crowd == CROWDS)
+		return;
+	before = pool->weights[crowd];
+	after = before - less + more;
+	pool->weights[crowd] = after;
+	pool->ncrowded = pool->ncrowded - (before > CROWD_SHARE) + (after > CROWD_SHARE);
 }
 
 void slot_mark(struct counters *c, struct counter *slot) {
@@ -165,6 +203,7 @@ void slot_take(struct pool *pool, uint32_t i) {
 	*chain = i;
 	pool->taken[i / 64] |= 1ULL << (i % 64);
 	pool->used++;
+	crowd_weigh(pool, pool->slots[i].crowd, 0, slot_weight(pool->slots[i].room));
 }
 
 void counter_drop(struct counters *c, struct counter *slot) {
@@ -180,13 +219,36 @@ void counter_drop(struct counters *c, struct counter *slot) {
 		pool->full = i / 64;
 	pool->used--;
 	pool->room -= slot->room;
+	crowd_weigh(pool, slot->crowd, slot_weight(slot->room), 0);
 	free(slot->entries);
 	slot_mark(c, slot);
 	*slot = (struct counter){.pool = slot->pool, .dirty = slot->dirty, .own = slot->own};
 }
 
+/* Of the largest crowd that has more than its share. */
+static struct counter *crowd_victim(struct pool *pool, const struct counter *but) {
+	struct counter *victim = NULL;
+	uint32_t largest = 0, looked = 0;
+
+	if (pool->ncrowded == 0)
+		return NULL;
+	for (uint32_t i = 1; i < CROWDS; i++)
+		if (pool->weights[i] > pool->weights[largest])
+			largest = i;
+	for (uint32_t i = pool->crowds[largest].first; i != NOWHERE && looked < CROWD_LOOK; looked++) {
+		struct counter *slot = &pool->slots[i];
+
+		if (slot != but && (!victim || slot->n < victim->n))
+			victim = slot;
+		i = slot->link[BY_CROWD].next;
+	}
+	return victim;
+}
+
 /* Makes room in a full pool; `but` is spared. */
 static void pool_evict(struct counters *c, struct pool *pool, const struct counter *but, int64_t now) {
+	struct counter *crowded;
+
 	for (uint32_t i = 0; i < c->ntriggers; i++) {
 		struct counter *slot = pool->peers[i].first == NOWHERE ? NULL : &pool->slots[pool->peers[i].first];
 
@@ -194,6 +256,11 @@ static void pool_evict(struct counters *c, struct pool *pool, const struct count
 			counter_drop(c, slot);
 			return;
 		}
+	}
+	crowded = crowd_victim(pool, but);
+	if (crowded) {
+		counter_drop(c, crowded);
+		return;
 	}
 	for (uint32_t word = 0; word < RANKS / 64 + 1; word++)
 		for (uint64_t bits = pool->ranked[word]; bits != 0; bits &= bits - 1) {
@@ -251,6 +318,8 @@ static int slot_grow(struct counters *c, struct pool *pool, struct counter *slot
 		return err_errno(err, "cannot count");
 	memset(entries + slot->room, 0, more * sizeof *entries);
 	slot->entries = entries;
+	if (pool_has(pool, index_of(pool, slot)))
+		crowd_weigh(pool, slot->crowd, slot_weight(slot->room), slot_weight(room));
 	slot->room = (uint16_t)room;
 	pool->room += more;
 	return 0;
@@ -273,6 +342,7 @@ static struct counter *slot_new(struct counters *c, struct pool *pool, const str
 		.at = hit->at,
 		.mac = hit->mac,
 		.trigger = (uint16_t)hit->trigger,
+		.crowd = crowd_of(c, hit->at),
 		.pool = (uint8_t)hit->pool,
 		.dirty = dirty,
 		.own = own,

@@ -2,8 +2,9 @@
  * traffic: no more than about 20 MiB when every slot is taken, nothing before the first hit.
  *
  * There are two pools, so that forged packets (unproven) cannot push out the count of an attacker whose address is proven. In a full
- * pool a new slot takes the place of one whose window has passed, else of the one with the lowest count, among those the one that was
- * touched longest ago. So a spray of single hits pushes out single hits.
+ * pool a new slot takes the place of one whose window has passed; else, where networks (/24, /48) have more than COUNTER_SHARE of the pool
+ * each, of one of the largest; else of the one with the lowest count, among those the one that was touched longest ago. So a spray of single
+ * hits pushes out single hits, and who has addresses without number in one network, or is never banned, pushes out his own.
  *
  * A window slides by the times of the hits: what is counted lies less than `within` before the newest hit of the slot. A hit
  * that comes late is sorted in by its own time; one that is older than the window is not counted.
@@ -25,6 +26,8 @@
 #define COUNTER_SLOTS   16384  /* of one pool */
 #define COUNTER_ENTRIES 262144 /* of one pool, 32 bytes each */
 #define COUNTER_BYTES   65536  /* no row has more */
+
+#define COUNTER_SHARE 64 /* one in so many slots, or entries, of a full pool is left to a network */
 
 enum counter_pool { COUNTER_UNPROVEN, COUNTER_PROVEN, COUNTER_POOLS };
 
@@ -53,20 +56,25 @@ struct counter {
 	struct counter_entry *entries; /* oldest first */
 	uint16_t n, room;
 	uint16_t trigger; /* index in the configuration */
+	uint16_t crowd;   /* of its network */
 	uint8_t pool;
 	bool dirty;
 	bool own;                    /* stored in a row of its own */
 	uint32_t chain;              /* next of equal index bits of the key */
-	struct counter_link link[2]; /* among those of equal count, and of equal trigger */
+	struct counter_link link[3]; /* among those of equal count, of equal trigger, and of one crowd */
 };
 
 struct counters;
 
-/* Borrows the triggers. */
-int counters_new(struct counters **out, const struct trigger *triggers, uint32_t ntriggers, struct err *err);
+/* Borrows the triggers and the key, DIGEST_KEY bytes. */
+int counters_new(struct counters **out, const struct trigger *triggers, uint32_t ntriggers, const uint8_t *key,
+                 struct err *err);
 void counters_free(struct counters **counters);
 /* Drops every slot, as after a rollback, and reads as never loaded. */
 void counters_clear(struct counters *c);
+
+/* The network of an address: its /24 or /48. */
+struct prefix counter_net(struct addr ip);
 
 struct counter_hit {
 	enum counter_pool pool;

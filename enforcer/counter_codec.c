@@ -237,6 +237,7 @@ static int slot_read(struct counters *c, uint32_t number, bool own, struct slice
 		return err_errno(err, "cannot count");
 	memcpy(read.entries, &entries[read.n - keep], keep * sizeof *read.entries);
 	read.n = keep;
+	read.crowd = crowd_of(c, read.at);
 	read.dirty = slot->dirty;
 	read.own = slot->own || own;
 	pool->room += read.room;

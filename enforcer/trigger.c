@@ -27,7 +27,7 @@ static void find_quiet(struct judge *j) {
 }
 
 int trigger_init(struct judge *j, struct err *err) {
-	if (counters_new(&j->counters, j->conf->triggers, j->conf->ntriggers, err) < 0)
+	if (counters_new(&j->counters, j->conf->triggers, j->conf->ntriggers, store_key(j->store), err) < 0)
 		return -1;
 	j->quiet.stirred = calloc(j->conf->ntriggers + 1, sizeof(*j->quiet.stirred));
 	j->quiet.resets = calloc(j->conf->ntriggers + 1, sizeof(*j->quiet.resets));

@@ -5,9 +5,7 @@
 #include "enforcer/digest.h"
 #include "enforcer/trigger_match.h"
 
-#define NET4_BITS 120 /* an IPv4 /24 */
-#define NET6_BITS 48
-#define IP6_BITS  64
+#define IP6_BITS 64
 
 /* What their agents say of themselves names no device. */
 #define SIP_EVENTS ((2U << EVENT_SIP_FLOOD) - (1U << EVENT_SIP_REGISTERED))
@@ -61,10 +59,6 @@ bool event_is_of(const struct event *e, uint32_t kinds) {
 
 struct prefix address_of(struct addr ip) {
 	return prefix_of(ip, addr_is_v4(ip) ? 128 : IP6_BITS);
-}
-
-static struct prefix net_of(struct addr ip) {
-	return prefix_of(ip, addr_is_v4(ip) ? NET4_BITS : NET6_BITS);
 }
 
 static uint16_t contributor_of(struct addr ip) {
@@ -141,7 +135,7 @@ bool trigger_subject(const struct judge *j, const struct facts *f, const struct 
 	if (t->by & (BY_IP | BY_NET)) {
 		if (addr_is_none(e->ip) || (t->by & BY_NET && e->proof == PROOF_NONE))
 			return false;
-		s.at = t->by & BY_NET ? net_of(e->ip) : address_of(e->ip);
+		s.at = t->by & BY_NET ? counter_net(e->ip) : address_of(e->ip);
 		s.contributor = t->by & BY_NET ? contributor_of(e->ip) : 0;
 		parts_add_prefix(&parts, s.at);
 	}

@@ -24,6 +24,7 @@ static struct trigger triggers[] = {
 };
 
 static struct err err;
+static const uint8_t secret[DIGEST_KEY] = "a state's secret";
 
 /* Bytes on the heap that the libraries under test hold. */
 static size_t held;
@@ -67,7 +68,7 @@ void __wrap_free(void *p) {
 static struct counters *fresh(void) {
 	struct counters *c = NULL;
 
-	assert_int_equal(counters_new(&c, triggers, sizeof triggers / sizeof triggers[0], &err), 0);
+	assert_int_equal(counters_new(&c, triggers, sizeof triggers / sizeof triggers[0], secret, &err), 0);
 	return c;
 }
 
@@ -83,11 +84,24 @@ struct hit {
 	int64_t time;
 };
 
-static enum counter_result hit(struct counters *c, struct hit h, struct counter **slot) {
+/* The n'th host of an IPv4 network, or /64 of an IPv6 one; no network: no address. */
+static struct prefix host(const char *net, uint64_t n) {
+	struct prefix p = {.bits = 0};
+
+	if (!net)
+		return p;
+	assert_true(prefix_parse(net, strlen(net), &p));
+	for (int i = addr_is_v4(p.base) ? 15 : 7; n > 0; i--, n >>= 8)
+		p.base.b[i] = (uint8_t)(p.base.b[i] + n);
+	return prefix_of(p.base, addr_is_v4(p.base) ? 128 : 64);
+}
+
+static enum counter_result hit_at(struct counters *c, struct hit h, struct prefix at, struct counter **slot) {
 	struct counter_hit full = {
 		.pool = h.pool,
 		.trigger = h.trigger,
 		.key = {spread(h.key), h.key},
+		.at = at,
 		.mac = h.key,
 		.now = h.time,
 		.entry = {.value = h.value, .fold = h.fold, .time = h.time, .who = 1},
@@ -97,6 +111,10 @@ static enum counter_result hit(struct counters *c, struct hit h, struct counter 
 
 	assert_int_equal(counter_add(c, &full, slot ? slot : &unused, &result, &err), 0);
 	return result;
+}
+
+static enum counter_result hit(struct counters *c, struct hit h, struct counter **slot) {
+	return hit_at(c, h, host(NULL, 0), slot);
 }
 
 static struct counter *find(struct counters *c, enum counter_pool pool, uint64_t key) {
@@ -284,6 +302,52 @@ static void a_spray_of_single_hits_pushes_out_no_attacker(void **state) {
 	counters_free(&c);
 }
 
+/* An attacker fails, then very many others: more than a pool has slots for. */
+static void networks_share_a_full_pool(void **state) {
+	static const struct {
+		const char *label, *attacker, *others;
+		uint64_t step;       /* from one of the others to the next: hosts, or /64s */
+		int hits, by_others; /* of the attacker, before them; of each of them */
+		uint32_t trigger;
+		unsigned left;
+	} rows[] = {
+		{"a /48 that fails from each /64", "192.0.2.7", "2001:db8::", 1, 1, 1, EVENTS, 1},
+		{"and counts higher than he does", "192.0.2.7", "2001:db8::", 1, 2, 3, SHORT, 2},
+		{"and is of his own provider", "2001:db8:7777::", "2001:db8::", 1, 1, 2, SHORT, 1},
+		{"each 100th /64 of 60 of them", "192.0.2.7", "2001:db8::", 100, 1, 1, EVENTS, 1},
+		{"his own /48: the lowest goes", "2001:db8:0:ffff::", "2001:db8::", 1, 2, 1, SHORT, 2},
+		{"many networks of few: the lowest goes", "192.0.2.7", "10.0.0.0", 32, 2, 1, SHORT, 2},
+	};
+
+	(void)state;
+	for (size_t r = 0; r < sizeof rows / sizeof rows[0]; r++) {
+		struct counters *c = fresh();
+
+		for (int i = 0; i < rows[r].hits; i++)
+			hit_at(c, (struct hit){COUNTER_PROVEN, rows[r].trigger, 1, 0, 0, START}, host(rows[r].attacker, 0), NULL);
+		for (uint64_t n = 0; n < 40000; n++)
+			for (int i = 0; i < rows[r].by_others; i++)
+				hit_at(c, (struct hit){COUNTER_PROVEN, rows[r].trigger, 1000 + n, 0, 0, START + 1},
+				       host(rows[r].others, n * rows[r].step), NULL);
+		if (count(c, COUNTER_PROVEN, 1) != rows[r].left)
+			fail_msg("%s: %u left", rows[r].label, count(c, COUNTER_PROVEN, 1));
+		counters_free(&c);
+	}
+}
+
+/* It has a count for each user, and each nearly as high as there is. */
+static void an_address_that_is_never_banned_blinds_no_trigger(void **state) {
+	struct counters *c = fresh();
+
+	(void)state;
+	hit_at(c, (struct hit){COUNTER_PROVEN, SHORT, 1, 0, 0, START}, host("192.0.2.7", 0), NULL);
+	for (uint64_t user = 0; user < COUNTER_ENTRIES / 40; user++)
+		for (int i = 0; i < 49; i++)
+			hit_at(c, (struct hit){COUNTER_PROVEN, SHORT, 1000 + user, 0, 0, START + 1}, host("198.51.100.1", 0), NULL);
+	assert_int_equal(count(c, COUNTER_PROVEN, 1), 1);
+	counters_free(&c);
+}
+
 static void what_lies_outside_its_window_goes_first(void **state) {
 	struct counters *c = fresh();
 
@@ -453,6 +517,26 @@ static void who_goes_first_does_not_depend_on_a_restart(void **state) {
 	counters_free(&c);
 }
 
+static void which_network_gives_way_does_not_depend_on_a_restart(void **state) {
+	struct counters *c[] = {fresh(), fresh()};
+	struct rows rows = {NULL, 0};
+
+	(void)state;
+	for (uint64_t n = 0; n < 20000; n++) {
+		for (int i = 0; i < 2; i++)
+			hit_at(c[i], (struct hit){COUNTER_PROVEN, MANY, n, 0, 0, START}, host("2001:db8::", n * 199), NULL);
+		if (n != 15000)
+			continue;
+		assert_int_equal(counters_flush(c[0], keep_row, &rows, &err), 0);
+		reload(c[0], &rows, counters_touched(c[0]));
+	}
+	for (uint64_t n = 0; n < 20000; n++)
+		assert_int_equal(count(c[0], COUNTER_PROVEN, n), count(c[1], COUNTER_PROVEN, n));
+	rows_free(&rows);
+	counters_free(&c[0]);
+	counters_free(&c[1]);
+}
+
 static void a_changed_configuration_is_survived(void **state) {
 	static const struct {
 		const char *label;
@@ -479,8 +563,8 @@ static void a_changed_configuration_is_survived(void **state) {
 		struct rows stored = {NULL, 0};
 		enum counter_result result;
 
-		assert_int_equal(counters_new(&c, &before, 1, &err), 0);
-		assert_int_equal(counters_new(&after, &rows[r].changed, 1, &err), 0);
+		assert_int_equal(counters_new(&c, &before, 1, secret, &err), 0);
+		assert_int_equal(counters_new(&after, &rows[r].changed, 1, secret, &err), 0);
 		for (uint64_t i = 0; i < 3; i++)
 			hit(c, (struct hit){COUNTER_PROVEN, 0, 1, i, 0, START + (int64_t)i}, NULL);
 		assert_int_equal(counters_flush(c, keep_row, &stored, &err), 0);
@@ -679,11 +763,14 @@ int main(void) {
 		cmocka_unit_test(a_sequence_of_hits_counts_as_it_should),
 		cmocka_unit_test(proven_and_unproven_hits_are_counted_apart),
 		cmocka_unit_test(a_spray_of_single_hits_pushes_out_no_attacker),
+		cmocka_unit_test(networks_share_a_full_pool),
+		cmocka_unit_test(an_address_that_is_never_banned_blinds_no_trigger),
 		cmocka_unit_test(what_lies_outside_its_window_goes_first),
 		cmocka_unit_test(memory_has_a_bound_that_traffic_does_not_move),
 		cmocka_unit_test(entries_are_taken_out_and_what_is_left_empty_goes),
 		cmocka_unit_test(what_was_stored_counts_on),
 		cmocka_unit_test(who_goes_first_does_not_depend_on_a_restart),
+		cmocka_unit_test(which_network_gives_way_does_not_depend_on_a_restart),
 		cmocka_unit_test(a_changed_configuration_is_survived),
 		cmocka_unit_test(a_slot_of_many_entries_has_a_row_of_its_own),
 		cmocka_unit_test(a_slot_of_few_entries_is_read_from_a_row_of_its_own_and_put_into_its_page),
