@@ -111,7 +111,7 @@ int judge_dropped(struct judge *j, struct addr ip, int64_t time, struct ban *out
 
 		if (found < 0)
 			return -1;
-		if (found == 1 && !out->pending && out->start <= time)
+		if (found == 1 && !out->pending)
 			return kinds[i] != BAN_ALLOW;
 	}
 	return 0;

@@ -101,9 +101,10 @@ static void add_ban(struct entries *l, const struct ban *b) {
 		l->installed_min = b->installed;
 }
 
+/* A ban begins when it is decided, though the clock of who wrote the log may be ahead of ours, or ours was put back since. */
 static bool in_force(const struct entries *l, const struct ban *b) {
-	return !b->pending && b->lifted == TIME_NONE && b->start <= l->now &&
-	       (b->until == TIME_NONE || b->until > l->now) && !(b->kind == BAN_BAN && l->bans_off);
+	return !b->pending && b->lifted == TIME_NONE && (b->until == TIME_NONE || b->until > l->now) &&
+	       !(b->kind == BAN_BAN && l->bans_off);
 }
 
 static int see_ban(void *context, const struct ban *b, struct err *err) {
@@ -531,6 +532,8 @@ int projection_leak(struct enforcer *e, const struct event *event, bool *leak, s
 	found = store_ban_of(e->store, BAN_BAN, event->ip, event->time, &b, err);
 	if (found < 0)
 		return -1;
-	*leak = found == 1 && !b.pending && b.installed != 0 && event->time >= b.installed + LEAK_AFTER;
+	/* By both clocks: that of the log may be ahead. */
+	*leak = found == 1 && !b.pending && b.installed != 0 && event->time >= b.installed + LEAK_AFTER &&
+	        event->time >= b.start + LEAK_AFTER;
 	return 0;
 }

@@ -70,6 +70,25 @@ handle() {
 	inside nft -a list tables | sed -n 's/^table inet provctl # handle //p'
 }
 
+@test "a ban by a log whose clock is ahead of ours is in the kernel at once, and what comes with it is no leak" {
+	namespace
+	at 40s
+	for i in {10..25}; do fetch 198.51.100.66 "0015650000$i" 404 curl/8.0; done
+	at 0s
+	verb analyze
+	[ "$(elements ban4_32)" = 198.51.100.66 ]
+	at 44s
+	fetch 198.51.100.66 001565000011 404
+	at 5s
+	verb analyze
+	[ "$(elements ban4_32)" = 198.51.100.66 ]
+	[ "$(verb status --json | jq .leaks)" -eq 0 ]
+	at 45s
+	fetch 198.51.100.66 001565000011 404
+	verb analyze
+	[ "$(verb status --json | jq .leaks)" -eq 1 ]
+}
+
 @test "a table that others changed is restored at the next command, and one that is as it should be is left alone" {
 	local made
 	namespace
