@@ -4,7 +4,7 @@ provctl_SOURCES = \
 	cmd/analyze.c cmd/analyze.h \
 	cmd/analyzer.c cmd/analyzer.h \
 	cmd/cells.c cmd/cells.h \
-	cmd/client.c cmd/client.h \
+	cmd/client.c cmd/client.h cmd/client_child.c cmd/client_private.h cmd/client_request.c \
 	cmd/command.c cmd/command.h \
 	cmd/csv.c cmd/csv.h \
 	cmd/follow.c cmd/follow.h \

@@ -145,12 +145,13 @@ tests_unit_test_portal_upstream_LDADD = $(PORTAL_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_target
 tests_unit_test_target_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
+CLIENT_SOURCES = cmd/client.c cmd/client_child.c cmd/client_request.c
 UNIT_TESTS += tests/unit/test_callers
-tests_unit_test_callers_SOURCES = tests/unit/test_callers.c tests/unit/liar.c tests/unit/liar.h cmd/client.c
+tests_unit_test_callers_SOURCES = tests/unit/test_callers.c tests/unit/liar.c tests/unit/liar.h $(CLIENT_SOURCES)
 tests_unit_test_callers_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_lies
-tests_unit_test_lies_SOURCES = tests/unit/test_lies.c tests/unit/liar.c tests/unit/liar.h cmd/client.c
+tests_unit_test_lies_SOURCES = tests/unit/test_lies.c tests/unit/liar.c tests/unit/liar.h $(CLIENT_SOURCES)
 tests_unit_test_lies_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_sandbox
@@ -235,7 +236,7 @@ tests_unit_test_store_rows_SOURCES = tests/unit/test_store_rows.c tests/unit/sto
 tests_unit_test_store_rows_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_client
-tests_unit_test_client_SOURCES = tests/unit/test_client.c cmd/client.c
+tests_unit_test_client_SOURCES = tests/unit/test_client.c $(CLIENT_SOURCES)
 tests_unit_test_client_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_guess
