@@ -235,24 +235,28 @@ void batch_walk_wanted(struct batch_walk *w, const uint32_t *wanted, uint32_t n,
 	w->wanted_texts = texts;
 }
 
+static uint64_t word_at(const char *record, unsigned word) {
+	uint64_t v;
+
+	memcpy(&v, record + word * sizeof(v), sizeof(v));
+	return le64toh(v);
+}
+
 /* One record, whose flags come back; -1 where it names what is not there. */
 static int record_get(struct batch_walk *w) {
+	const char *record = w->v->records.p + (size_t)w->next * BATCH_RECORD;
+	uint64_t mac = word_at(record, WORD_MAC), place = word_at(record, WORD_PLACE), time = word_at(record, WORD_TIME),
+			 asn = word_at(record, WORD_ASN);
+	unsigned flags = (unsigned)(mac >> (MAC_BITS + 8));
+	uint32_t row = (uint32_t)(asn >> MAC_BITS);
 	struct event *e = &w->e;
-	uint64_t record[WORDS], mac, place, time, asn;
-	unsigned flags;
 
-	memcpy(record, w->v->records.p + (size_t)w->next * BATCH_RECORD, sizeof(record));
-	mac = le64toh(record[WORD_MAC]);
-	place = le64toh(record[WORD_PLACE]);
-	time = le64toh(record[WORD_TIME]);
-	asn = le64toh(record[WORD_ASN]);
-	flags = (unsigned)(mac >> (MAC_BITS + 8));
+	memcpy(e->ip.b, record + WORD_IP * sizeof(uint64_t), sizeof(e->ip.b));
 	e->mac = mac & ((1ULL << MAC_BITS) - 1);
 	e->kind = (enum event_kind)(mac >> MAC_BITS & 0xff);
 	e->proof = (enum proof)(flags & 3);
 	e->imposter = (enum tri)(flags >> FLAG_IMPOSTER & 3);
 	e->agent_mac_differs = flags >> FLAG_DIFFERS & 1;
-	memcpy(e->ip.b, &record[WORD_IP], sizeof(e->ip.b));
 	e->offset = place & ((1ULL << MAC_BITS) - 1);
 	e->cursor = (uint32_t)(place >> MAC_BITS);
 	e->time = (int64_t)(time & ((1ULL << TIME_BITS) - 1));
@@ -260,10 +264,10 @@ static int record_get(struct batch_walk *w) {
 	e->asn = (uint32_t)asn;
 	e->country[0] = (char)(asn >> 32);
 	e->country[1] = (char)(asn >> 40);
-	if (asn >> MAC_BITS != w->row) {
-		if (asn >> MAC_BITS >= w->v->nrows)
+	if (row != w->row) {
+		if (row >= w->v->nrows)
 			return -1;
-		row_take(w, (uint32_t)(asn >> MAC_BITS));
+		row_take(w, row);
 	}
 	return flags >> FLAGS || (time >> TIME_BITS & 0xff) ? -1 : (int)flags;
 }
@@ -335,7 +339,7 @@ static struct slice part(struct slice *in, size_t n) {
 	return taken;
 }
 
-int batch_read(struct batch_view *v, struct slice in, struct err *err) {
+int batch_read_again(struct batch_view *v, struct slice in, struct err *err) {
 	uint32_t rows, extras, texts;
 	struct slice head;
 
@@ -349,7 +353,11 @@ int batch_read(struct batch_view *v, struct slice in, struct err *err) {
 	v->records = part(&in, (size_t)v->n * BATCH_RECORD);
 	v->extras = part(&in, extras);
 	v->texts = in;
-	return rows_read(v, head, err) < 0 ? -1 : events_check(v, err);
+	return rows_read(v, head, err);
+}
+
+int batch_read(struct batch_view *v, struct slice in, struct err *err) {
+	return batch_read_again(v, in, err) < 0 ? -1 : events_check(v, err);
 }
 
 int64_t batch_texts_check(struct slice in, uint32_t max, struct err *err) {

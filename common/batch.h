@@ -58,6 +58,8 @@ struct batch_view {
 
 /* Reads all of in, hostile as it may be: every event of it is sound then. v begins as zeroes and can be used again. */
 int batch_read(struct batch_view *v, struct slice in, struct err *err);
+/* The same bytes, which batch_read has seen, lie elsewhere now. */
+int batch_read_again(struct batch_view *v, struct slice in, struct err *err);
 void batch_view_release(struct batch_view *v);
 
 /* One event after the other, each in e. */

@@ -84,6 +84,9 @@ static int check_batch(struct link *l, struct slice body, uint64_t *seq, struct 
 	}
 	if (check_once(l, err) < 0)
 		return -1;
+	/* It comes again with the texts that it waited for, and may lie elsewhere then. */
+	if (l->want.asked)
+		return batch_read_again(&l->view, body, err);
 	if (batch_read(&l->view, body, err) < 0 || link_check_rows(l, err) < 0)
 		return -1;
 	memset(l->quiet, 0, l->view.nrows * sizeof(*l->quiet));
@@ -391,6 +394,14 @@ static void apply_meter(struct link *l, struct batch_sums *sums) {
 		meter_rule(&l->e->meter, l->view.rows[i].rule, sums->rows[i]);
 }
 
+/* What was done since it was looked at last: what more events make longer. */
+static void note_took(struct link *l) {
+	int64_t now = meter_clock();
+
+	l->took += now - l->began;
+	l->began = now;
+}
+
 /* 1; 0: nothing is applied, since texts that are not there are needed; -1 */
 static int apply(struct link *l, struct err *err) {
 	const struct meter_histogram lags = l->e->meter.of[METER_LAG];
@@ -405,6 +416,7 @@ static int apply(struct link *l, struct err *err) {
 		done = apply_events(l, now, &sums, err);
 	if (done > 0 && (apply_sums(l, &sums, err) < 0 || apply_notices(l, now, err) < 0))
 		done = -1;
+	note_took(l);
 	if (done <= 0)
 		enforcer_rollback(l->e);
 	else if (enforcer_commit(l->e, err) < 0)
@@ -418,16 +430,27 @@ static int apply(struct link *l, struct err *err) {
 	return 1;
 }
 
-/* As link_batch, of one that builds on what is committed. */
-static int take(struct link *l, uint64_t seq, struct err *err) {
-	int wanted, done;
+static int want(struct link *l, uint64_t seq, struct err *err) {
+	int wanted;
 
 	if (store_look(l->e->store, err) < 0)
 		return -1;
 	wanted = link_want(l, seq, err);
 	store_looked(l->e->store);
-	if (wanted != 0)
-		return wanted < 0 ? -1 : 0;
+	return wanted;
+}
+
+/* As link_batch, of one that builds on what is committed. */
+static int take(struct link *l, uint64_t seq, struct err *err) {
+	int done;
+
+	/* Where texts were wanted those are there, and most likely enough. */
+	if (!l->want.asked) {
+		int wanted = want(l, seq, err);
+
+		if (wanted != 0)
+			return wanted < 0 ? -1 : 0;
+	}
 	done = apply(l, err);
 	if (done != 0)
 		return done;
@@ -441,20 +464,24 @@ int link_batch(struct link *l, struct slice body, struct err *err) {
 	uint64_t seq;
 	int taken;
 
+	l->began = meter_clock();
 	if (check_batch(l, body, &seq, err) < 0 || stand(l, &standing, err) < 0)
 		return -1;
 	if (standing == BATCH_STALE) {
 		link_want_nothing(l);
 		link_answer(l, LINK_STALE, seq);
+		l->took = 0;
 		l->stale = true;
 		return link_tell(l, err) < 0 ? -1 : 1;
 	}
 	taken = standing == BATCH_FRESH ? take(l, seq, err) : 1;
-	if (taken <= 0)
+	if (taken <= 0) {
+		note_took(l);
 		return taken;
+	}
 	link_want_nothing(l);
 	l->seq = seq;
-	link_answer(l, LINK_ACK, seq);
+	link_acknowledge(l);
 	/* What could not be written stays due, and is a problem for `status`. */
 	if (standing == BATCH_FRESH)
 		(void)projection_follow(l->e, false, &ignored);

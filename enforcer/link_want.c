@@ -14,14 +14,16 @@ static bool is_clean(struct slice text) {
 	return true;
 }
 
+static int check_evidence(struct slice line, struct err *err) {
+	return is_clean(line) ? 0 : err_set(err, ERR_INPUT, "batch: control bytes in the evidence");
+}
+
 static int check_event(const struct link *l, const struct event *v, struct err *err) {
 	if (v->cursor >= l->n)
 		return err_set(err, ERR_INPUT, "batch: an event of log %u of %u", v->cursor, l->n);
 	if (v->offset < l->at[v->cursor].from || v->offset >= l->at[v->cursor].to.offset)
 		return err_set(err, ERR_INPUT, "batch: an event from outside the part that was read");
-	if (v->line.n > 0 && !is_clean(v->line))
-		return err_set(err, ERR_INPUT, "batch: control bytes in the evidence");
-	return 0;
+	return check_evidence(v->line, err);
 }
 
 int link_check_rows(const struct link *l, struct err *err) {
@@ -109,10 +111,6 @@ int link_want(struct link *l, uint64_t seq, struct err *err) {
 		wanted = check_event(l, &w.e, err) < 0 ? -1 : is_wanted(l, &w, now, &stirred, err);
 		if (wanted < 0)
 			return -1;
-		if (wanted && l->want.got > 0) {
-			link_want_all(l);
-			return link_want(l, seq, err);
-		}
 		if (wanted)
 			l->want.at[n++] = w.next - 1;
 	}
@@ -128,6 +126,7 @@ bool link_wants(const struct link *l) {
 }
 
 int link_texts(struct link *l, struct slice body, struct err *err) {
+	struct slice rest, line, agent;
 	uint64_t seq;
 	int64_t n;
 
@@ -136,6 +135,10 @@ int link_texts(struct link *l, struct slice body, struct err *err) {
 	n = batch_texts_check(body, l->want.n - l->want.got, err);
 	if (n < 0)
 		return -1;
+	rest = body;
+	while (get_text(&rest, EVENT_LINE_MAX, &line) == 0 && get_text(&rest, EVENT_AGENT_MAX, &agent) == 0)
+		if (check_evidence(line, err) < 0)
+			return -1;
 	buf_add(&l->want.texts, body.p, body.n);
 	if (l->want.texts.failed)
 		return err_set(err, ERR_SYSTEM, "link: out of memory");
