@@ -1,6 +1,7 @@
 /* The line as evidence: bounded, fit for a terminal, and without what would let its reader in. */
 #include <string.h>
 
+#include "analyzer/block.h"
 #include "analyzer/rule_private.h"
 
 #define RAW_MAX  EVIDENCE_RAW_MAX
@@ -136,21 +137,12 @@ static void redact(struct raw *raw, struct slice line, struct slice folder) {
 	}
 }
 
-#define BLOCK 16 /* bytes looked at together, by vector instructions: this is done for nearly every line */
-
-typedef unsigned char block __attribute__((vector_size(BLOCK)));
-
 /* Whether neither a byte at p to p + BLOCK nor two of them side by side, the one behind included, need another look. */
 static bool block_is_plain(const char *p) {
-	block at, behind, odd;
-	uint64_t words[BLOCK / 8];
+	block at = block_load(p), behind = block_load(p + 1);
 
-	memcpy(&at, p, BLOCK);
-	memcpy(&behind, p + 1, BLOCK);
-	odd = (block)((at - 0x20 > 0x7e - 0x20) | (at == '\\') | (at == '?') | (at == '&') | (at == ';') |
-	              ((at == '/') & (behind == '/')));
-	memcpy(words, &odd, BLOCK);
-	return (words[0] | words[1]) == 0;
+	return block_bits((block)((at - 0x20 > 0x7e - 0x20) | (at == '\\') | (at == '?') | (at == '&') | (at == ';') |
+	                          ((at == '/') & (behind == '/')))) == 0;
 }
 
 /* Nothing in the line is to be escaped, blanked or cut, as in nearly every one. */

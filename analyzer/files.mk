@@ -1,5 +1,5 @@
 libanalyzer_a_SOURCES = \
-	analyzer/format.c analyzer/format.h analyzer/format_private.h \
+	analyzer/block.h analyzer/format.c analyzer/format.h analyzer/format_private.h \
 	analyzer/format_asterisk.c analyzer/format_combined.c analyzer/format_freeswitch.c \
 	analyzer/format_error.c analyzer/format_haproxy.c analyzer/format_json.c analyzer/format_own.c analyzer/format_syslog.c analyzer/format_tftp.c \
 	analyzer/format_text.c analyzer/format_time.c \
@@ -11,7 +11,7 @@ libanalyzer_a_SOURCES = \
 	analyzer/pass_batch.c analyzer/pass_feed.c analyzer/pass_follow.c \
 	analyzer/pcre.c analyzer/pcre.h \
 	analyzer/evidence.c analyzer/explain.c analyzer/forge.c analyzer/forge.h analyzer/geo.c analyzer/geo.h analyzer/phone.c \
-	analyzer/recall.c analyzer/recall.h analyzer/recall_proof.c analyzer/rule.h analyzer/rule_private.h analyzer/rule_dispatch.c analyzer/rule_event.c analyzer/rule_load.c \
+	analyzer/recall.c analyzer/recall.h analyzer/recall_proof.c analyzer/recall_request.c analyzer/rule.h analyzer/rule_private.h analyzer/rule_dispatch.c analyzer/rule_event.c analyzer/rule_load.c \
 	analyzer/rule_load_phone.c analyzer/lint.c analyzer/rule_match.c analyzer/samples.c \
 	analyzer/source.c analyzer/source.h analyzer/source_private.h \
 	analyzer/source_journal.c analyzer/source_match.c analyzer/source_path.c analyzer/source_search.c analyzer/source_set.c \

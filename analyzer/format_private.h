@@ -52,6 +52,8 @@ bool json_split(const struct format *f, const struct field_names *names, struct 
 bool stamp_decode(struct time_context *tc, struct slice text, int64_t *out);
 /* It is, byte by byte, the stamp that was decoded last. */
 bool stamp_is_last(const struct time_context *tc, struct slice text);
+/* The length of the stamp that was decoded last, where text begins with it byte by byte; 0 where it does not. */
+size_t stamp_again(const struct time_context *tc, struct slice text, int64_t *out);
 /* As stamp_decode for a field, setting the line's time. */
 bool stamp_set(struct time_context *tc, struct slice text, struct line_fields *out);
 /* The length of the date and time that text begins with ("2026-11-22T10:00:00.123+01:00", "Nov  2 10:00:00", "11-22 10:00:00.1"), 0 for none.

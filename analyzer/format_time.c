@@ -62,6 +62,13 @@ bool stamp_is_last(const struct time_context *tc, struct slice text) {
 	return text.n > 0 && text.n == tc->last_n && tc->last_whole && memcmp(text.p, tc->last, text.n) == 0;
 }
 
+size_t stamp_again(const struct time_context *tc, struct slice text, int64_t *out) {
+	if (!tc->last_whole || text.n < tc->last_n || memcmp(text.p, tc->last, tc->last_n) != 0)
+		return 0;
+	*out = tc->last_time;
+	return tc->last_n;
+}
+
 static bool digit(char c) {
 	return c >= '0' && c <= '9';
 }

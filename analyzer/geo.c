@@ -184,7 +184,7 @@ void geo_find(struct geo *geo, struct addr ip, char country[2], uint32_t *asn) {
 
 	country[0] = country[1] = '\0';
 	*asn = 0;
-	if (!geo || addr_is_none(ip))
+	if (!geo || (!geo->country.open && !geo->asn.open) || addr_is_none(ip))
 		return;
 	if (entry_find(&geo->country, ip, &entry) && value_find(&geo->country, &entry, code_path, &data) &&
 	    data.type == MMDB_DATA_TYPE_UTF8_STRING && data.data_size == 2 && data.utf8_string[0] >= 'A' &&

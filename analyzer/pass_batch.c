@@ -79,18 +79,31 @@ struct kept {
 
 #define AGENT_BEHIND UINT16_MAX
 
+/* Where the next one goes. */
+static char *text_put(char *to, struct slice text, size_t n) {
+	if (n > 0)
+		memcpy(to, text.p, n);
+	return to + n;
+}
+
 static void keep_texts(struct batch *b, const struct event *e) {
 	struct kept k = {(uint16_t)e->line.n, (uint16_t)e->agent.n, (uint16_t)e->folder.n, AGENT_BEHIND, e->raw};
 	uintptr_t line = (uintptr_t)e->line.p, agent = (uintptr_t)e->agent.p;
+	size_t behind;
+	char *to;
 
 	if (e->agent.n == 0 || (agent >= line && agent + e->agent.n <= line + e->line.n))
 		k.agent_at = (uint16_t)(e->agent.n ? agent - line : 0);
+	behind = k.agent_at == AGENT_BEHIND ? e->agent.n : 0;
 	b->kept_at[b->nevents] = (uint32_t)b->kept.n;
-	buf_add(&b->kept, &k, sizeof(k));
-	buf_add(&b->kept, e->line.p, e->line.n);
-	buf_add(&b->kept, e->folder.p, e->folder.n);
-	if (k.agent_at == AGENT_BEHIND)
-		buf_add(&b->kept, e->agent.p, e->agent.n);
+	to = buf_reserve(&b->kept, sizeof(k) + e->line.n + e->folder.n + behind);
+	if (!to)
+		return;
+	memcpy(to, &k, sizeof(k));
+	to = text_put(to + sizeof(k), e->line, e->line.n);
+	to = text_put(to, e->folder, e->folder.n);
+	to = text_put(to, e->agent, behind);
+	b->kept.n = (size_t)(to - b->kept.p);
 }
 
 /* The evidence lives until the next call. */
@@ -319,36 +332,38 @@ static bool batch_is_full(const struct run *r, const struct batch *b, size_t mor
 	       batch_writer_size(&r->writer) + b->size + more > BATCH_BYTES;
 }
 
-int batch_add(struct run *r, struct feed *f, const struct event *e, struct err *err) {
+int batch_add(struct run *r, struct feed *f, struct event *e, struct err *err) {
 	struct batch *b = batch_at_hand(r);
 	size_t more = batch_event_size(e);
-	struct event sent = *e;
-	struct cursor at = {0};
+	struct cursor at;
+	int result = (b->nevents + 1) % LISTEN_EVERY == 0 ? batch_listen(r, err) : 0;
 
 	if (f->slot == SLOT_NONE) {
 		feed_cursor(f, &at);
 		more += cursor_size(&at);
 	}
 	if (batch_is_full(r, b, more)) {
-		int result = batch_flush(r, err);
-
+		result = batch_flush(r, err);
 		if (result != 0)
 			return result;
 		b = batch_at_hand(r);
 	}
-	if (f->slot == SLOT_NONE)
+	if (f->slot == SLOT_NONE) {
+		feed_cursor(f, &at);
 		batch_slot(b, r, f, cursor_size(&at));
-	sent.cursor = f->slot;
+	}
+	e->cursor = f->slot;
 	if (is_kept(e)) {
 		keep_texts(b, e);
 	} else {
 		b->kept_at[b->nevents] = KEPT_NOT;
-		sent.line = e->raw ? evidence_of(&r->evidence, e->line, e->folder) : e->line;
+		if (e->raw)
+			e->line = evidence_of(&r->evidence, e->line, e->folder);
+		e->raw = false;
 	}
-	batch_writer_add(&r->writer, &sent, !is_kept(e));
-	if (++b->nevents % LISTEN_EVERY != 0)
-		return 0;
-	return batch_listen(r, err);
+	batch_writer_add(&r->writer, e, !is_kept(e));
+	b->nevents++;
+	return 0;
 }
 
 /* ---- standard input is told again ---- */

@@ -147,8 +147,8 @@ int batches_init(struct run *r, struct err *err);
 void batches_release(struct run *r);
 /* For the feeds of this session. */
 int batch_reset(struct run *r, struct err *err);
-/* e borrows for the call; its cursor is set. */
-int batch_add(struct run *r, struct feed *f, const struct event *e, struct err *err);
+/* e borrows for the call; its cursor is set, and its line made evidence where that is sent. */
+int batch_add(struct run *r, struct feed *f, struct event *e, struct err *err);
 /* Sends what is at hand, and cursors that moved. */
 bool batch_has_events(struct run *r);
 int batch_flush(struct run *r, struct err *err);

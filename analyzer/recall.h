@@ -3,9 +3,9 @@
  *
  * It is exactly as if it were found out. An event depends on the bytes of its line from the request on, on the address and on the time, and on
  * nothing before (recall_new refuses rules of which that is not true); address and time are read from each line. Of the request the digits of a MAC's lower half, in the file's name
- * and in the agent, and the number of bytes may differ, after it was proven (recall_proof.c) that no pattern sees them, and tried that the event is the
- * same but for the MAC. All else is known by a keyed hash of 128 bits (SipHash, Aumasson and Bernstein 2012, with a key of the process), so that nobody can
- * find two requests that are taken for one. The memory is bounded, what was seen last stays in it, and proofs are rationed.
+ * and in the agent, and the number of bytes may differ (recall_request.c), after it was proven (recall_proof.c) that no pattern sees them, and tried that the event is the
+ * same but for the MAC. All else is known by a hash with a key of the process alone, under which any two requests are alike with a probability of 2^-128, so that nobody can
+ * find two that are taken for one. The memory is bounded, what was seen last stays in it, and proofs are rationed.
  */
 #ifndef PROVCTL_RECALL_H
 #define PROVCTL_RECALL_H
@@ -18,7 +18,20 @@ struct recall;
 int recall_new(struct recall **out, const struct line_context *ctx, struct err *err);
 void recall_free(struct recall **recall);
 
-#define REQUEST_MAX 1024 /* bytes; longer ones are not looked up */
+#define REQUEST_MAX  1024 /* bytes; longer ones are not looked up */
+#define REQUEST_ROOM (REQUEST_MAX + 80)
+#define HEAD_MAX     128 /* bytes of an address or a stamp */
+
+/* What all requests have in common. */
+struct request_kind {
+	bool bytes; /* their number may differ: no rule asks for it */
+	uint64_t key[REQUEST_MAX / sizeof(uint64_t) + 2];
+};
+
+struct request_key {
+	uint64_t sums[4];
+	size_t n; /* bytes of the request */
+};
 
 /* A line that can be looked up. */
 struct request {
@@ -27,17 +40,20 @@ struct request {
 	int64_t time;
 	/* Where the lower halves of the file's MAC and of the agent's begin in text, 0 for none; their numbers. */
 	uint16_t file_at, agent_at;
-	bool agent_spelled; /* with a colon between each two digits */
+	uint8_t agent_step; /* from one pair of the agent's digits to the next: 3 where they are separated */
 	uint32_t file_low, agent_low;
-	char masked[REQUEST_MAX]; /* the text, with a mark for each byte that may differ */
-	uint64_t hash[2];
+	struct request_key key;
+	char masked[REQUEST_ROOM]; /* the text, with a mark for each byte that may differ, and blanks behind it */
 };
 
 /* The marks are bytes that stand in no line that can be looked up. */
 enum { MARK_LOWER = 1, MARK_UPPER = 2, MARK_OTHER = 4 /* the agent's is not the file's */, MARK_BYTES = 8, MARKS = 16 };
 
-/* False: not such a line. Its time is decoded as format_split would. */
-bool request_read(const struct recall *r, struct line_context *ctx, struct slice line, struct request *out);
+/* recall_request.c. False: not such a line. Its time is decoded as format_split would. */
+bool request_read(const struct request_kind *kind, struct line_context *ctx, struct slice line, struct request *out);
+
+/* As request_read, for lines that r was made for. */
+bool recall_read(const struct recall *r, struct line_context *ctx, struct slice line, struct request *out);
 /* True: *outcome, and *e where that is an event, as rules_event has them. */
 bool recall_find(struct recall *r, const struct line_context *ctx, const struct request *q, enum outcome *outcome,
                  struct event *e);

@@ -96,8 +96,7 @@ static bool has_no_other_mac(const struct request *q) {
 		for (size_t l = 0; l < sizeof(lengths) / sizeof(lengths[0]); l++) {
 			size_t n = lengths[l];
 			bool file = q->file_at > 0 && i + 6 == q->file_at && n == 12;
-			bool agent =
-				q->agent_at > 0 && i + (q->agent_spelled ? 9 : 6) == q->agent_at && n == (q->agent_spelled ? 17 : 12);
+			bool agent = q->agent_at > 0 && i + 3 * q->agent_step == q->agent_at && n == (q->agent_step == 3 ? 17 : 12);
 
 			if (i + n <= q->text.n && !file && !agent && mac_parse(q->text.p + i, n, &mac))
 				return false;

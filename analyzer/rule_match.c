@@ -134,7 +134,7 @@ enum outcome rules_event(struct line_context *ctx, struct slice line, struct eve
 	struct request request;
 	enum outcome outcome;
 
-	if (!ctx->recall || !request_read(ctx->recall, ctx, line, &request))
+	if (!ctx->recall || !recall_read(ctx->recall, ctx, line, &request))
 		return line_decide(ctx, line, e);
 	if (recall_find(ctx->recall, ctx, &request, &outcome, e))
 		return outcome;

@@ -143,6 +143,7 @@ struct rules {
 	/* A line's fields with those of its message by a second format. */
 	struct line_fields *second[FORMAT_KINDS];
 	enum second { SECOND_UNTRIED, SECOND_READ, SECOND_NOT } tried[FORMAT_KINDS];
+	uint64_t nalike; /* numbers given for `alike` of an event */
 };
 
 /* ---- loading ---- */

@@ -27,37 +27,51 @@ int addr_compare(struct addr a, struct addr b) {
 	return memcmp(a.b, b.b, sizeof(a.b));
 }
 
-/* What inet_pton takes: four numbers without leading zeros. Nearly every line has one. */
-static bool v4_parse(const char *text, size_t n, struct addr *out) {
-	unsigned number = 0;
-	size_t digits = 0;
-	size_t octet = 0;
+static inline unsigned digit_of(const char *p) {
+	return (unsigned)(unsigned char)*p - '0';
+}
+
+/* A number up to 255 without leading zeros: what is behind it, or NULL. */
+static inline const char *octet_parse(const char *p, const char *end, uint8_t *out) {
+	unsigned value = p < end ? digit_of(p) : 10;
+	unsigned next;
+
+	if (value > 9)
+		return NULL;
+	*out = (uint8_t)value;
+	if (++p == end || (next = digit_of(p)) > 9)
+		return p;
+	if (value == 0)
+		return NULL;
+	*out = (uint8_t)(value = value * 10 + next);
+	if (++p == end || (next = digit_of(p)) > 9)
+		return p;
+	*out = (uint8_t)(value = value * 10 + next);
+	return value <= 255 ? p + 1 : NULL;
+}
+
+/* Nearly every line has one. */
+size_t addr_parse_v4(const char *text, size_t n, struct addr *out) {
+	const char *end = text + n;
+	const char *p = text;
 	struct addr a;
 
-	if (n < 7 || n > 15)
-		return false;
-	for (size_t i = 0; i < n; i++) {
-		unsigned digit = (unsigned)(unsigned char)text[i] - '0';
-
-		if (digit <= 9) {
-			if (digits > 0 && number == 0)
-				return false;
-			number = number * 10 + digit;
-			if (number > 255)
-				return false;
-			digits++;
-		} else {
-			if (text[i] != '.' || digits == 0 || octet == 3)
-				return false;
-			a.b[12 + octet++] = (uint8_t)number;
-			number = 0;
-			digits = 0;
-		}
-	}
-	if (octet != 3 || digits == 0)
-		return false;
 	memcpy(a.b, v4_mapped, sizeof(v4_mapped));
-	a.b[15] = (uint8_t)number;
+	for (int i = 0; i < 4; i++) {
+		if (i > 0 && (p == end || *p++ != '.'))
+			return 0;
+		if (!(p = octet_parse(p, end, &a.b[12 + i])))
+			return 0;
+	}
+	*out = a;
+	return (size_t)(p - text);
+}
+
+static bool v4_parse(const char *text, size_t n, struct addr *out) {
+	struct addr a;
+
+	if (n == 0 || addr_parse_v4(text, n, &a) != n)
+		return false;
 	*out = a;
 	return true;
 }

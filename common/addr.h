@@ -25,6 +25,8 @@ int addr_compare(struct addr a, struct addr b); /* as memcmp */
 bool addr_parse(const char *text, size_t n, struct addr *out);
 /* As addr_parse, but takes "[v6]", "[v6]:port", "v4:port", and a bare address too. */
 bool addr_parse_endpoint(const char *text, size_t n, struct addr *out);
+/* The length of the IPv4 address that text begins with, 0 where there is none: four numbers without leading zeros, as inet_pton takes them. */
+size_t addr_parse_v4(const char *text, size_t n, struct addr *out);
 void addr_print(struct addr a, char out[ADDR_TEXT]);
 
 /* The first `bits` of 128 kept, the rest zero. For IPv4 add 96 to the prefix length a user writes. */

@@ -49,10 +49,11 @@ void batch_writer_clear(struct batch_writer *w) {
 	buf_clear(&w->records);
 	buf_clear(&w->extras);
 	buf_clear(&w->texts);
-	if (w->nrows > 0)
+	if (w->nrows > 0) {
 		memset(w->slots, 0, sizeof(w->slots));
+		memset(w->alike, 0, sizeof(w->alike));
+	}
 	w->n = w->nrows = 0;
-	w->last = 0;
 	w->failed = false;
 }
 
@@ -105,12 +106,12 @@ static uint16_t row_add(struct batch_writer *w, const struct event *e) {
 	return (uint16_t)w->nrows++;
 }
 
-static uint16_t row_of(struct batch_writer *w, const struct event *e) {
+static uint16_t row_find(struct batch_writer *w, uint16_t likely, const struct event *e) {
 	uint64_t hash = mixed(mixed(mixed(mixed(mixed(0, e->version), e->model), e->vendor), e->rule), e->account) >> 40;
 	uint16_t *slot = NULL;
 
-	if (w->nrows > 0 && row_is(w, w->last, e))
-		return w->last;
+	if (likely < w->nrows && row_is(w, likely, e))
+		return likely;
 	for (uint64_t i = 0; i < ROW_PROBES; i++) {
 		slot = &w->slots[(hash + i) % BATCH_ROW_SLOTS];
 		if (*slot == 0 || row_is(w, *slot - 1U, e))
@@ -119,8 +120,17 @@ static uint16_t row_of(struct batch_writer *w, const struct event *e) {
 	/* Where all are others' the last of them goes: at worst a row stands twice. */
 	if (*slot == 0 || !row_is(w, *slot - 1U, e))
 		*slot = (uint16_t)(row_add(w, e) + 1);
-	w->last = w->failed ? 0 : (uint16_t)(*slot - 1);
-	return w->last;
+	return w->failed ? 0 : (uint16_t)(*slot - 1);
+}
+
+static uint16_t row_of(struct batch_writer *w, const struct event *e) {
+	uint64_t slot = e->alike % BATCH_ALIKE;
+
+	if (e->alike == 0 || w->alike[slot].number != e->alike) {
+		w->alike[slot].row = row_find(w, w->alike[slot].row, e);
+		w->alike[slot].number = e->alike;
+	}
+	return w->alike[slot].row;
 }
 
 void batch_text_put(struct buf *out, struct slice line, struct slice agent) {
@@ -134,6 +144,7 @@ void batch_writer_add(struct batch_writer *w, const struct event *e, bool with_t
 	                 (uint64_t)e->agent_mac_differs << FLAG_DIFFERS | (uint64_t)extras << FLAG_EXTRAS |
 	                 (uint64_t)with_texts << FLAG_TEXTS;
 	uint64_t record[WORDS];
+	char *to;
 
 	assert(w->n < LINK_EVENTS_MAX && e->offset <= LINK_OFFSET_MAX && e->cursor < LINK_LOGS_MAX);
 	record[WORD_MAC] = htole64(e->mac | (uint64_t)e->kind << MAC_BITS | flags << (MAC_BITS + 8));
@@ -142,7 +153,11 @@ void batch_writer_add(struct batch_writer *w, const struct event *e, bool with_t
 	record[WORD_TIME] = htole64((uint64_t)e->time | (uint64_t)e->status << MAC_BITS);
 	record[WORD_ASN] = htole64((uint64_t)e->asn | (uint64_t)(unsigned char)e->country[0] << 32 |
 	                           (uint64_t)(unsigned char)e->country[1] << 40 | (uint64_t)row_of(w, e) << MAC_BITS);
-	buf_add(&w->records, record, sizeof(record));
+	to = buf_reserve(&w->records, sizeof(record));
+	if (to) {
+		memcpy(to, record, sizeof(record));
+		w->records.n += sizeof(record);
+	}
 	if (extras) {
 		put_u64(&w->extras, e->once);
 		put_text(&w->extras, e->user);

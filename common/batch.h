@@ -19,15 +19,19 @@
 /* ---- writing ---- */
 
 #define BATCH_ROW_SLOTS 4096
+#define BATCH_ALIKE     1024
 
 struct batch_writer {
 	struct buf rows, records, extras, texts;
 	uint32_t n, nrows;
 	uint32_t *row_at; /* by row: where it stands in rows */
 	uint32_t room;
-	uint16_t last;                   /* row of the last event */
 	uint16_t slots[BATCH_ROW_SLOTS]; /* by hash: row + 1, the newest of that hash */
-	bool failed;                     /* memory was out */
+	struct {
+		uint64_t number;
+		uint16_t row;
+	} alike[BATCH_ALIKE]; /* by number, and of those without one: the last event's row */
+	bool failed;          /* memory was out */
 };
 
 void batch_writer_init(struct batch_writer *w);

@@ -80,7 +80,9 @@ struct event {
 	uint16_t status;        /* of HTTP, 0 otherwise */
 	char country[2];        /* ISO 3166, or two NUL */
 	bool agent_mac_differs; /* the agent names another MAC than the path does */
-	bool raw;               /* `line` is the log's own bytes yet: within the analyzer alone, never encoded */
+	/* Within the analyzer alone, never encoded: events of equal numbers have the same account, vendor, model, version and rule; 0 tells nothing. */
+	uint64_t alike;
+	bool raw; /* `line` is the log's own bytes yet: within the analyzer alone, never encoded */
 	struct slice user, realm;
 	struct slice account; /* only for a device that is yet to be learned, and of device.created */
 	struct slice agent;

@@ -36,10 +36,15 @@ static struct event any_event(uint64_t *random) {
 		e.ip.b[i] = (uint8_t)(1 + below(random, 255));
 	if (below(random, 2))
 		memcpy(e.country, "DE", 2);
-	e.vendor = slice_of(words[below(random, 6)]);
-	e.model = slice_of(words[below(random, 6)]);
-	e.version = slice_of(words[below(random, 6)]);
-	e.account = slice_of(below(random, 2) ? "acct1" : "");
+	for (size_t i = 0; i < 3; i++) {
+		unsigned word = below(random, 6);
+
+		*(struct slice *[]){&e.vendor, &e.model, &e.version}[i] = slice_of(words[word]);
+		e.alike = 6 * e.alike + word;
+	}
+	/* Of those that have numbers many come after others that are kept in the same place. */
+	e.alike = below(random, 4) ? 1 + e.alike * (BATCH_ALIKE / 8) : 0;
+	e.account = slice_of(e.alike % 3 ? "acct1" : "");
 	e.user = slice_of(below(random, 4) ? "" : "100");
 	e.realm = slice_of(below(random, 4) ? "" : "example.org");
 	e.folder = slice_of(below(random, 4) ? "" : "/secret/");

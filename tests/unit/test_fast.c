@@ -255,7 +255,7 @@ static void an_address_is_read_as_inet_pton_reads_it(void **unused) {
 	for (unsigned round = 0; round < 10 * ROUNDS; round++) {
 		struct addr is = {{0}}, expected = {{0}};
 		char text[64];
-		size_t n;
+		size_t n, v4;
 		bool sound;
 
 		(void)snprintf(text, sizeof(text), "%s", starts[number(sizeof(starts) / sizeof(starts[0]))]);
@@ -266,6 +266,10 @@ static void an_address_is_read_as_inet_pton_reads_it(void **unused) {
 		sound = addr_plain(text, n, &expected);
 		if (addr_parse(text, n, &is) != sound || (sound && !addr_same(is, expected)))
 			fail_msg("%.*s", (int)n, text);
+		v4 = addr_parse_v4(text, n, &is);
+		if (v4 > 0 ? !addr_plain(text, v4, &expected) || !addr_same(is, expected)
+		           : sound && addr_is_v4(expected) && !memchr(text, ':', n))
+			fail_msg("%.*s of %.*s", (int)v4, text, (int)n, text);
 		if (!memchr(text, ':', n) && text[0] != '[' && addr_parse_endpoint(text, n, &is) != sound)
 			fail_msg("%.*s as endpoint", (int)n, text);
 	}

@@ -76,20 +76,21 @@ static void pair_try(struct pair *p, struct slice line) {
 	p->lines++;
 	encode(&p->expected, &p->plain.ctx, rules_event(&p->plain.ctx, line, &e), &e);
 	p->events += p->expected.n > 1;
-	if (p->recall && request_read(p->recall, &p->recalling, line, &request))
+	if (p->recall && recall_read(p->recall, &p->recalling, line, &request))
 		p->recalled += recall_find(p->recall, &p->recalling, &request, &outcome, &e);
 	encode(&p->is, &p->recalling, rules_event(&p->recalling, line, &e), &e);
 	if (!slice_same((struct slice){p->expected.p, p->expected.n}, (struct slice){p->is.p, p->is.n}))
 		fail_msg("%.*s", (int)line.n, line.p);
 }
 
-/* The text with the MACs in it (of 12 digits, or spelled with colons) replaced by another, mostly. */
+/* The text with the MACs in it (of 12 digits, or spelled with colons or hyphens) replaced by another, mostly. */
 static void write_text(struct buf *out, struct slice text, uint64_t mac, bool upper) {
 	static const char digits[2][17] = {"0123456789abcdef", "0123456789ABCDEF"};
 	size_t i = 0;
 
 	while (i < text.n) {
-		size_t length = text.n - i >= 17 && text.p[i + 2] == ':' ? 17 : 12;
+		char between = text.n - i >= 17 ? text.p[i + 2] : '\0';
+		size_t length = between == ':' || between == '-' ? 17 : 12;
 		size_t step = length == 17 ? 3 : 2;
 		uint64_t there;
 
@@ -99,7 +100,7 @@ static void write_text(struct buf *out, struct slice text, uint64_t mac, bool up
 		}
 		for (size_t d = 0; d < 12; d++) {
 			if (d > 0 && d % 2 == 0 && step == 3)
-				buf_byte(out, ':');
+				buf_byte(out, between);
 			buf_byte(out, digits[upper][mac >> (44 - 4 * d) & 15]);
 		}
 		i += length;
