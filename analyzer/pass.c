@@ -270,18 +270,18 @@ static int feed_advance(struct run *r, struct feed *f, struct err *err) {
 		if (run_stopped(r))
 			return 0;
 	}
-	f->due = f->state != FEED_DONE;
+	f->due = f->behind = f->state != FEED_DONE;
 	return 0;
 }
 
 /* The feeds that are due, each with its first event. */
-static int round_begin(struct run *r, uint64_t turn, struct err *err) {
+static int round_begin(struct run *r, bool behind, uint64_t turn, struct err *err) {
 	r->nheap = 0;
 	for (uint32_t i = 0; i < r->nfeeds && !run_stopped(r); i++) {
 		struct feed *f = &r->feeds[i];
 		int result;
 
-		if (!f->due)
+		if (!f->due || f->behind != behind)
 			continue;
 		f->until = turn < UINT64_MAX - f->read.lines ? f->read.lines + turn : UINT64_MAX;
 		result = feed_advance(r, f, err);
@@ -298,9 +298,9 @@ static int round_begin(struct run *r, uint64_t turn, struct err *err) {
 	return 0;
 }
 
-int run_round(struct run *r, uint64_t turn, struct err *err) {
+int run_round(struct run *r, bool behind, uint64_t turn, struct err *err) {
 	uint32_t since_tick = 0;
-	int result = round_begin(r, turn, err);
+	int result = round_begin(r, behind, turn, err);
 
 	while (result == 0 && r->nheap > 0 && !run_stopped(r)) {
 		struct feed *f = &r->feeds[r->heap[0]];
@@ -323,7 +323,7 @@ int run_round(struct run *r, uint64_t turn, struct err *err) {
 }
 
 static int session_merge(struct run *r, struct err *err) {
-	int result = run_round(r, UINT64_MAX, err);
+	int result = run_round(r, false, UINT64_MAX, err);
 
 	if (result == 0)
 		result = batch_flush(r, err);

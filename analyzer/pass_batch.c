@@ -6,8 +6,7 @@
 #define BATCH_BYTES  (LINK_FRAME_MAX / 2)
 #define BATCH_KEPT   ((size_t)1 << 20) /* bytes kept of its lines: four such batches are most of this program's memory */
 #define CURSOR_FIXED 160               /* bytes of an encoded cursor and of its `from`, without texts */
-#define UNANSWERED   2
-#define LISTEN_EVERY 256 /* events between two looks at what the enforcer says */
+#define LISTEN_EVERY 256               /* events between two looks at what the enforcer says */
 
 int batches_init(struct run *r, struct err *err) {
 	bool memory = true;
@@ -57,6 +56,8 @@ static void batch_empty(struct batch *b) {
 
 int batch_reset(struct run *r, struct err *err) {
 	r->first = r->unanswered = 0;
+	r->most_unanswered = UNANSWERED_MAX;
+	r->pace = PACE_FIRST;
 	batch_writer_clear(&r->writer);
 	for (uint32_t i = 0; i < BATCHES; i++) {
 		uint32_t *slots = realloc(r->batches[i].slots, (r->nfeeds + 1) * sizeof(*slots));
@@ -163,6 +164,19 @@ static int batch_tell(struct run *r, const struct uplink_answer *answer, struct 
 	return texts_send(r, begin, err);
 }
 
+/* A batch that took too long makes the next ones smaller; one alone, that had to wait for something else, not by more than half. */
+static void keep_pace(struct run *r, uint64_t lines, uint32_t took) {
+	uint64_t pace = took == 0 ? UINT64_MAX : lines * (uint64_t)r->pace_aim / took;
+
+	if (lines < PACE_MIN)
+		return;
+	if (pace > 2 * r->pace)
+		pace = 2 * r->pace;
+	if (pace < r->pace / 2)
+		pace = r->pace / 2;
+	r->pace = pace < PACE_MIN ? PACE_MIN : pace > PACE_MAX ? PACE_MAX : pace;
+}
+
 enum { HEARD_NOTHING, HEARD_ANSWER, HEARD_STALE };
 
 /* One answer, or -1. */
@@ -181,6 +195,8 @@ static int batch_hear(struct run *r, bool wait, struct err *err) {
 	if (r->unanswered == 0 || answer.seq != b->seq)
 		return err_set(err, ERR_INPUT, "link: batch %llu was answered where %llu was due",
 		               (unsigned long long)answer.seq, (unsigned long long)b->seq);
+	r->heard = milliseconds();
+	keep_pace(r, b->sums.lines, answer.took);
 	sums->lines += b->sums.lines;
 	sums->bytes += b->sums.bytes;
 	sums->events += b->sums.events;
@@ -210,8 +226,7 @@ int batch_settle(struct run *r, struct err *err) {
 	return batch_wait(r, 0, err);
 }
 
-/* Whatever was said meanwhile. */
-static int batch_listen(struct run *r, struct err *err) {
+int batch_listen(struct run *r, struct err *err) {
 	int heard = HEARD_ANSWER;
 
 	while (heard == HEARD_ANSWER && r->unanswered > 0)
@@ -299,7 +314,7 @@ int batch_flush(struct run *r, struct err *err) {
 		more = batch_moved(r, b);
 		if (b->nslots == 0)
 			return 0;
-		result = batch_wait(r, UNANSWERED - 1, err);
+		result = batch_wait(r, r->most_unanswered - 1, err);
 		if (result != 0)
 			return result;
 		begin = frame_begin(&b->frame, LINK_BATCH);
@@ -422,4 +437,5 @@ void batch_recall(struct run *r, struct feed *input) {
 	input->state = FEED_READING;
 	input->touched = false;
 	input->due = true;
+	input->behind = false;
 }

@@ -4,9 +4,11 @@
 
 #include "analyzer/pass_private.h"
 
-/* Lines of one round, shared by the logs that have more. What comes in another log meanwhile waits for two or three rounds, with what is unanswered. */
-#define TURN_ALL     2048
-#define TURN_MIN     32    /* of one of them */
+#define TURN_MIN 32 /* lines of one log in a round */
+#define TURN_BESIDE                                                                                                    \
+	2048 /* of all logs that are behind, while others are not: what comes there waits until these are read */
+#define AIM_BESIDE   5000  /* microseconds that the enforcer takes for a batch then */
+#define AIM_ALONE    10000 /* the same where nothing but commands waits for it */
 #define MOVED_EVERY  1000  /* milliseconds: lines without an event only move a cursor, which is no haste */
 #define LOOK_EVERY   30000 /* milliseconds: what inotify does not see, on network file systems */
 #define LOOK_BLIND   2000  /* the same where something cannot be watched at all */
@@ -61,7 +63,7 @@ void follow_beat(struct run *r) {
 	const struct pass *p = r->p;
 	int64_t now = milliseconds();
 
-	if (!p->alive || p->beat == 0 || now < r->alive + p->beat)
+	if (!p->alive || p->beat == 0 || now < r->alive + p->beat || (r->unanswered > 0 && r->heard < r->alive))
 		return;
 	r->alive = now;
 	p->alive(p->context);
@@ -79,14 +81,20 @@ static void all_due(struct run *r) {
 		r->feeds[i].due = true;
 }
 
-/* Looks at the logs that are due. Returns how many have more. */
-static uint32_t look(struct run *r, bool *anew) {
-	uint32_t n = 0;
+/* Logs that have more to read: those that were read to their end before, and those that are behind; and how many are not behind. */
+struct due {
+	uint32_t live, behind, beside;
+};
+
+/* Looks at the logs that are due. */
+static struct due look(struct run *r, bool *anew) {
+	struct due n = {0};
 
 	for (uint32_t i = 0; i < r->nfeeds; i++) {
 		struct feed *f = &r->feeds[i];
 		int again;
 
+		n.beside += !f->behind;
 		if (!f->due)
 			continue;
 		again = source_again(f->source);
@@ -94,7 +102,8 @@ static uint32_t look(struct run *r, bool *anew) {
 		/* What was seen of it before is read in any case, but where it is not that log any more. */
 		if (again < 0 || (again == 0 && f->state == FEED_DONE))
 			f->due = false;
-		n += f->due;
+		n.live += f->due && !f->behind;
+		n.behind += f->due && f->behind;
 	}
 	return n;
 }
@@ -116,7 +125,7 @@ static int ask(struct run *r, struct err *err) {
 	return type == LINK_ACK ? 0 : err_set(err, ERR_INPUT, "link: an answer to nothing that was asked");
 }
 
-/* Sends what the round gave, now or, where it only moved cursors, within MOVED_EVERY. */
+/* Sends what there is, now or, where it only moves cursors, within MOVED_EVERY. */
 static int send_round(struct run *r, struct err *err) {
 	int64_t now = milliseconds();
 
@@ -130,7 +139,7 @@ static void sooner(int64_t *at, int64_t other) {
 	*at = other < *at ? other : *at;
 }
 
-/* Waits for something to happen, or for `at`. Nothing is unanswered. 1: the enforcer says something. */
+/* Waits for something to happen, or for `at`. 1: the enforcer says something. */
 static int wait(struct run *r, int64_t at, struct err *err) {
 	int64_t left = at - milliseconds();
 
@@ -142,35 +151,36 @@ static int wait(struct run *r, int64_t at, struct err *err) {
 	return r->fds[WAIT_LINK].revents != 0;
 }
 
-/* Rests until there may be something to read. */
-static int rest(struct run *r, int64_t look_at, int64_t anew_at, struct err *err) {
-	bool moved = has_moved(r);
-	int64_t at = look_at, now;
-	int result = batch_settle(r, err);
+/* Nothing is unanswered, and it says something: that it ends, or why it will not go on. */
+static int hear_unasked(struct run *r, struct err *err) {
+	enum link_type type;
+	uint64_t seq;
 
-	if (result != 0)
-		return result;
+	return uplink_answer(&r->up, &type, &seq, err) < 0
+	           ? -1
+	           : err_set(err, ERR_INPUT, "link: an answer to nothing that was asked");
+}
+
+/* Rests until there may be something to read, or to send. */
+static int rest(struct run *r, int64_t look_at, int64_t anew_at, struct err *err) {
+	bool moved = has_moved(r) && !batch_has_events(r);
+	int64_t at = look_at, now;
+	int result;
+
 	if (moved)
 		sooner(&at, r->flushed + MOVED_EVERY);
 	if (r->p->beat)
 		sooner(&at, r->alive + r->p->beat);
 	sooner(&at, anew_at);
 	result = wait(r, at, err);
-	/* The enforcer says something unasked: that it ends, or why it will not go on. */
-	if (result > 0) {
-		enum link_type type;
-		uint64_t seq;
-
-		return uplink_answer(&r->up, &type, &seq, err) < 0
-		           ? -1
-		           : err_set(err, ERR_INPUT, "link: an answer to nothing that was asked");
-	}
+	if (result > 0)
+		return r->unanswered > 0 ? batch_listen(r, err) : hear_unasked(r, err);
 	now = milliseconds();
 	if (result == 0 && moved && now >= r->flushed + MOVED_EVERY)
 		result = send_round(r, err);
 	if (result == 0 && r->p->beat && now >= r->alive + r->p->beat) {
 		result = batch_settle(r, err);
-		if (result == 0)
+		if (result == 0 && !batch_has_events(r))
 			result = ask(r, err);
 		if (result == 0)
 			follow_beat(r);
@@ -184,6 +194,40 @@ static int64_t anew_at(const struct run *r) {
 	return r->opened + (pause < ANEW_LONGEST ? pause : ANEW_LONGEST);
 }
 
+/* Is there nothing to do before something happens? */
+static bool is_idle(struct run *r) {
+	if (batch_has_events(r))
+		return r->unanswered >= r->most_unanswered;
+	for (uint32_t i = 0; i < r->nfeeds; i++)
+		if (r->feeds[i].due)
+			return false;
+	return true;
+}
+
+static uint64_t turn_of(uint64_t lines, uint32_t logs) {
+	return lines / logs > TURN_MIN ? lines / logs : TURN_MIN;
+}
+
+/* Reads what is due into the batch at hand, and sends it. What came in a log that is not behind goes first; the lines of those that are behind are read
+ * while the enforcer is busy, and wait for their turn in the batch at hand: with what comes meanwhile. */
+static int advance(struct run *r, struct due due, struct err *err) {
+	bool beside = due.behind > 0 && due.beside > 0;
+	uint64_t pace = beside && r->pace > TURN_BESIDE ? TURN_BESIDE : r->pace;
+	int result = 0;
+
+	r->pace_aim = beside ? AIM_BESIDE : AIM_ALONE;
+	r->most_unanswered = beside ? 1 : UNANSWERED_MAX;
+	if (due.live > 0)
+		result = run_round(r, false, turn_of(pace, due.live), err);
+	if (result == 0)
+		result = batch_listen(r, err);
+	if (result == 0 && r->unanswered < r->most_unanswered)
+		result = send_round(r, err);
+	if (result == 0 && due.behind > 0 && !batch_has_events(r))
+		result = run_round(r, true, turn_of(pace, due.behind), err);
+	return result;
+}
+
 int run_follow(struct run *r, struct err *err) {
 	int64_t every = watch_is_blind(r->watch) ? LOOK_BLIND : LOOK_EVERY;
 	int64_t look_at = milliseconds() + every;
@@ -191,16 +235,10 @@ int run_follow(struct run *r, struct err *err) {
 	int result = 0;
 
 	while (result == 0 && !run_stopped(r)) {
-		uint32_t n;
+		struct due due = look(r, &anew);
 
 		run_show(r);
-		n = look(r, &anew);
-
-		if (n > 0) {
-			result = run_round(r, TURN_ALL / n > TURN_MIN ? TURN_ALL / n : TURN_MIN, err);
-			if (result == 0)
-				result = send_round(r, err);
-		}
+		result = advance(r, due, err);
 		/* Before it is let go, each log was read on: what is open can be read though its name is gone. */
 		if (result == 0 && anew && milliseconds() >= anew_at(r)) {
 			result = batch_flush(r, err);
@@ -208,7 +246,7 @@ int run_follow(struct run *r, struct err *err) {
 				result = batch_settle(r, err);
 			return result == 0 ? RUN_ANEW : result;
 		}
-		if (result == 0 && n == 0 && !run_stopped(r))
+		if (result == 0 && is_idle(r) && !run_stopped(r))
 			result = rest(r, look_at, anew ? anew_at(r) : INT64_MAX, err);
 		if (result == 0)
 			result = watch_take(r->watch, is_due, r, &places, err);

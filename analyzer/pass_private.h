@@ -45,6 +45,7 @@ struct feed {
 	uint32_t slot;  /* in the batch at hand, or SLOT_NONE */
 	uint64_t until; /* the sum of lines at which its turn in this round ends */
 	bool due;       /* it takes part in the next round */
+	bool behind;    /* its last turn ended before the log did */
 	bool touched;   /* read since it was sent last */
 	bool sampled;   /* `sample` is newer than what was sent */
 	bool input;
@@ -78,8 +79,9 @@ struct batch {
 
 #define KEPT_NOT UINT32_MAX
 
-#define BATCHES   3                                          /* two unanswered, one at hand */
-#define AGAIN_MAX ((size_t)BATCHES * LINK_EVENTS_MAX * 2048) /* their events, encoded whole */
+#define UNANSWERED_MAX 2
+#define BATCHES        (UNANSWERED_MAX + 1)                       /* one at hand */
+#define AGAIN_MAX      ((size_t)BATCHES * LINK_EVENTS_MAX * 2048) /* their events, encoded whole */
 
 struct run {
 	struct pass *p;
@@ -97,6 +99,9 @@ struct run {
 	uint32_t nheap;
 	struct batch batches[BATCHES]; /* a ring */
 	uint32_t first, unanswered;
+	uint32_t most_unanswered;   /* before another is sent */
+	uint64_t pace;              /* lines that the enforcer deals with in the time that it may take for one batch */
+	int64_t pace_aim;           /* that time, microseconds */
 	struct batch_writer writer; /* the events of the batch at hand */
 	struct buf texts;           /* frames of LINK_TEXTS */
 	struct buf evidence;
@@ -108,8 +113,12 @@ struct run {
 	uint32_t *fd_feeds;     /* whose journals, behind WAIT_JOURNALS */
 	uint32_t nfds;
 	int64_t opened, opening; /* when the session was opened, and how long that took */
-	int64_t alive;           /* when alive() was called last */
+	int64_t alive, heard;    /* when alive() was called last, and when a batch was answered */
 };
+
+#define PACE_FIRST 2048
+#define PACE_MIN   128 /* below that a commit costs more than the events */
+#define PACE_MAX   LINK_EVENTS_MAX
 
 /* What a step ends with: 0 well; RUN_STALE, and RUN_ANEW of a pass that follows: everything must be opened anew; -1 failed. */
 #define RUN_STALE 1
@@ -120,8 +129,9 @@ int64_t milliseconds(void);
 bool run_stopped(const struct run *r);
 /* Tells how far it is, and that it goes on, where that is due. */
 void run_show(struct run *r);
-/* One round of all feeds that are due, `turn` lines of each. What it gives is in the batch at hand, or was sent. */
-int run_round(struct run *r, uint64_t turn, struct err *err);
+/* One round of the feeds that are due and are behind, or of those that are not; `turn` lines of each. What it gives is in the batch at hand, or was
+ * sent. */
+int run_round(struct run *r, bool behind, uint64_t turn, struct err *err);
 
 /* pass_follow.c: rounds and waiting, in a session that is open. */
 int run_follow(struct run *r, struct err *err);
@@ -152,6 +162,8 @@ int batch_add(struct run *r, struct feed *f, struct event *e, struct err *err);
 /* Sends what is at hand, and cursors that moved. */
 bool batch_has_events(struct run *r);
 int batch_flush(struct run *r, struct err *err);
+/* Hears what was said meanwhile: 0, RUN_STALE, -1. */
+int batch_listen(struct run *r, struct err *err);
 /* Waits until all is answered. */
 int batch_settle(struct run *r, struct err *err);
 /* After LINK_STALE: what standard input said in batches that were not taken is to be said again. */

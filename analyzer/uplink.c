@@ -185,7 +185,7 @@ int uplink_hear(struct uplink *u, bool wait, struct uplink_answer *answer, struc
 	if (answer->type == LINK_REFUSED)
 		return refused(body, err);
 	if ((answer->type != LINK_ACK && answer->type != LINK_STALE && answer->type != LINK_WANT) ||
-	    get_u64(&body, &answer->seq) < 0)
+	    get_u64(&body, &answer->seq) < 0 || (answer->type == LINK_ACK && get_u32(&body, &answer->took) < 0))
 		return err_set(err, ERR_INPUT, "link: a frame of type %u where an answer is due", (unsigned)answer->type);
 	answer->wanted = body;
 	return 1;

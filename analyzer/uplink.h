@@ -34,6 +34,7 @@ int uplink_send(struct uplink *u, struct slice frames, struct err *err);
 struct uplink_answer {
 	enum link_type type;
 	uint64_t seq;
+	uint32_t took; /* LINK_ACK: microseconds, of the events of that batch */
 	struct slice wanted;
 };
 /* 1: there is one; 0: none yet, where it was not to be waited for. -1: the link broke, or LINK_REFUSED with the enforcer's reason. */

@@ -2,7 +2,7 @@
  *
  * The link is an ordered stream of frames over one AF_UNIX stream socket. The analyzer speaks first (LINK_HELLO), the
  * enforcer answers with every cursor it holds (LINK_CURSORS, repeated, then LINK_READY). The analyzer then sends batches; each is
- * answered, in order, by LINK_ACK (committed: events and cursors in one transaction), LINK_STALE (a cursor had moved: nothing of
+ * answered, in order, by LINK_ACK (committed: events and cursors in one transaction; it tells how long its events took), LINK_STALE (a cursor had moved: nothing of
  * this batch, nor of those sent after it, was taken; the enforcer sends all cursors and LINK_READY again at once and drops batches
  * until it sees LINK_HELLO again, which then needs no answer), or LINK_REFUSED (malformed or failed: the text says why; the link is closed). LINK_DONE ends a pass.
  *
@@ -139,7 +139,7 @@ enum link_type {
 	LINK_CURSORS, /* enforcer: u32 count, cursors */
 	LINK_READY,   /* enforcer: empty */
 	LINK_BATCH,   /* analyzer: struct batch */
-	LINK_ACK,     /* enforcer: u64 seq */
+	LINK_ACK,     /* enforcer: u64 seq, u32 microseconds that its events took, the commit not counted */
 	LINK_STALE,   /* enforcer: u64 seq */
 	LINK_REFUSED, /* enforcer: text */
 	LINK_NOTICE,  /* analyzer: a source's problem for `status`: text NAME, text PROBLEM (empty: solved) */
@@ -148,7 +148,7 @@ enum link_type {
 	LINK_TEXTS    /* analyzer: u64 seq, texts of those events in their order (batch.h); repeated until all are told */
 };
 
-#define LINK_VERSION    3
+#define LINK_VERSION    4
 #define LINK_FRAME_MAX  (1U << 20)         /* one frame, header excluded */
 #define LINK_EVENTS_MAX 8192               /* events of one batch */
 #define LINK_OFFSET_MAX ((1ULL << 48) - 1) /* of a log */

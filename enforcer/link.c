@@ -75,6 +75,15 @@ void link_answer(struct link *l, enum link_type type, uint64_t seq) {
 	frame_end(&l->s.out, begin);
 }
 
+void link_acknowledge(struct link *l) {
+	size_t begin = frame_begin(&l->s.out, LINK_ACK);
+
+	put_u64(&l->s.out, l->seq);
+	put_u32(&l->s.out, l->took < 0 ? 0 : l->took > UINT32_MAX ? UINT32_MAX : (uint32_t)l->took);
+	frame_end(&l->s.out, begin);
+	l->took = 0;
+}
+
 /* ---- cursors ---- */
 
 struct telling {
@@ -253,7 +262,7 @@ static int done(struct link *l, struct slice body, struct err *err) {
 	if (enforcer_take_due(l->e, err) < 0 || expire_notices(l, err) < 0 || write_seen(l, err) < 0)
 		return -1;
 	(void)projection_follow(l->e, true, &ignored);
-	link_answer(l, LINK_ACK, l->seq);
+	link_acknowledge(l);
 	return 0;
 }
 

@@ -15,6 +15,7 @@ struct link {
 	uint32_t told;           /* the highest cursor that the analyzer was told of */
 	uint32_t cursors;        /* how many there were */
 	uint64_t seq;            /* of the last batch that was answered */
+	int64_t began, took;     /* microseconds: when its events were taken up last, and how long that took until now */
 	uint64_t inputs;         /* lines of standard input so far */
 	uint32_t *own;           /* LINK_LOGS_MAX: cursors made for the session's own numbers, 0 none */
 	uint64_t made;           /* of the enforcer's count of cursors made: those that were told of or made here */
@@ -47,7 +48,8 @@ struct place {
 	struct addr leaked;
 };
 
-/* Queues a frame whose body is a number. */
+/* Queue a frame: LINK_ACK for the last batch, with how long it took; one whose body is a number. */
+void link_acknowledge(struct link *l);
 void link_answer(struct link *l, enum link_type type, uint64_t seq);
 /* Tells every cursor. The session's own numbers stay what they are until the next greeting. */
 int link_tell(struct link *l, struct err *err);

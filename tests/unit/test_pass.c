@@ -97,6 +97,11 @@ struct enforcer {
 	unsigned stale_at;  /* the batch that it calls stale */
 	bool commit_first;  /* ... after having committed it: the answer is lost, or another was quicker */
 	unsigned refuse_at; /* the batch that it refuses */
+	uint32_t took;      /* what it says that a batch took */
+	unsigned hold_at;   /* the batch that it takes up, and answers when it is told to */
+	bool held;
+	unsigned late_at; /* the batch that held the word "late" */
+	uint32_t largest; /* events of a batch behind hold_at */
 	bool dead;
 	bool stale;                                      /* until HELLO */
 	uint32_t wanted[LINK_EVENTS_MAX], nwanted, told; /* events whose texts are wanted; how many came */
@@ -108,6 +113,7 @@ struct enforcer {
 
 static struct enforcer it;
 static pthread_mutex_t committing = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t let_go = PTHREAD_COND_INITIALIZER;
 
 static void fault(const char *what) {
 	if (!it.fault[0])
@@ -148,6 +154,18 @@ static void tell_seq(enum link_type type, uint64_t seq) {
 	buf_init(&b, 64);
 	begin = frame_begin(&b, type);
 	put_u64(&b, seq);
+	frame_end(&b, begin);
+	answer(&b);
+}
+
+static void tell_ack(uint64_t seq) {
+	struct buf b;
+	size_t begin;
+
+	buf_init(&b, 64);
+	begin = frame_begin(&b, LINK_ACK);
+	put_u64(&b, seq);
+	put_u32(&b, it.took);
 	frame_end(&b, begin);
 	answer(&b);
 }
@@ -204,6 +222,7 @@ static bool commit(const struct place *places, uint32_t n, struct slice events, 
 			fault("an event without its evidence");
 		if (e->cursor >= n || e->offset < places[e->cursor].from || e->offset >= places[e->cursor].to.offset)
 			fault("an event from outside its part");
+		it.late_at = slice_is(e->line, "late") ? it.batches : it.late_at;
 		buf_byte(&it.events, ' ');
 		buf_add(&it.events, e->line.p, e->line.n);
 	}
@@ -228,6 +247,7 @@ static bool commit(const struct place *places, uint32_t n, struct slice events, 
 	}
 	it.committed++;
 	it.empty += nevents == 0;
+	it.largest = it.batches > it.hold_at && nevents > it.largest ? nevents : it.largest;
 	return true;
 }
 
@@ -280,6 +300,9 @@ static bool batch(struct slice in) {
 	if (it.told == 0 && want(seq, in))
 		return false;
 	it.batches++;
+	it.held = it.batches == it.hold_at;
+	while (it.held)
+		(void)pthread_cond_wait(&let_go, &committing);
 	if (it.batches == it.refuse_at) {
 		struct buf b;
 		size_t begin;
@@ -300,7 +323,7 @@ static bool batch(struct slice in) {
 			it.stale = true;
 		}
 	} else if (commit(places, n, in, (struct slice){it.texts.p, it.texts.n})) {
-		tell_seq(LINK_ACK, seq);
+		tell_ack(seq);
 	} else {
 		fault("stale");
 	}
@@ -348,7 +371,7 @@ static bool serve_one(struct buf *in) {
 		it.notices++;
 	else if (type == LINK_DONE && !it.stale) {
 		it.done++;
-		tell_seq(LINK_ACK, 0);
+		tell_ack(0);
 	}
 	(void)pthread_mutex_unlock(&committing);
 	if (done) {
@@ -940,6 +963,66 @@ static void test_follow_dies(void **state) {
 	is_committed(" a1 a2");
 }
 
+static void soon_held(void) {
+	const struct timespec moment = {.tv_nsec = 1000000};
+	bool held = false;
+
+	for (int i = 0; i < 20000 && !held; i++) {
+		(void)nanosleep(&moment, NULL);
+		(void)pthread_mutex_lock(&committing);
+		held = it.held;
+		(void)pthread_mutex_unlock(&committing);
+	}
+	assert_true(held);
+}
+
+/* A log is behind; while the enforcer has one of its batches, a line comes in another. */
+static void follow_beside(uint32_t took) {
+	const struct timespec moment = {.tv_nsec = 1000000};
+	unsigned late_at = 0;
+	struct buf lines;
+
+	source("a");
+	source("b");
+	buf_init(&lines, 1U << 20);
+	for (unsigned i = 0; i < 40000; i++)
+		buf_text(&lines, "10 e a\n");
+	buf_byte(&lines, '\0');
+	put("a", "w", lines.p);
+	buf_release(&lines);
+	put("b", "w", "5 e b\n");
+	it.took = took;
+	it.hold_at = 8;
+	follow_begin();
+	soon_held();
+	put("b", "a", "11 e late\n");
+	(void)pthread_mutex_lock(&committing);
+	it.held = false;
+	(void)pthread_cond_signal(&let_go);
+	(void)pthread_mutex_unlock(&committing);
+	for (int i = 0; i < 20000 && late_at == 0; i++) {
+		(void)nanosleep(&moment, NULL);
+		(void)pthread_mutex_lock(&committing);
+		late_at = it.late_at;
+		(void)pthread_mutex_unlock(&committing);
+	}
+	follow_end();
+	/* In the one that was being read, or, where that was on its way just then, in the next. */
+	assert_in_range(late_at, 9, 10);
+}
+
+static void test_follow_beside(void **state) {
+	(void)state;
+	follow_beside(0);
+	assert_in_range(it.largest, 1024, 2049);
+}
+
+static void test_follow_pace(void **state) {
+	(void)state;
+	follow_beside(100000);
+	assert_in_range(it.largest, 1, 257);
+}
+
 static void test_a_thousand(void **state) {
 	struct buf expected;
 
@@ -992,6 +1075,8 @@ int main(void) {
 		TEST("lines without an event move the cursor in their time", test_follow_cursors),
 		TEST("a pass that follows goes on after another was quicker", test_follow_stale),
 		TEST("a pass that follows ends with its enforcer, and the next goes on", test_follow_dies),
+		TEST("a line waits for no more than two batches of another log that is behind", test_follow_beside),
+		TEST("an enforcer that takes long for a batch gets smaller ones", test_follow_pace),
 		TEST("a thousand logs are merged", test_a_thousand),
 	};
 
