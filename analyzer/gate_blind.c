@@ -5,13 +5,14 @@
 
 #define MAP_MAX 1048576 /* places of the text times nodes */
 
-static void overlap(const struct byte_set *a, const struct byte_set *of, bool *some, bool *all) {
-	*some = false;
-	*all = true;
-	for (unsigned w = 0; w < 4; w++) {
-		*some = *some || (a->bits[w] & of->bits[w]);
-		*all = *all && (a->bits[w] & of->bits[w]) == of->bits[w];
-	}
+static inline bool set_meets(const struct byte_set *a, const struct byte_set *b) {
+	return (a->bits[0] & b->bits[0]) | (a->bits[1] & b->bits[1]) | (a->bits[2] & b->bits[2]) |
+	       (a->bits[3] & b->bits[3]);
+}
+
+static inline bool set_holds(const struct byte_set *a, const struct byte_set *b) {
+	return !((~a->bits[0] & b->bits[0]) | (~a->bits[1] & b->bits[1]) | (~a->bits[2] & b->bits[2]) |
+	         (~a->bits[3] & b->bits[3]));
 }
 
 /* Whether the pattern's end can be reached from each node at one place of the text; next: the same for the place behind, NULL at the end. */
@@ -20,11 +21,9 @@ static void ends_find(const struct graph *g, const struct byte_set *byte, const 
 
 	for (unsigned i = 0; i < g->n; i++) {
 		const struct node *at = &g->nodes[i];
-		bool some = false, all;
 
-		if (at->kind == NODE_SET && next)
-			overlap(&at->set, byte, &some, &all);
-		can[i] = at->kind == NODE_REST || (at->kind == NODE_END && !next) || (some && next[at->a]);
+		can[i] = at->kind == NODE_REST || (at->kind == NODE_END && !next) ||
+		         (at->kind == NODE_SET && next && next[at->a] && set_meets(&at->set, byte));
 	}
 	while (changed) {
 		changed = false;
@@ -53,19 +52,16 @@ static bool step_from(const struct graph *g, unsigned node, const struct byte_se
 		const struct node *at = &g->nodes[waiting[--n]];
 		unsigned to[2] = {at->a, at->b};
 		unsigned count = at->kind == NODE_GO ? 1 : at->kind == NODE_SPLIT ? 2 : 0;
-		bool some, all;
 
 		for (unsigned i = 0; i < count; i++)
 			if (!seen[to[i]]) {
 				seen[to[i]] = true;
 				waiting[n++] = to[i];
 			}
-		if (at->kind != NODE_SET)
+		if (at->kind != NODE_SET || !set_meets(&at->set, byte))
 			continue;
-		overlap(&at->set, byte, &some, &all);
-		if (some)
-			next[at->a] = true;
-		differs = differs || (some && !all && (can[at->a] || g->commits));
+		next[at->a] = true;
+		differs = differs || (!set_holds(&at->set, byte) && (can[at->a] || g->commits));
 	}
 	return differs;
 }
