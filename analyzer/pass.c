@@ -405,6 +405,8 @@ int pass_run(struct pass *p, struct err *err) {
 	if (p->follow) {
 		run_notice(&r, slice_of(FAULT_NAME), slice_of(""));
 		tell_geo(&r);
+		if (p->begins)
+			p->begins(p->context);
 	}
 	while ((result = session_run(&r, err)) > 0) {
 		bool stale = result == RUN_STALE;

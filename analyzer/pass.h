@@ -48,8 +48,10 @@ struct pass {
 	int wake;                     /* of a pass that follows: can be read when *stop was set; -1 none */
 	int64_t beat;                 /* of a pass that follows: milliseconds between two alive(); 0 none */
 	void (*alive)(void *context); /* it goes on, and the enforcer answers. May be NULL */
-	struct pass_sums sums;        /* out */
-	uint32_t batch_max;           /* events of one batch; 0: LINK_EVENTS_MAX. Tests make it small */
+	/* Of a pass that follows: called once, when the enforcer has told from where the logs are read on. May be NULL. */
+	void (*begins)(void *context);
+	struct pass_sums sums; /* out */
+	uint32_t batch_max;    /* events of one batch; 0: LINK_EVENTS_MAX. Tests make it small */
 };
 
 /* Tells the enforcer why an analyzer that was to follow cannot be started: for `status`, until one can. link is fresh, and of no use afterwards. */

@@ -1,7 +1,7 @@
 /* analyzer: prov-analyzer as a child: how it is started, and what it says.
  *
  * It writes JSON on its report, one object a line: {"progress": the sums so far, and "left", bytes yet to be read}, {"summary": the sums} at the end;
- * {"ready": true} before it begins, for which it waits to be told; and, where it follows, {"alive": true}.
+ * {"ready": true} before it begins, for which it waits to be told; and, where it follows, {"begins": true} when the enforcer has answered it, and {"alive": true}.
  */
 #ifndef PROVCTL_ANALYZER_H
 #define PROVCTL_ANALYZER_H

@@ -42,9 +42,10 @@ struct follower {
 	bool relieved; /* `next` has read its rules, and waits for the end of `now` */
 	int64_t next_since;
 	bool reload; /* is asked for */
-	bool ready;  /* was once */
+	bool sound;  /* rules were read once */
+	bool ready;  /* the service manager was told */
 	bool stopping;
-	int status; /* of an end without having been ready */
+	int status; /* of an end because of rules that cannot be read */
 };
 
 static int64_t now_ms(void) {
@@ -158,7 +159,6 @@ static void promote(struct follower *f) {
 	f->began = true;
 	retry_began(&f->analyzer);
 	analyzer_go(&f->now, -1);
-	tell_ready(f);
 }
 
 static void now_ended(struct follower *f, int status) {
@@ -172,7 +172,7 @@ static void now_ended(struct follower *f, int status) {
 		promote(f);
 		return;
 	}
-	if (!f->ready && WIFEXITED(status) && WEXITSTATUS(status) == ERR_INPUT) {
+	if (!f->sound && WIFEXITED(status) && WEXITSTATUS(status) == ERR_INPUT) {
 		/* It said why. */
 		f->status = ERR_INPUT;
 		f->stopping = true;
@@ -195,7 +195,7 @@ static void next_ended(struct follower *f) {
 		return;
 	if (!relieved)
 		command_warn("reload: the former rules and sources stay in force");
-	if (f->now.pid)
+	if (f->now.pid && f->ready)
 		tell_ready(f);
 }
 
@@ -269,7 +269,8 @@ static void take_now(void *context, const struct json *report) {
 
 	if (js_get(report, "ready")) {
 		analyzer_go(&f->now, -1);
-		f->began = true;
+		f->began = f->sound = true;
+	} else if (js_get(report, "begins")) {
 		tell_ready(f);
 	} else if (js_get(report, "alive")) {
 		notify_tell(f->notify, "WATCHDOG=1");

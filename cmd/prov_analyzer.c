@@ -7,7 +7,7 @@
  * reads configuration and rules. To --report-fd go JSON objects, one a line: {"progress": {...}} while it runs, and
  * {"summary": {...}} at its end. SIGTERM and SIGINT end it after the batch at hand. Exit status as provctl's.
  *
- * With --follow it waits for more instead of ending. With --go-fd, a socket, it says {"ready": true} when configuration and rules are read, and waits for
+ * With --follow it waits for more instead of ending, and says {"begins": true} when the enforcer has told where to read on. With --go-fd, a socket, it says {"ready": true} when configuration and rules are read, and waits for
  * a byte from there before it talks to the enforcer; the link may come with that (SCM_RIGHTS). With --beat it says {"alive": true} every so many milliseconds, as long as it goes on and the enforcer
  * answers.
  */
@@ -338,6 +338,10 @@ static void on_alive(void *context) {
 	report_word(context, "alive");
 }
 
+static void on_begins(void *context) {
+	report_word(context, "begins");
+}
+
 static void on_progress(void *context, const struct pass_sums *sums, uint64_t left) {
 	report_line(context, "progress", sums, &left);
 }
@@ -451,7 +455,8 @@ static int run(const struct options *o, const struct conf *conf, struct err *err
 	                    .follow = o->follow,
 	                    .wake = wake,
 	                    .beat = (int64_t)o->beat,
-	                    .alive = on_alive};
+	                    .alive = on_alive,
+	                    .begins = on_begins};
 	int result = -1;
 
 	if (rules_load(&pass.rules, conf, NULL, err) < 0)

@@ -92,7 +92,7 @@ struct enforcer {
 	uint32_t nkept;
 	uint32_t own[CURSORS]; /* id of a session's own numbers */
 	struct buf events;     /* words of the committed events, each with a blank before */
-	unsigned batches, committed, empty, done, notices;
+	unsigned greeted, batches, committed, empty, done, notices;
 	unsigned die_at;    /* the batch at which it dies; 0 never */
 	unsigned stale_at;  /* the batch that it calls stale */
 	bool commit_first;  /* ... after having committed it: the answer is lost, or another was quicker */
@@ -144,6 +144,7 @@ static void tell_cursors(void) {
 	begin = frame_begin(&b, LINK_READY);
 	frame_end(&b, begin);
 	memset(it.own, 0, sizeof(it.own));
+	it.greeted++;
 	answer(&b);
 }
 
@@ -815,12 +816,19 @@ static struct {
 	pthread_t thread;
 	struct err err;
 	int result;
-	volatile unsigned alive;
+	volatile unsigned alive, begun;
+	bool early; /* it began before the enforcer had told its cursors */
 } following;
 
 static void be_alive(void *context) {
 	(void)context;
 	following.alive++;
+}
+
+static void be_begun(void *context) {
+	(void)context;
+	following.begun++;
+	following.early = it.greeted == 0;
 }
 
 static void *follow(void *unused) {
@@ -836,7 +844,8 @@ static void follow_begin(void) {
 	w.pass.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	w.pass.beat = 50;
 	w.pass.alive = be_alive;
-	following.alive = 0;
+	w.pass.begins = be_begun;
+	following.alive = following.begun = 0;
 	assert_int_equal(pthread_create(&following.thread, NULL, follow, NULL), 0);
 	(void)nanosleep(&moment, NULL);
 }
@@ -888,6 +897,8 @@ static void test_follow_order(void **state) {
 	soon_committed(" a1 b1 a2 b2 a3");
 	follow_end();
 	assert_true(following.alive > 0);
+	assert_int_equal(following.begun, 1);
+	assert_false(following.early);
 	assert_int_equal(w.pass.sums.lines, 5);
 	w.stop = 0;
 	w.pass.follow = false;
