@@ -54,6 +54,7 @@ libenforcer_a_SOURCES = \
 	enforcer/store_place.c \
 	enforcer/store_private.h \
 	enforcer/store_record.c \
+	enforcer/store_registered.c \
 	enforcer/store_schema.c \
 	enforcer/store_seen.c \
 	enforcer/store_shelf.c \

@@ -7,7 +7,7 @@
  * rolled back); "not there" is an answer (0), not an error.
  *
  * Files: db.c is the one wrapper of sqlite3.h; store.c opens, migrates, commits; store_device.c, store_home.c, store_place.c, store_ban.c,
- * store_record.c, store_source.c, store_hook.c, store_token.c hold the statements of each subject; store_schema.c the tables; store_device_code.c how a device
+ * store_record.c, store_registered.c, store_source.c, store_hook.c, store_token.c hold the statements of each subject; store_schema.c the tables; store_device_code.c how a device
  * stands in its row; store_seen.c when devices were seen; store_shelf.c, store_hint.c and store_tally.c what is held in memory. Lists call each() within a read: it may ask anything, and
  * change anything but what is listed (devices, bans and early events may be changed, too).
  */
@@ -27,7 +27,7 @@
 struct store;
 struct memo;
 
-#define STORE_SCHEMA 9 /* PRAGMA user_version; application_id is "pvct" */
+#define STORE_SCHEMA 10 /* PRAGMA user_version; application_id is "pvct" */
 
 enum store_mode {
 	STORE_OWN, /* takes the lock; creates what is missing; migrates an older schema after copying it aside */

@@ -1,7 +1,9 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/timefmt.h"
+#include "enforcer/digest.h"
 #include "enforcer/store_private.h"
 
 /* ---- users ---- */
@@ -48,54 +50,59 @@ int store_users(struct store *s, uint64_t mac, int (*each)(void *context, const 
 	return step;
 }
 
-/* How many devices have the user (and realm), at most 2, and one of them. */
-static int owners(struct store *s, const char *sql, struct slice user, const struct slice *realm, int *n, uint64_t *mac,
-                  bool *any_realm, struct err *err) {
-	struct query *q = db_query(s->db, sql, err);
+/* How many devices the query names, at most 2, and one of them; any_realm: one of its rows has no realm. Rows of one device may come apart, so
+ * that those of one are gone through to the end. */
+static int owners(struct query *q, int *n, uint64_t *mac, bool *any_realm, struct err *err) {
 	int step;
 
 	*n = 0;
-	db_bind_text(q, user);
-	if (realm)
-		db_bind_text(q, *realm);
-	while ((step = db_step(q, err)) == 1) {
-		++*n;
-		*mac = (uint64_t)db_int(q, 0);
-		*any_realm = db_int(q, 1) != 0;
+	while (*n < 2 && (step = db_step(q, err)) == 1) {
+		uint64_t one = (uint64_t)db_int(q, 0);
+
+		*any_realm = *any_realm || db_text(q, 1).n == 0;
+		*n += *n == 0 || one != *mac;
+		*mac = one;
 	}
 	db_end(q);
-	return step;
+	return *n == 2 ? 0 : step;
 }
 
 static int find_owner(struct store *s, struct slice user, struct slice realm, uint64_t *mac, struct err *err) {
-	static const char exact[] = "SELECT DISTINCT mac, 0 FROM user WHERE user = ? AND realm = ? LIMIT 2";
-	static const char alone[] = "SELECT mac, max(realm = '') FROM user WHERE user = ? GROUP BY mac LIMIT 2";
 	uint64_t owner = MAC_NONE;
 	bool any_realm = false;
+	struct query *q;
 	int n = 0;
 
 	if (realm.n > 0) {
-		if (owners(s, exact, user, &realm, &n, &owner, &any_realm, err) != 0)
+		q = db_query(s->db, "SELECT mac, realm FROM user WHERE user = ? AND realm = ?", err);
+		db_bind_text(q, user);
+		db_bind_text(q, realm);
+		if (owners(q, &n, &owner, &any_realm, err) != 0)
 			return -1;
-		if (n > 0) {
-			*mac = n == 1 ? owner : MAC_NONE;
-			return 0;
-		}
 	}
-	if (owners(s, alone, user, NULL, &n, &owner, &any_realm, err) != 0)
-		return -1;
-	*mac = n == 1 && (realm.n == 0 || any_realm) ? owner : MAC_NONE;
+	if (n == 0) {
+		q = db_query(s->db, "SELECT mac, realm FROM user WHERE user = ?", err);
+		db_bind_text(q, user);
+		if (owners(q, &n, &owner, &any_realm, err) != 0)
+			return -1;
+		if (realm.n > 0 && !any_realm)
+			n = 0;
+	}
+	*mac = n == 1 ? owner : MAC_NONE;
 	return 0;
 }
 
-/* A phone registers again and again. */
-#define OWNER_SLOTS 131072U
-#define OWNER_TEXT  46
+/* A phone registers again and again: whose users are stands by a keyed digest of what was asked, what was asked for least lately goes first. */
+#define OWNER_SETS 65536U
+#define OWNER_WAYS 4 /* a line of the processor's cache */
 
 struct owner {
+	uint64_t digest; /* 0: nothing is here */
 	uint64_t mac;
-	uint8_t n, user;       /* bytes of text, 0: nothing is here; of them the user's */
-	char text[OWNER_TEXT]; /* user, realm */
+};
+
+struct owners {
+	struct owner sets[OWNER_SETS][OWNER_WAYS]; /* of each the one asked for last first */
 };
 
 void store_owners_forget(struct store *s) {
@@ -103,34 +110,53 @@ void store_owners_forget(struct store *s) {
 	s->owners = NULL;
 }
 
-/* Where it would be, with what is looked for in key; NULL where it is not kept. */
-static struct owner *owner_slot(struct store *s, struct slice user, struct slice realm, struct owner *key) {
-	uint64_t hash;
+static uint64_t owner_digest(const struct store *s, struct slice user, struct slice realm) {
+	uint8_t bytes[1 + EVENT_USER_MAX + EVENT_REALM_MAX] = {(uint8_t)user.n};
+	uint64_t digest;
 
-	if (user.n == 0 || user.n + realm.n > OWNER_TEXT ||
-	    (!s->owners && !(s->owners = calloc(OWNER_SLOTS, sizeof(*s->owners)))))
-		return NULL;
-	*key = (struct owner){.n = (uint8_t)(user.n + realm.n), .user = (uint8_t)user.n};
-	memcpy(key->text, user.p, user.n);
+	assert(user.n <= EVENT_USER_MAX && realm.n <= EVENT_REALM_MAX);
+	if (user.n > 0)
+		memcpy(bytes + 1, user.p, user.n);
 	if (realm.n > 0)
-		memcpy(key->text + user.n, realm.p, realm.n);
-	hash = hash_bytes(user.n, key->text, key->n);
-	return &s->owners[(hash ^ hash >> 32) % OWNER_SLOTS];
+		memcpy(bytes + 1 + user.n, realm.p, realm.n);
+	digest = digest_bytes(s->key, bytes, 1 + user.n + realm.n);
+	return digest ? digest : 1;
+}
+
+/* True with *mac where it is kept. It comes to the front. */
+static bool owner_get(const struct store *s, uint64_t digest, uint64_t *mac) {
+	struct owner *set = s->owners->sets[digest % OWNER_SETS];
+
+	for (unsigned i = 0; i < OWNER_WAYS; i++)
+		if (set[i].digest == digest) {
+			struct owner found = set[i];
+
+			memmove(set + 1, set, i * sizeof(*set));
+			set[0] = found;
+			*mac = found.mac;
+			return true;
+		}
+	return false;
+}
+
+static void owner_put(const struct store *s, uint64_t digest, uint64_t mac) {
+	struct owner *set = s->owners->sets[digest % OWNER_SETS];
+
+	memmove(set + 1, set, (OWNER_WAYS - 1) * sizeof(*set));
+	set[0] = (struct owner){digest, mac};
 }
 
 int store_device_of_user(struct store *s, struct slice user, struct slice realm, uint64_t *mac, struct err *err) {
-	struct owner key, *slot = owner_slot(s, user, realm, &key);
+	uint64_t digest = owner_digest(s, user, realm);
 
-	if (slot && slot->n == key.n && slot->user == key.user && memcmp(slot->text, key.text, key.n) == 0) {
-		*mac = slot->mac;
+	if (!s->owners)
+		s->owners = calloc(1, sizeof(*s->owners));
+	if (s->owners && owner_get(s, digest, mac))
 		return 0;
-	}
 	if (find_owner(s, user, realm, mac, err) < 0)
 		return -1;
-	if (slot) {
-		key.mac = *mac;
-		*slot = key;
-	}
+	if (s->owners)
+		owner_put(s, digest, *mac);
 	return 0;
 }
 

@@ -3,9 +3,6 @@
 #include "common/timefmt.h"
 #include "enforcer/store_private.h"
 
-#define REGISTERED_KEPT DAY
-#define REGISTERED_MAX  200000
-
 /* What a question for one row answers: 1 where there is one. */
 static int exists(struct query *q, struct err *err) {
 	int step = db_step(q, err);
@@ -189,97 +186,4 @@ int store_pause_has(struct store *s, int64_t time, struct err *err) {
 
 	db_bind(q, time);
 	return exists(q, err);
-}
-
-/* ---- registrations ---- */
-
-static int registered_delete(struct store *s, const char *sql, int64_t value, struct err *err) {
-	struct query *q = db_query(s->db, sql, err);
-
-	db_bind(q, value);
-	if (db_run(q, err) != 0)
-		return -1;
-	return store_add(&s->numbers, "registrations", -db_changes(s->db), err);
-}
-
-/* By the hour, and many at once: each looks at all of them. */
-static int registered_trim(struct store *s, int64_t time, struct err *err) {
-	static const char expire[] = "DELETE FROM registered WHERE time < ?";
-	static const char oldest[] = "DELETE FROM registered WHERE (user, realm, base) IN"
-								 " (SELECT user, realm, base FROM registered ORDER BY time, user, realm, base LIMIT ?)";
-	int64_t hour = time - time % HOUR, last, count;
-
-	if (store_number(s, "registrations.hour", &last, err) != 0)
-		return -1;
-	if (hour > last && (registered_delete(s, expire, hour - REGISTERED_KEPT, err) != 0 ||
-	                    store_set_number(s, "registrations.hour", hour, err) != 0))
-		return -1;
-	if (store_number(s, "registrations", &count, err) != 0)
-		return -1;
-	return count <= REGISTERED_MAX ? 0
-	                               : registered_delete(s, oldest, count - REGISTERED_MAX + REGISTERED_MAX / 16, err);
-}
-
-int store_registered_put(struct store *s, struct slice user, struct slice realm, uint64_t mac, struct addr ip,
-                         int64_t time, struct err *err) {
-	/* The first, which is nearly always right, changes no index. */
-	static const char renew[] = "UPDATE registered SET time = max(time, ?4)"
-								" WHERE user = ?1 AND realm = ?2 AND base = ?3 AND mac = ?5";
-	static const char add[] =
-		"INSERT OR IGNORE INTO registered (user, realm, base, time, mac) VALUES (?1, ?2, ?3, ?4, ?5)";
-	static const char change[] = "UPDATE registered SET time = max(time, ?4), mac = ?5"
-								 " WHERE user = ?1 AND realm = ?2 AND base = ?3";
-	const char *const tries[] = {renew, add, change};
-	unsigned i;
-
-	for (i = 0; i < 3; i++) {
-		struct query *q = db_query(s->db, tries[i], err);
-
-		db_bind_text(q, user);
-		db_bind_text(q, realm);
-		db_bind_addr(q, ip);
-		db_bind(q, time);
-		db_bind(q, (int64_t)mac);
-		if (db_run(q, err) != 0)
-			return -1;
-		if (db_changes(s->db) > 0)
-			break;
-	}
-	if (i != 1)
-		return 0;
-	if (store_add(&s->numbers, "registrations", 1, err) != 0)
-		return -1;
-	return registered_trim(s, time, err);
-}
-
-int store_registered_within(struct store *s, struct prefix p, int64_t time, struct err *err) {
-	/* Only the newest is kept, so one that is newer than `time` stands for those before it. */
-	static const char sql[] = "SELECT 1 FROM registered WHERE base BETWEEN ? AND ? AND time > ? LIMIT 1";
-	struct query *q = db_query(s->db, sql, err);
-
-	db_bind_addr(q, p.base);
-	db_bind_addr(q, prefix_last(p));
-	db_bind(q, time - REGISTERED_KEPT);
-	return exists(q, err);
-}
-
-int store_registered_at(struct store *s, struct addr ip, int64_t time, struct err *err) {
-	return store_registered_within(s, prefix_of(ip, addr_is_v4(ip) ? 128 : 64), time, err);
-}
-
-int store_registered_device(struct store *s, uint64_t mac, struct addr *ip, int64_t *time, struct err *err) {
-	static const char sql[] =
-		"SELECT base, time FROM registered WHERE mac = ?1 AND mac <> 0 ORDER BY time DESC, base LIMIT 1";
-	struct query *q = db_query(s->db, sql, err);
-	struct addr none = {{0}};
-	int step;
-
-	db_bind(q, (int64_t)mac);
-	step = db_step(q, err);
-	if (step >= 0) {
-		*ip = step == 1 ? db_addr(q, 0) : none;
-		*time = step == 1 ? db_int(q, 1) : TIME_NONE;
-	}
-	db_end(q);
-	return step < 0 ? -1 : 0;
 }

@@ -104,4 +104,17 @@ const char *const store_steps[STORE_SCHEMA] = {
 	/* Rows of `counter` hold several slots each (counter_codec.c), beside those of one slot that are there: nothing is to be done, but to keep
 	 * provctl of before away from them. */
 	"",
+
+	/* Whose a registration is and when it was made last stand by the number of its row in blobs (store_registered.c); in the row stands when it was
+	 * made first. */
+	"CREATE TABLE registration (id INTEGER PRIMARY KEY, user TEXT NOT NULL, realm TEXT NOT NULL, base BLOB NOT NULL,"
+	" mac INTEGER NOT NULL, time INTEGER NOT NULL);"
+	"INSERT INTO registration (user, realm, base, mac, time) SELECT user, realm, base, mac, time FROM registered"
+	" ORDER BY user, realm, base;"
+	"CREATE INDEX registration_base ON registration (base);"
+	"CREATE INDEX registration_mac ON registration (mac) WHERE mac <> 0;"
+	"DROP TABLE registered;"
+	"CREATE TABLE renewed (part INTEGER PRIMARY KEY, times BLOB NOT NULL);"
+	"CREATE TABLE registrant (part INTEGER PRIMARY KEY, owners BLOB NOT NULL);"
+	"DELETE FROM number WHERE name = 'registrations';",
 };

@@ -25,8 +25,9 @@ static const char *const users[PHONES + 1] = {"100", "101", "102", "103", "104",
 
 static struct event any_event(uint64_t *random, int64_t *time) {
 	static const enum event_kind kinds[] = {
-		EVENT_PROVISION_SERVED,       EVENT_PROVISION_SERVED,  EVENT_POLL_SERVED,      EVENT_POLL_SERVED,
-		EVENT_PROVISION_UNAUTHORISED, EVENT_POLL_UNAUTHORISED, EVENT_PROVISION_REFUSED};
+		EVENT_PROVISION_SERVED,       EVENT_PROVISION_SERVED,  EVENT_POLL_SERVED,       EVENT_POLL_SERVED,
+		EVENT_PROVISION_UNAUTHORISED, EVENT_POLL_UNAUTHORISED, EVENT_PROVISION_REFUSED, EVENT_SIP_REGISTERED,
+		EVENT_SIP_REGISTERED,         EVENT_SIP_AUTH_FAILED};
 	unsigned phone = below(random, PHONES + 1), at_home = below(random, 8);
 	struct event e = {
 		.kind = kinds[below(random, sizeof(kinds) / sizeof(kinds[0]))],
@@ -74,6 +75,27 @@ static int dump_counter(void *context, uint32_t slot, struct slice bytes) {
 	return 0;
 }
 
+static int any_device(void *context, const struct device *d, const char *skipped) {
+	(void)context;
+	(void)d;
+	(void)skipped;
+	return 0;
+}
+
+/* Users change hands, accounts are unlocked, and the program begins anew, between two events. */
+static void something_else(struct judging *g, unsigned i, int64_t time) {
+	const struct order order = {.time = time};
+
+	if (i == 1000) {
+		assert_int_equal(store_users_put(g->store, mac_of(2), NULL, 0, &g->err), 0);
+		judging_user(g, mac_of(0), users[PHONES]);
+	}
+	if (i % 700 == 699)
+		assert_int_equal(judge_unlock_account(g->judge, &order, "acct1", HOUR, false, any_device, NULL, &g->err), 0);
+	if (i % 1100 == 1099)
+		judging_restart(g);
+}
+
 /* All that came of a story: record, counters, sums. */
 static void run(const char *extra, uint64_t random, bool quiet, struct buf *out, unsigned *hushed) {
 	const struct record_filter all = {0};
@@ -99,6 +121,7 @@ static void run(const char *extra, uint64_t random, bool quiet, struct buf *out,
 		*hushed += done > 0;
 		if (done == 0)
 			judging_event(&g, e);
+		something_else(&g, i, time);
 	}
 	assert_int_equal(judge_flush(g.judge, &g.err), 0);
 	assert_int_equal(store_records(g.store, &all, dump_record, out, &g.err), 0);
