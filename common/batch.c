@@ -333,15 +333,12 @@ uint64_t batch_mac(const struct batch_view *v, uint32_t number) {
 	return le64toh(word) & ((1ULL << MAC_BITS) - 1);
 }
 
-static int events_check(const struct batch_view *v, struct err *err) {
-	struct batch_walk w;
-	int there;
+int batch_next_checked(struct batch_walk *w, struct err *err) {
+	int there = step(w);
 
-	batch_walk_begin(&w, v);
-	while ((there = step(&w)) > 0)
-		if (!event_is_sound(&w.e, err))
-			return -1;
-	if (there < 0 || w.extras.n > 0 || w.texts.n > 0)
+	if (there > 0)
+		return event_is_sound(&w->e, err) ? 1 : -1;
+	if (there < 0 || w->extras.n > 0 || w->texts.n > 0)
 		return err_set(err, ERR_INPUT, "batch: a record is malformed, or its texts are");
 	return 0;
 }
@@ -354,7 +351,7 @@ static struct slice part(struct slice *in, size_t n) {
 	return taken;
 }
 
-int batch_read_again(struct batch_view *v, struct slice in, struct err *err) {
+int batch_read_head(struct batch_view *v, struct slice in, struct err *err) {
 	uint32_t rows, extras, texts;
 	struct slice head;
 
@@ -372,7 +369,15 @@ int batch_read_again(struct batch_view *v, struct slice in, struct err *err) {
 }
 
 int batch_read(struct batch_view *v, struct slice in, struct err *err) {
-	return batch_read_again(v, in, err) < 0 ? -1 : events_check(v, err);
+	struct batch_walk w;
+	int there;
+
+	if (batch_read_head(v, in, err) < 0)
+		return -1;
+	batch_walk_begin(&w, v);
+	while ((there = batch_next_checked(&w, err)) > 0)
+		continue;
+	return there;
 }
 
 int64_t batch_texts_check(struct slice in, uint32_t max, struct err *err) {

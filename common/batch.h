@@ -62,8 +62,8 @@ struct batch_view {
 
 /* Reads all of in, hostile as it may be: every event of it is sound then. v begins as zeroes and can be used again. */
 int batch_read(struct batch_view *v, struct slice in, struct err *err);
-/* The same bytes, which batch_read has seen, lie elsewhere now. */
-int batch_read_again(struct batch_view *v, struct slice in, struct err *err);
+/* Reads all but the events: either they were read before, where the same bytes lay, or batch_next_checked reads them. */
+int batch_read_head(struct batch_view *v, struct slice in, struct err *err);
 void batch_view_release(struct batch_view *v);
 
 /* One event after the other, each in e. */
@@ -83,6 +83,8 @@ void batch_walk_begin(struct batch_walk *w, const struct batch_view *v);
 void batch_walk_wanted(struct batch_walk *w, const uint32_t *wanted, uint32_t n, struct slice texts);
 /* False behind the last. */
 bool batch_next(struct batch_walk *w);
+/* The same for events that nobody has read yet: 1; 0 behind the last, when all was sound; -1. */
+int batch_next_checked(struct batch_walk *w, struct err *err);
 /* The MAC of one event, for looking ahead. */
 uint64_t batch_mac(const struct batch_view *v, uint32_t number);
 /* Texts of whole events at the start of in, max at most: how many there are, or -1 where one is none. */

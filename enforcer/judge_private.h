@@ -10,6 +10,12 @@
 
 struct counters; /* counter.h */
 
+/* A trigger that has to do with what a phone does at home, and the kinds of events that it looks at for that. */
+struct quiet_trigger {
+	uint32_t kinds;
+	uint16_t trigger;
+};
+
 struct judge {
 	struct store *store;
 	const struct conf *conf;
@@ -20,7 +26,7 @@ struct judge {
 	struct judge_sums sums;
 	struct judge_sums flushed; /* as of the last judge_flush: what a rollback goes back to */
 	struct {
-		uint16_t *stirred, *resets; /* triggers that a fetch from home can count for, or that take it as a success */
+		struct quiet_trigger *stirred, *resets; /* that a fetch from home can count for, or that take it as a success */
 		uint32_t nstirred, nresets;
 		uint32_t by_account; /* kinds that some of the latter count by account */
 		uint64_t missed;     /* devices that were not in mind */

@@ -63,7 +63,7 @@ static int check_place(const struct link *l, struct place *p, struct err *err) {
 	return 0;
 }
 
-/* Everything in it but where its events lie, before anything of it is applied. */
+/* Everything in it but its events, before anything of it is applied; link_want checks those. */
 static int check_batch(struct link *l, struct slice body, uint64_t *seq, struct err *err) {
 	if (get_u64(&body, seq) < 0 || get_u32(&body, &l->n) < 0 || l->n == 0 || l->n > LINK_LOGS_MAX)
 		return err_set(err, ERR_INPUT, "batch: malformed head");
@@ -84,10 +84,12 @@ static int check_batch(struct link *l, struct slice body, uint64_t *seq, struct 
 	}
 	if (check_once(l, err) < 0)
 		return -1;
-	/* It comes again with the texts that it waited for, and may lie elsewhere then. */
+	if (batch_read_head(&l->view, body, err) < 0)
+		return -1;
+	/* It comes again with the texts that it waited for. */
 	if (l->want.asked)
-		return batch_read_again(&l->view, body, err);
-	if (batch_read(&l->view, body, err) < 0 || link_check_rows(l, err) < 0)
+		return 0;
+	if (link_check_rows(l, err) < 0)
 		return -1;
 	memset(l->quiet, 0, l->view.nrows * sizeof(*l->quiet));
 	return 0;

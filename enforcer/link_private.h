@@ -61,7 +61,7 @@ int link_batch(struct link *l, struct slice body, struct err *err);
 int link_check_rows(const struct link *l, struct err *err);
 /* Walks over the events, with what texts are there. */
 void link_walk(const struct link *l, struct batch_walk *w);
-/* Checks where the events of batch seq lie, and asks for texts where some are needed that are not there: 1 asked, 0 none, -1. */
+/* Checks the events of batch seq, and where they lie, and asks for texts where some are needed that are not there: 1 asked, 0 none, -1. */
 int link_want(struct link *l, uint64_t seq, struct err *err);
 /* The batch is answered. */
 void link_want_nothing(struct link *l);

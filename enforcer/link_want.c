@@ -101,9 +101,10 @@ int link_want(struct link *l, uint64_t seq, struct err *err) {
 	int64_t now = clock_now();
 	struct batch_walk w;
 	uint32_t n = 0;
+	int there;
 
 	link_walk(l, &w);
-	while (batch_next(&w)) {
+	while ((there = batch_next_checked(&w, err)) > 0) {
 		int wanted;
 
 		if (w.next + HINT_AHEAD < l->view.n)
@@ -114,8 +115,8 @@ int link_want(struct link *l, uint64_t seq, struct err *err) {
 		if (wanted)
 			l->want.at[n++] = w.next - 1;
 	}
-	if (n == 0)
-		return 0;
+	if (there < 0 || n == 0)
+		return there;
 	l->want.n = n;
 	ask(l, seq);
 	return 1;

@@ -118,12 +118,11 @@ static int remembered(struct judge *j, uint64_t mac, struct addr ip, uint64_t pl
 /* Does it say something of its phone that the device has not got? */
 static bool has_news(struct judge *j, const struct event *e, const struct memo_entry *entry, struct quiet_row *row) {
 	const struct memo *memo = store_memo(j->store);
-	struct memo_words said = {e->vendor, e->model, e->version};
 	uint32_t has = entry->mac & MEMO_WORDS;
 
 	if (row->era == memo_era(memo) && row->fits == has)
 		return false;
-	if (!memo_words_fit(memo, &said, has))
+	if (!memo_words_fit(memo, &(struct memo_words){e->vendor, e->model, e->version}, has))
 		return true;
 	*row = (struct quiet_row){memo_era(memo), has};
 	return false;

@@ -206,6 +206,8 @@ int store_ban_put(struct store *s, struct ban *b, struct err *err) {
 	count(s, b, 1);
 	if (b->kind == BAN_BAN)
 		store_hint(s, b->at, b->until);
+	else
+		s->others.some = true;
 	store_told_forget(s, b->at);
 	if (found == 1)
 		store_told_forget(s, old.at);
@@ -336,13 +338,30 @@ int store_ban_count(struct store *s, enum ban_kind kind, struct prefix at, int64
 	return db_run(q, err);
 }
 
+/* Most sites neither block nor allow anybody: 1 where somebody may be, 0, -1. */
+static int may_be_other(struct store *s, struct err *err) {
+	struct query *q;
+	int step;
+
+	if (s->others.known)
+		return s->others.some;
+	q = db_query(s->db, "SELECT EXISTS (SELECT 1 FROM ban WHERE kind > 0)", err);
+	step = db_step(q, err);
+	if (step == 1) {
+		s->others.some = db_int(q, 0) != 0;
+		s->others.known = true;
+	}
+	db_end(q);
+	return step == 1 ? s->others.some : -1;
+}
+
 int store_ban_of(struct store *s, enum ban_kind kind, struct addr ip, int64_t time, struct ban *out, struct err *err) {
 	static const char sql[] =
 		SQL_LENGTHS("ban", "kind = ?1") "SELECT " BAN_COLUMNS " FROM l CROSS JOIN ban b ON b.kind = ?1"
 										" AND b.bits = l.bits AND b.base = masked(?2, l.bits)"
 										" WHERE b.until > ?3 AND b.lifted = 0"
 										" ORDER BY b.pending, b.until DESC, b.id LIMIT 1";
-	int may = kind == BAN_BAN ? store_may_ban_of(s, ip, time, err) : 1;
+	int may = kind == BAN_BAN ? store_may_ban_of(s, ip, time, err) : may_be_other(s, err);
 	struct query *q;
 
 	if (may <= 0)

@@ -17,9 +17,9 @@ static void find_quiet(struct judge *j) {
 		if (t->on & QUIET && (t->imposter != TRI_YES || t->on >> EVENT_SIP_REGISTERED & 1) &&
 		    t->proofs & ~(1U << PROOF_NONE) && t->mac == TRIGGER_MAC_ANY && t->at_home != TRI_NO &&
 		    t->abroad != TRI_YES)
-			j->quiet.stirred[j->quiet.nstirred++] = (uint16_t)i;
+			j->quiet.stirred[j->quiet.nstirred++] = (struct quiet_trigger){t->on, (uint16_t)i};
 		if (t->reset & QUIET)
-			j->quiet.resets[j->quiet.nresets++] = (uint16_t)i;
+			j->quiet.resets[j->quiet.nresets++] = (struct quiet_trigger){t->reset, (uint16_t)i};
 		/* Whose account it is stands in the row. */
 		if (t->reset & QUIET && t->by & BY_ACCOUNT)
 			j->quiet.by_account |= t->reset;
@@ -334,18 +334,18 @@ int trigger_event(struct judge *j, struct facts *f, struct err *err) {
 
 bool trigger_is_stirred(const struct judge *j, const struct event *e) {
 	for (uint32_t i = 0; i < j->quiet.nstirred; i++) {
-		const struct trigger *t = &j->conf->triggers[j->quiet.stirred[i]];
+		const struct quiet_trigger *t = &j->quiet.stirred[i];
 
-		if (event_is_of(e, t->on) && trigger_matches_bare(e, t))
+		if (event_is_of(e, t->kinds) && trigger_matches_bare(e, &j->conf->triggers[t->trigger]))
 			return true;
 	}
 	if (!event_is_of(e, j->quiet.by_account))
 		return false;
 	for (uint32_t i = 0; i < j->quiet.nresets; i++) {
-		const struct trigger *t = &j->conf->triggers[j->quiet.resets[i]];
+		const struct quiet_trigger *t = &j->quiet.resets[i];
 
-		if (event_is_of(e, t->reset) && t->by & BY_ACCOUNT &&
-		    (!counters_loaded(j->counters) || counters_have(j->counters, j->quiet.resets[i])))
+		if (event_is_of(e, t->kinds) && j->conf->triggers[t->trigger].by & BY_ACCOUNT &&
+		    (!counters_loaded(j->counters) || counters_have(j->counters, t->trigger)))
 			return true;
 	}
 	return false;
@@ -353,14 +353,14 @@ bool trigger_is_stirred(const struct judge *j, const struct event *e) {
 
 int trigger_quiet(struct judge *j, const struct event *e, uint64_t mac, struct err *err) {
 	for (uint32_t i = 0; i < j->quiet.nresets; i++) {
-		uint32_t index = j->quiet.resets[i];
+		const struct quiet_trigger *t = &j->quiet.resets[i];
 		struct facts f;
 
-		if (!event_is_of(e, j->conf->triggers[index].reset))
+		if (!event_is_of(e, t->kinds))
 			continue;
 		if (trigger_load(j, err) < 0)
 			return -1;
-		if (!counters_have(j->counters, index))
+		if (!counters_have(j->counters, t->trigger))
 			continue;
 		/* All that a reset looks at. */
 		f.e = e;
@@ -368,7 +368,7 @@ int trigger_quiet(struct judge *j, const struct event *e, uint64_t mac, struct e
 		f.removed = false;
 		f.device.mac = mac;
 		f.subject = f.who = 0;
-		if (trigger_reset(j, index, &f, err) < 0)
+		if (trigger_reset(j, t->trigger, &f, err) < 0)
 			return -1;
 	}
 	return 0;

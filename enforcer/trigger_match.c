@@ -53,10 +53,6 @@ static uint64_t parts_digest(const struct judge *j, const struct parts *parts) {
 
 /* ---- what the event is about ---- */
 
-bool event_is_of(const struct event *e, uint32_t kinds) {
-	return kinds >> e->kind & 1;
-}
-
 struct prefix address_of(struct addr ip) {
 	return prefix_of(ip, addr_is_v4(ip) ? 128 : IP6_BITS);
 }

@@ -13,10 +13,12 @@ struct subject {
 	uint16_t contributor; /* of a net */
 };
 
-bool event_is_of(const struct event *e, uint32_t kinds); /* bit 1 << event_kind */
+/* kinds: bit 1 << event_kind */
+static inline bool event_is_of(const struct event *e, uint32_t kinds) {
+	return kinds >> e->kind & 1;
+}
 /* The address (the /64) of a net that a contributor is. */
 struct prefix contributor_address(struct prefix net, uint16_t contributor);
-
 
 /* False where the event lacks something that the trigger counts by, or has no proof and the trigger counts by net. */
 bool trigger_subject(const struct judge *j, const struct facts *f, const struct trigger *t, struct subject *out);
