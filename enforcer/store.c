@@ -400,6 +400,7 @@ void store_close(struct store **store) {
 	store_hints_forget(s);
 	store_told_clear(s);
 	store_owners_forget(s);
+	store_registered_forget(s);
 	buf_release(&s->code);
 	buf_release(&s->line_old);
 	buf_release(&s->line_new);
@@ -458,7 +459,7 @@ void store_looked(struct store *s) {
 int store_commit(struct store *s, struct err *err) {
 	if (tallies_save(&s->numbers, s->db, "INSERT OR REPLACE INTO number (name, value) VALUES (?, ?)", err) != 0 ||
 	    tallies_save(&s->sums, s->db, "INSERT OR REPLACE INTO sum (name, value) VALUES (?, ?)", err) != 0 ||
-	    save_parts(s, err) != 0)
+	    save_parts(s, err) != 0 || store_registered_save(s, err) != 0)
 		return -1;
 	if (db_run(db_query(s->db, "COMMIT", err), err) != 0)
 		return -1;
@@ -477,6 +478,7 @@ void store_rollback(struct store *s) {
 	memo_clear(s->memo);
 	store_told_clear(s);
 	store_owners_forget(s);
+	store_registered_forget(s);
 	store_places_forget(s);
 	s->counts.known = false;
 	s->hooks.known = false;

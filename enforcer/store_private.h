@@ -123,9 +123,10 @@ struct store {
 		bool known, wide_homes, networks;
 		int64_t windows_end; /* when the last window closes */
 	} places;
-	struct told *told;    /* NULL until there is an answer */
-	struct owner *owners; /* store_home.c: whose users are, as found lately; NULL until one was asked for */
-	struct {              /* blocks and allows; a wrong yes costs a query */
+	struct told *told;                   /* NULL until there is an answer */
+	struct registrations *registrations; /* store_registered.c; NULL until one was asked for */
+	struct owners *owners; /* store_home.c: whose users are, as found lately; NULL until one was asked for */
+	struct {               /* blocks and allows; a wrong yes costs a query */
 		bool known, some;
 	} others;
 	struct { /* bans changed since store_ban_changes was called last */
@@ -167,6 +168,10 @@ int store_standing_make(struct store *s, struct err *err);
 
 /* ---- store_home.c ---- */
 void store_owners_forget(struct store *s);
+
+/* ---- store_registered.c ---- writes down when those of the transaction registered. */
+int store_registered_save(struct store *s, struct err *err);
+void store_registered_forget(struct store *s);
 
 /* ---- store_place.c ---- sees to it that `places` is known. */
 int store_places(struct store *s, struct err *err);
