@@ -230,6 +230,8 @@ void enforcer_problems(const struct enforcer *e,
 	projection_problems(e->projection, &p);
 	if (e->reload_problem[0])
 		each(context, "configuration", e->reload_problem, e->reload_time);
+	if (e->state_problem[0])
+		each(context, "state", e->state_problem, e->state_problem_since);
 	if (e->host_problem[0])
 		each(context, "host", e->host_problem, e->host_problem_since);
 	if (p.firewall[0])

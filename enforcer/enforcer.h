@@ -72,8 +72,10 @@ struct enforcer {
 	struct backup_standing backup;
 	struct judge_sums former; /* of judges before the present one: a reload makes a new judge */
 	struct {
-		int64_t uid, until;    /* monotonic_ms */
-	} slow;                    /* of control.c: who made all wait and did not read */
+		int64_t uid, until;   /* monotonic_ms */
+	} slow;                   /* of control.c: who made all wait and did not read */
+	char state_problem[1024]; /* "" or why what analyzers bring cannot be kept */
+	int64_t state_problem_since;
 	char reload_problem[1024]; /* "" or why the configuration in force is not the one in the file */
 	int64_t reload_time;       /* when that was found */
 	struct meter meter;

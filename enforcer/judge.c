@@ -11,7 +11,8 @@
 #define REMOVED_LISTED (30 * (int64_t)DAY) /* a removed device stays in the lock-state file for so long */
 #define DUE_PAGE       64
 #define DETAIL_MAX     1024
-#define LINE_MAX_BYTES 4096 /* a device's line: 20 homes of up to 50 bytes, account, words */
+#define LINE_MAX_BYTES 4096        /* a device's line: 20 homes of up to 50 bytes, account, words */
+#define RECORD_ROOM    (256 << 10) /* bytes that are made at once where the record is full */
 
 /* What the record uses for what happened. */
 static const char *const record_words[] = {
@@ -97,6 +98,10 @@ static int device_due(struct judge *j, uint64_t mac, int64_t time, struct err *e
 	return judge_record(j, NULL, NULL, "home-dropped", &d, NULL, "9", err, "%u unused for 30d", dropped);
 }
 
+static int record_trim(struct judge *j, int64_t max, struct err *err) {
+	return store_record_trim(j->store, j->now - j->now % HOUR - j->conf->record.keep, max, err);
+}
+
 /* At each full hour of state time, so that what is due depends on the order of events alone and costs one look-up an hour. */
 static int judge_hour(struct judge *j, int64_t hour, struct err *err) {
 	uint64_t macs[DUE_PAGE];
@@ -111,7 +116,7 @@ static int judge_hour(struct judge *j, int64_t hour, struct err *err) {
 	} while (n == DUE_PAGE);
 	if (store_seen(j->store, err) < 0)
 		return -1;
-	return store_record_trim(j->store, hour - j->conf->record.keep, j->conf->record.max, err);
+	return record_trim(j, j->conf->record.max, err);
 }
 
 int judge_advance(struct judge *j, int64_t time, struct err *err) {
@@ -188,6 +193,15 @@ static void record_cause(const struct judge *j, const struct facts *f, const str
 	}
 }
 
+/* An hour of events may tell of more than the record may hold. */
+static int record_add(struct judge *j, const struct record *r, struct err *err) {
+	int64_t bytes;
+
+	if (store_record_add(j->store, r, err) < 0 || store_number(j->store, "record.bytes", &bytes, err) < 0)
+		return -1;
+	return bytes > j->conf->record.max ? record_trim(j, j->conf->record.max - RECORD_ROOM, err) : 0;
+}
+
 int judge_record(struct judge *j, const struct facts *f, const struct order *o, const char *what,
                  const struct device *d, const struct prefix *ip, const char *rule, struct err *err, const char *detail,
                  ...) {
@@ -212,7 +226,7 @@ int judge_record(struct judge *j, const struct facts *f, const struct order *o, 
 		device_line(d, j->conf, &line);
 		r.line = (struct slice){line.p, line.n};
 	}
-	result = line.failed ? err_set(err, ERR_SYSTEM, "out of memory") : store_record_add(j->store, &r, err);
+	result = line.failed ? err_set(err, ERR_SYSTEM, "out of memory") : record_add(j, &r, err);
 	if (result == 0 && !o)
 		result = judge_hook(j, &r, d, err);
 	buf_release(&line);

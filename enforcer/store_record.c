@@ -6,7 +6,8 @@
 /* What a row takes beside its texts, indexes included: the sum of sizes is near the file's. */
 #define ROW_SIZE 200
 
-#define TRIM_ROWS 1000 /* dropped at a time until the rest fits */
+#define TRIM_ROWS  1000 /* dropped at a time until the rest fits, */
+#define TRIM_SHARE 2048 /* and no more than are too many if each is as large as this */
 
 #define RECORD_COLUMNS                                                                                                 \
 	"id, time, what, mac, base, bits, account, rule, detail, line, uid, actor, reason, log, \"offset\", evidence"
@@ -213,8 +214,9 @@ int store_record_trim(struct store *s, int64_t before, int64_t max, struct err *
 			return -1;
 		if (bytes <= max)
 			return 0;
-		/* Near the end one by one would be exact; a thousand at a time is near enough above a megabyte. */
-		rows = bytes - max > (int64_t)TRIM_ROWS * 2 * ROW_SIZE ? TRIM_ROWS : 1;
+		rows = (bytes - max) / TRIM_SHARE + 1;
+		if (rows > TRIM_ROWS)
+			rows = TRIM_ROWS;
 		if (drop(s, first_size, first, rows, err) != 0)
 			return -1;
 		if (db_changes(s->db) == 0) /* empty: the sum was wrong */

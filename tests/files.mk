@@ -20,6 +20,7 @@ SCRIPT_TESTS += tests/page.sh
 SCRIPT_TESTS += tests/readers.sh
 SCRIPT_TESTS += tests/scenario/apply.bats
 SCRIPT_TESTS += tests/scenario/bench.bats
+SCRIPT_TESTS += tests/scenario/bounds.bats
 SCRIPT_TESTS += tests/scenario/browser.bats
 SCRIPT_TESTS += tests/scenario/clock.bats
 SCRIPT_TESTS += tests/scenario/contrib.bats
@@ -59,7 +60,7 @@ TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += tests/scenario/kamailio/kamailio.cfg tests/scenario/kamailio/options.xml tests/scenario/kamailio/register.xml \
 	tests/scenario/kamailio/stale.xml tests/scenario/kamailio/stamp.pl
 EXTRA_DIST += tests/browser/browser.mjs tests/browser/cases.mjs tests/browser/install tests/browser/package.json tests/browser/package-lock.json
-EXTRA_DIST += tests/scenario/traffic.pl tests/fault/fault.c tests/load.pl tests/rotate.pl
+EXTRA_DIST += tests/scenario/spray.pl tests/scenario/traffic.pl tests/fault/fault.c tests/load.pl tests/rotate.pl
 EXTRA_DIST += tests/bench/Bench.pm tests/bench/bench.pl tests/bench/bench.sh tests/bench/counts tests/bench/latency.pl tests/bench/plot.pl
 EXTRA_DIST += tests/scenario/portal.bash tests/scenario/portal_attack.pl tests/scenario/portal_lift.pl tests/scenario/portal_roles.pl \
 	tests/scenario/portal_routes.pl
