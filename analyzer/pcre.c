@@ -183,7 +183,8 @@ int pattern_new(struct pattern **out, struct slice text, struct err *err) {
 	p->code = pcre2_compile((PCRE2_SPTR)(text.n ? text.p : ""), text.n, OPTIONS, &code, &at, NULL);
 	if (!p->code) {
 		(void)pcre2_get_error_message(code, message, sizeof(message));
-		(void)err_set(err, ERR_INPUT, "pattern: %s at byte %zu", (const char *)message, (size_t)at + 1);
+		(void)err_set(err, code == PCRE2_ERROR_HEAP_FAILED ? ERR_SYSTEM : ERR_INPUT, "pattern: %s at byte %zu",
+		              (const char *)message, (size_t)at + 1);
 		goto fail;
 	}
 	if (groups_read(p, err))

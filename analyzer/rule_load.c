@@ -37,7 +37,7 @@ int pattern_read(const struct yamldoc_node *node, struct pattern **out, struct e
 	if (yamldoc_text(node, &text, err))
 		return -1;
 	if (pattern_new(out, node->text, &why))
-		return yamldoc_fault(node, err, "%s", why.text);
+		return yamldoc_cause(node, err, &why);
 	return 0;
 }
 

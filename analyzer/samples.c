@@ -196,11 +196,11 @@ int sample_open(struct sample *out, struct rules *rules, const struct conf *conf
 	if (!line || !expect)
 		return yamldoc_fault(sample, err, "a sample needs `line` and `expect`");
 	if (format && format_named(&f, format->text, &why) < 0)
-		return yamldoc_fault(format, err, "%s", why.text);
+		return yamldoc_cause(format, err, &why);
 	if (!f)
 		return yamldoc_fault(sample, err, "a sample of a rule for `own` formats needs `format`");
 	if (line_context_init(&out->ctx, conf, rules, NULL, f, zone ? zone->text.p : "UTC", NULL, &why))
-		return yamldoc_fault(zone ? zone : sample, err, "%s", why.text);
+		return yamldoc_cause(zone ? zone : sample, err, &why);
 	out->ctx.inventory = true;
 	out->line = line;
 	out->expect = expect;

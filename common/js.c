@@ -1,5 +1,5 @@
-#include <errno.h>
 #include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/js.h"
@@ -41,16 +41,26 @@ static bool too_deep(struct slice text) {
 	return false;
 }
 
+/* The library takes many a word for which it finds no memory for a fault of the text: here it is seen which it was. */
+static bool starved;
+
+static void *allocate(size_t n) {
+	void *p = malloc(n);
+
+	starved = starved || !p;
+	return p;
+}
+
 int js_parse(struct slice text, struct json **out, struct err *err) {
 	json_error_t why;
 	json_t *j;
 
 	if (too_deep(text))
 		return err_set(err, ERR_INPUT, "JSON: more than %d levels deep", DEPTH_MAX);
-	errno = 0;
+	starved = false;
+	json_set_alloc_funcs(allocate, free);
 	j = json_loadb(text.p ? text.p : "", text.n, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &why);
-	/* The library takes a word for which it finds no memory for a fault of the text. */
-	if (!j && errno == ENOMEM)
+	if (!j && starved)
 		return err_set(err, ERR_SYSTEM, "JSON: out of memory");
 	if (!j)
 		return err_set(err, ERR_INPUT, "JSON: %d:%d: %s", why.line, why.column, why.text);

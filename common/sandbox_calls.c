@@ -5,6 +5,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -15,6 +16,7 @@
 #include "common/sandbox_private.h"
 
 #define NAME_MAX_LEN 32
+#define ROOM         (1U << 20) /* a list takes some 200 KiB while it is made */
 #define NONE         "seccomp: this machine has none, or no memory is left: nothing is read without it"
 
 /* Whatever their arguments are. Names of other machines and of older and newer C libraries stand beside each other. */
@@ -157,11 +159,24 @@ static int load(scmp_filter_ctx filter, struct err *err) {
 	           : 0;
 }
 
+/* A new list, with room for all of it: where libseccomp finds no memory for a rule it leaves it out without a word, or never ends. */
+static scmp_filter_ctx list_new(uint32_t otherwise, struct err *err) {
+	void *room = malloc(ROOM);
+	scmp_filter_ctx filter = NULL;
+
+	free(room);
+	if (room)
+		filter = seccomp_init(otherwise);
+	if (!filter)
+		(void)err_set(err, ERR_SYSTEM, NONE);
+	return filter;
+}
+
 int sandbox_calls(const struct sandbox_profile *p, struct err *err) {
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+	scmp_filter_ctx filter = list_new(SCMP_ACT_KILL_PROCESS, err);
 
 	if (!filter)
-		return err_set(err, ERR_SYSTEM, NONE);
+		return -1;
 	if (allow_groups(filter, p, err) < 0 || allow_arguments(filter, p->calls, err) < 0 ||
 	    ((p->calls & SANDBOX_THREADS) && !SANDBOX_SANITIZED && refuse(filter, "clone3", ENOSYS, err) < 0)) {
 		seccomp_release(filter);
@@ -174,11 +189,11 @@ int sandbox_seal(struct err *err) {
 	static const char *const names[] = {"mmap", "mmap2", "mprotect"};
 	static const char *const never[] = {"pkey_mprotect", "seccomp", "prctl"};
 	const struct scmp_arg_cmp executable = SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, PROT_EXEC);
-	scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+	scmp_filter_ctx filter = list_new(SCMP_ACT_ALLOW, err);
 	int code = 0;
 
 	if (!filter)
-		return err_set(err, ERR_SYSTEM, NONE);
+		return -1;
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && code == 0; i++) {
 		code = seccomp_rule_add_array(filter, SCMP_ACT_KILL_PROCESS, seccomp_syscall_resolve_name(names[i]), 1,
 		                              &executable);

@@ -59,6 +59,8 @@ bool yamldoc_is_null(const struct yamldoc_node *n);
  * "FILE:LINE:COLUMN: a.b.c: why", where a.b.c are the keys that lead to the node (none for items of a sequence). */
 int yamldoc_fault(const struct yamldoc_node *n, struct err *err, const char *why, ...)
 	__attribute__((format(printf, 3, 4)));
+/* The same for a reason that was found elsewhere, whose class stays: a lack of memory is nobody's input. `cause` is not `err`. */
+int yamldoc_cause(const struct yamldoc_node *n, struct err *err, const struct err *cause);
 /* The same at the place of the member's key. */
 int yamldoc_key_fault(const struct yamldoc_node *member, struct err *err, const char *why, ...)
 	__attribute__((format(printf, 3, 4)));

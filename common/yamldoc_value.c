@@ -54,7 +54,8 @@ static void fault(const struct yamldoc_node *n, unsigned line, unsigned column, 
 
 	buf_init(&path, 512);
 	put_path(&path, n);
-	err_set(err, ERR_INPUT, "%s:%u:%u: %.*s: %s", n->file, line, column, (int)path.n, path.p ? path.p : "", why);
+	err_set(err, ERR_INPUT, "%s:%u:%u: %.*s%s%s", n->file, line, column, (int)path.n, path.p ? path.p : "",
+	        path.n ? ": " : "", why);
 	buf_release(&path);
 }
 
@@ -66,6 +67,12 @@ int yamldoc_fault(const struct yamldoc_node *n, struct err *err, const char *why
 	(void)vsnprintf(text, sizeof(text), why, args);
 	va_end(args);
 	fault(n, n->line, n->column, err, text);
+	return -1;
+}
+
+int yamldoc_cause(const struct yamldoc_node *n, struct err *err, const struct err *cause) {
+	fault(n, n->line, n->column, err, cause->text);
+	err->class = cause->class;
 	return -1;
 }
 

@@ -263,7 +263,7 @@ static void each_fault_is_told_with_its_place_and_the_nearest_name(void **state)
 		{"moed: watch\n", "2:1: moed: unknown key, did you mean mode?"},
 		{"completely: 1\n", "2:1: completely: unknown key"},
 		{"firewall.table: x\n", "2:1: firewall.table: unknown key"},
-		{"\"\": 1\n", "2:1: : unknown key"},
+		{"\"\": 1\n", "2:1: unknown key"},
 		{"firewall: {max_ban: 1}\n", "2:12: firewall.max_ban: unknown key, did you mean max_bans?"},
 		{"firewall:\n  prots: all\n", "3:3: firewall.prots: unknown key, did you mean ports?"},
 		{"firewall: {ports: {tpc: [1]}}\n", "2:20: firewall.ports.tpc: unknown key, did you mean tcp?"},
