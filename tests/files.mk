@@ -64,7 +64,7 @@ EXTRA_DIST += tests/scenario/spray.pl tests/scenario/traffic.pl tests/fault/faul
 EXTRA_DIST += tests/bench/Bench.pm tests/bench/bench.pl tests/bench/bench.sh tests/bench/counts tests/bench/latency.pl tests/bench/plot.pl
 EXTRA_DIST += tests/scenario/portal.bash tests/scenario/portal_attack.pl tests/scenario/portal_lift.pl tests/scenario/portal_roles.pl \
 	tests/scenario/portal_routes.pl
-EXTRA_DIST += tests/coverage.sh tests/lint.sh tests/mutate.sh tests/mutations
+EXTRA_DIST += tests/coverage.h tests/coverage.sh tests/lint.sh tests/mutate.sh tests/mutations
 EXTRA_DIST += tests/bats.sh tests/tap.sh $(SCRIPT_TESTS) tests/story.pl tests/scenario/setup.bash tests/scenario/golden.bash
 EXTRA_DIST += tests/scenario/ask.pl tests/scenario/network.bash tests/scenario/generator.php
 
@@ -112,6 +112,14 @@ tests_unit_test_event_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_fast
 tests_unit_test_fast_SOURCES = tests/unit/test_fast.c tests/unit/bench.c tests/unit/bench.h
 tests_unit_test_fast_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
+
+# Asked at one step after the other, the state fails.
+FAILING = -Wl,--wrap=db_step -Wl,--wrap=db_run -Wl,--wrap=store_rollback -Wl,--wrap=store_looked
+
+UNIT_TESTS += tests/unit/test_failing
+tests_unit_test_failing_SOURCES = tests/unit/test_failing.c tests/unit/failing.h tests/unit/place.c tests/unit/place.h
+tests_unit_test_failing_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_failing_LDFLAGS = $(AM_LDFLAGS) $(FAILING)
 
 UNIT_TESTS += tests/unit/test_firewall
 tests_unit_test_firewall_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
@@ -180,6 +188,7 @@ tests_unit_test_table_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_link
 tests_unit_test_link_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
+tests_unit_test_link_LDFLAGS = $(AM_LDFLAGS) $(FAILING)
 
 UNIT_TESTS += tests/unit/test_token
 tests_unit_test_token_SOURCES = tests/unit/test_token.c tests/unit/storing.h

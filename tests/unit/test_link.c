@@ -14,6 +14,8 @@
 #include "enforcer/link.h"
 #include "enforcer/projection.h"
 
+#include "tests/unit/failing.h"
+
 #define NOW 1795428000 /* 2026-11-23T10:00:00Z */
 
 /* An enforcer with a state in memory that projects nothing, and a link to it. */
@@ -968,6 +970,45 @@ static void another_version_is_told_so(void **state) {
 	assert_non_null(strstr(b->said, "one release"));
 }
 
+/* The analyzer comes again with what was not acknowledged. */
+static void a_batch_that_the_state_fails_on_leaves_nothing_and_is_applied_once_when_it_comes_again(void **state) {
+	struct bench *b = *state;
+	struct made batches[3] = {one_log(CURSOR_NEW, 0, 100), one_log(CURSOR_NEW, 100, 200),
+	                          one_log(CURSOR_NEW, 200, 300)};
+	unsigned total = 0;
+
+	batches[1].events[0] = event_at(0, 100, NOW + 600, 0x001565abcdef, "203.0.113.8"); /* is kept aside */
+	batches[2].events[0] = event_at(0, 200, NOW - 500, 0x001565abcdef, "203.0.113.9"); /* is exposed */
+	for (unsigned i = 0; i < 3; i++)
+		for (unsigned n = 1;; n++) {
+			struct cursor c;
+			int type;
+
+			link_free(&b->link);
+			(void)close(b->fd);
+			connect_link(b);
+			assert_int_equal(send_hello(b, LINK_VERSION), 1);
+			if (read_cursors(b, &c) > 0)
+				batches[i].at[0].to.id = c.id;
+			assert_true(n < 400);
+			fail_from_now(n);
+			type = send_batch(b, 1, &batches[i]);
+			if (!has_failed()) {
+				if (type != LINK_ACK)
+					fail_msg("batch %u: answer %d, said: %s", i, type, b->said);
+				assert_int_equal(sum(b, "lines"), (i + 1) * 10);
+				total += n - 1;
+				break;
+			}
+			if (type != LINK_REFUSED || !strstr(b->said, FAILING))
+				fail_msg("at question %u: answer %d, said: %s", n, type, b->said);
+			assert_int_equal(sum(b, "lines"), i * 10);
+			assert_int_equal(sum(b, "early"), i > 1);
+		}
+	assert_int_equal(sum(b, "events.provision.served"), 3);
+	assert_true(total > 50);
+}
+
 int main(void) {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
@@ -992,6 +1033,7 @@ int main(void) {
 		CASE(bytes_behind_the_last_event_are_refused),
 		CASE(nobody_is_served_before_the_greeting),
 		CASE(another_version_is_told_so),
+		CASE(a_batch_that_the_state_fails_on_leaves_nothing_and_is_applied_once_when_it_comes_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
