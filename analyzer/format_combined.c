@@ -99,20 +99,28 @@ static bool head_split(struct slice head, struct line_fields *out) {
 	return true;
 }
 
+bool combined_head(struct time_context *tc, struct line_fields *out, struct slice *line) {
+	/* No client can write a bare quote, so the first `] "` is where the request begins. */
+	const char *end = slice_find(*line, "] \"");
+	const char *begin = end ? memrchr(line->p, '[', (size_t)(end - line->p)) : NULL;
+
+	if (!begin || begin - line->p < 2 || begin[-1] != ' ' ||
+	    !stamp_set(tc, (struct slice){begin + 1, (size_t)(end - begin - 1)}, out) ||
+	    !head_split((struct slice){line->p, (size_t)(begin - 1 - line->p)}, out))
+		return false;
+	(void)slice_take(line, (size_t)(end + 2 - line->p));
+	return true;
+}
+
 bool combined_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
                     struct line_fields *out) {
-	/* No client can write a bare quote, so the first `] "` is where the request begins. */
-	const char *end = slice_find(line, "] \"");
-	const char *begin = end ? memrchr(line.p, '[', (size_t)(end - line.p)) : NULL;
-	struct slice rest, value;
+	struct slice rest = line;
+	struct slice value;
 
 	(void)f;
 	(void)names;
-	if (!begin || begin - line.p < 2 || begin[-1] != ' ' ||
-	    !stamp_set(tc, (struct slice){begin + 1, (size_t)(end - begin - 1)}, out) ||
-	    !head_split((struct slice){line.p, (size_t)(begin - 1 - line.p)}, out))
+	if (!combined_head(tc, out, &rest))
 		return false;
-	rest = (struct slice){end + 2, line.n - (size_t)(end + 2 - line.p)};
 	if (!request_take(&rest, &value))
 		return false;
 	(void)request_split(value, out);

@@ -27,6 +27,8 @@ struct format {
 
 bool combined_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
                     struct line_fields *out);
+/* What stands in front of the request, into time, address, host and user; *line begins with the request then. False: not such a line. */
+bool combined_head(struct time_context *tc, struct line_fields *out, struct slice *line);
 bool asterisk_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
                     struct line_fields *out);
 void asterisk_finish(const struct field_names *names, struct line_fields *io);

@@ -20,7 +20,8 @@ enum from { FROM_OUTLINE, FROM_FILE, FROM_AGENT };
 /* An event without what differs from request to request of one kind. A text is where it stands in the request, or the rules', or made. */
 struct outline {
 	struct event event;
-	uint16_t at[3]; /* agent, model, version; 0: not in the request, which begins with a quote */
+	uint16_t at[4]; /* agent, model, version, folder; 0: not in the request, which begins with a quote */
+	bool user;      /* the line's */
 	enum from from; /* whence the lower half of the MAC comes */
 	bool made;      /* the model is this: */
 	char model[EVENT_WORD_MAX];
@@ -101,9 +102,14 @@ int recall_new(struct recall **out, const struct line_context *ctx, struct err *
 		return err_errno(err, "rules");
 	}
 	r->credit = CREDIT;
-	r->kind.bytes = true;
-	for (uint32_t i = 0; i < ctx->rules->nby[slot]; i++)
-		r->kind.bytes = r->kind.bytes && !rule_sees(ctx->rules->by[slot][i], FIELD_BYTES);
+	r->kind.bytes = r->kind.heads = true;
+	r->kind.folders = ctx->rules->nsecret > 0;
+	for (uint32_t i = 0; i < ctx->rules->nby[slot]; i++) {
+		const struct rule *rule = ctx->rules->by[slot][i];
+
+		r->kind.bytes = r->kind.bytes && !rule_sees(rule, FIELD_BYTES);
+		r->kind.heads = r->kind.heads && !rule_sees(rule, FIELD_HOST) && !rule_sees(rule, FIELD_USER);
+	}
 	*out = r;
 	return 0;
 }
@@ -118,8 +124,8 @@ bool recall_read(const struct recall *r, struct line_context *ctx, struct slice 
 }
 
 static bool key_same(const struct request_key *a, const struct request_key *b) {
-	return a->n == b->n && a->sums[0] == b->sums[0] && a->sums[1] == b->sums[1] && a->sums[2] == b->sums[2] &&
-	       a->sums[3] == b->sums[3];
+	return a->n == b->n && a->user == b->user && a->sums[0] == b->sums[0] && a->sums[1] == b->sums[1] &&
+	       a->sums[2] == b->sums[2] && a->sums[3] == b->sums[3];
 }
 
 /* The bucket, the entry in front where there is one. */
@@ -173,6 +179,9 @@ bool recall_find(struct recall *r, const struct line_context *ctx, const struct 
 	text_place(&e->agent, q, o->at[0]);
 	text_place(&e->model, q, o->at[1]);
 	text_place(&e->version, q, o->at[2]);
+	text_place(&e->folder, q, o->at[3]);
+	if (o->user)
+		e->user = q->user;
 	if (o->made)
 		e->model.p = o->model;
 	geo_find(ctx->geo, e->ip, e->country, &e->asn);
@@ -205,7 +214,7 @@ static bool outline_make(const struct line_context *ctx, const struct request *q
 	uint16_t vendor, account;
 
 	if (!e->raw || e->line.p != q->line.p || e->line.n != q->line.n || e->time != q->time || !addr_same(e->ip, q->ip) ||
-	    e->user.n > 0 || e->realm.n > 0 || e->folder.n > 0 || e->once)
+	    e->realm.n > 0 || e->once || (e->user.n > 0 && (e->user.p != q->user.p || e->user.n != q->user.n)))
 		return false;
 	/* Compared byte by byte: what is between the members is zero. */
 	memset(o, 0, sizeof(*o));
@@ -217,6 +226,8 @@ static bool outline_make(const struct line_context *ctx, const struct request *q
 	o->event.raw = e->raw;
 	o->event.account = e->account;
 	o->event.agent = e->agent;
+	o->event.folder = e->folder;
+	o->user = e->user.n > 0;
 	o->event.vendor = e->vendor;
 	o->event.model = e->model;
 	o->event.version = e->version;
@@ -234,8 +245,9 @@ static bool outline_make(const struct line_context *ctx, const struct request *q
 		o->made = true;
 	}
 	return text_note(ctx, q, &o->event.agent, &o->at[0]) && text_note(ctx, q, &o->event.model, &o->at[1]) &&
-	       text_note(ctx, q, &o->event.version, &o->at[2]) && text_note(ctx, q, &o->event.vendor, &vendor) &&
-	       vendor == 0 && text_note(ctx, q, &o->event.account, &account) && account == 0;
+	       text_note(ctx, q, &o->event.version, &o->at[2]) && text_note(ctx, q, &o->event.folder, &o->at[3]) &&
+	       text_note(ctx, q, &o->event.vendor, &vendor) && vendor == 0 &&
+	       text_note(ctx, q, &o->event.account, &account) && account == 0;
 }
 
 /* The number of the outline, from 1. When there are too many, all that was kept is forgotten. */
@@ -258,17 +270,19 @@ static char next_digit(char c) {
 	return c >= 'A' && c <= 'F' ? upper[digit + 1] : lower[digit + 1];
 }
 
-/* Another digit wherever a MAC is marked, the same for the same. What is upper case stays so. */
-static void low_change(const struct request *q, char *line, size_t at, size_t step, uint32_t *low) {
-	bool upper = q->masked[at] & MARK_UPPER;
+static void digit_change(char *c, bool upper) {
+	*c = next_digit(*c);
+	if (upper && *c >= 'a')
+		*c = (char)(*c & ~0x20);
+}
 
+/* Another digit wherever a MAC is marked, the same for the same. What is upper case stays so. */
+static void low_change(const struct request *q, char *text, size_t at, size_t step, uint32_t *low) {
 	*low = 0;
 	for (size_t i = 0; i < 6; i++) {
-		char *c = line + (q->text.p - q->line.p) + at + i / 2 * step + i % 2;
+		char *c = text + at + i / 2 * step + i % 2;
 
-		*c = next_digit(*c);
-		if (upper && *c >= 'a')
-			*c = (char)(*c & ~0x20);
+		digit_change(c, q->masked[at] & MARK_UPPER);
 		*low = *low << 4 | ((unsigned)hex_value[(unsigned char)*c] & 15);
 	}
 }
@@ -276,7 +290,8 @@ static void low_change(const struct request *q, char *line, size_t at, size_t st
 /* Whether the event is the same but for the MAC where another MAC stands. */
 static bool is_tried(struct line_context *ctx, const struct request *q, enum outcome outcome, const struct outline *o,
                      enum outcome (*decide)(struct line_context *ctx, struct slice line, struct event *e)) {
-	char line[3 * HEAD_MAX + REQUEST_MAX];
+	char line[REQUEST_HEAD + REQUEST_MAX];
+	char *text = line + (q->text.p - q->line.p);
 	struct request other = *q;
 	struct outline its;
 	struct event e;
@@ -284,11 +299,15 @@ static bool is_tried(struct line_context *ctx, const struct request *q, enum out
 	assert(q->line.n <= sizeof(line));
 	memcpy(line, q->line.p, q->line.n);
 	if (q->file_at > 0)
-		low_change(q, line, q->file_at, 2, &other.file_low);
+		low_change(q, text, q->file_at, 2, &other.file_low);
 	if (q->agent_at > 0)
-		low_change(q, line, q->agent_at, q->agent_step, &other.agent_low);
+		low_change(q, text, q->agent_at, q->agent_step, &other.agent_low);
+	for (size_t i = 0; i < q->folder_n; i++)
+		digit_change(text + q->folder_at + i, q->folder_upper);
 	other.line.p = line;
-	other.text.p = line + (q->text.p - q->line.p);
+	other.text.p = text;
+	if (q->user.n > 0)
+		other.user.p = line + (q->user.p - q->line.p);
 	if (decide(ctx, other.line, &e) != outcome)
 		return false;
 	return outcome == OUTCOME_NONE || (outline_make(ctx, &other, &e, &its) && memcmp(&its, o, sizeof(its)) == 0);
@@ -315,7 +334,7 @@ void recall_keep(struct recall *r, struct line_context *ctx, const struct reques
 	if ((outcome != OUTCOME_EVENT && outcome != OUTCOME_NONE) || (known && bucket[0].what == WHAT_NEVER))
 		return;
 	if (outcome == OUTCOME_NONE || outline_make(ctx, q, e, &o)) {
-		if (q->file_at == 0 && q->agent_at == 0)
+		if (q->file_at == 0 && q->agent_at == 0 && q->folder_n == 0)
 			what = outcome == OUTCOME_NONE ? WHAT_NONE : outline_number(r, &o);
 		else if (!known || r->credit == 0)
 			what = WHAT_ONCE;

@@ -98,17 +98,29 @@ static bool has_no_other_mac(const struct request *q) {
 			bool file = q->file_at > 0 && i + 6 == q->file_at && n == 12;
 			bool agent = q->agent_at > 0 && i + 3 * q->agent_step == q->agent_at && n == (q->agent_step == 3 ? 17 : 12);
 
-			if (i + n <= q->text.n && !file && !agent && mac_parse(q->text.p + i, n, &mac))
+			bool folder = i >= q->folder_at && i + n <= (size_t)q->folder_at + q->folder_n;
+
+			if (i + n <= q->text.n && !file && !agent && !folder && mac_parse(q->text.p + i, n, &mac))
 				return false;
 		}
 	return true;
 }
 
 /* Whether a secret folder it is, is asked of what stands before the last slash. */
-static bool folder_is_blind(const struct request *q, struct slice path, struct view *view) {
+static bool folder_is_blind(const struct line_context *ctx, const struct request *q, struct slice path,
+                            struct view *view) {
 	const char *slash = path.n ? memrchr(path.p, '/', path.n) : NULL;
+	struct slice folder = {path.p, slash ? (size_t)(slash + 1 - path.p) : 0};
+	struct shape any;
 
-	return view_make(q, (struct slice){path.p, slash ? (size_t)(slash + 1 - path.p) : 0}, view) && !view->marked;
+	shape_any(&any);
+	if (!view_make(q, folder, view))
+		return false;
+	for (uint32_t i = 0; i < ctx->rules->nsecret; i++)
+		if (pattern_steps(ctx->rules->secret[i], folder, STEPS_MAX) == STEPS_MAX ||
+		    !is_blind(ctx->rules->secret[i], slice_of(ctx->conf->urls.secret[i]), &any, view))
+			return false;
+	return true;
 }
 
 bool request_is_blind(struct line_context *ctx, const struct request *request, bool event) {
@@ -121,7 +133,7 @@ bool request_is_blind(struct line_context *ctx, const struct request *request, b
 	/* Fields as they are before a rule sets some. */
 	if ((event && !has_no_other_mac(request)) ||
 	    !format_split(ctx->format, rules->names, ctx->time, request->line, ctx->fields) ||
-	    !folder_is_blind(request, fields->at[FIELD_PATH], &view))
+	    !folder_is_blind(ctx, request, fields->at[FIELD_PATH], &view))
 		return false;
 	for (uint32_t i = 0; i < rules->nby[slot]; i++)
 		for (uint32_t c = 0; c < rules->by[slot][i]->nconditions; c++) {

@@ -12,6 +12,7 @@
 #define WINDOW      64 /* bytes whose digits are told together */
 #define MAC_BARE    12
 #define MAC_SPELLED 17
+#define FOLDER_MIN  16 /* digits of a folder that is secret; fewer may be a MAC */
 
 static_assert(REQUEST_ROOM >= REQUEST_MAX + WINDOW + BLOCK, "what is looked at behind the text is there");
 
@@ -99,9 +100,10 @@ static bool low_mark(struct request *q, size_t at, size_t step, uint32_t *low) {
 
 /* ---- what may differ ---- */
 
+/* In the request: where it begins, its last segment does, and it ends. */
 struct path {
-	size_t file, end; /* in the request: where its last segment begins, and where it ends */
-	bool odd;         /* it has escapes, or a query */
+	size_t begin, file, end;
+	bool odd; /* it has escapes, or a query */
 };
 
 /* What is between the first two blanks, unless a quote or a backslash is there. */
@@ -110,7 +112,7 @@ static bool path_find(const struct request *q, struct path *out) {
 
 	if (!blanks)
 		return false;
-	out->file = (size_t)__builtin_ctz(blanks) + 1;
+	out->begin = out->file = (size_t)__builtin_ctz(blanks) + 1;
 	out->odd = false;
 	/* There are blanks behind the text. */
 	for (size_t at = out->file;; at += BLOCK) {
@@ -128,6 +130,32 @@ static bool path_find(const struct request *q, struct path *out) {
 			return q->masked[out->end] == ' ';
 		}
 	}
+}
+
+/* The last folder that is a long number of digits of one case. */
+static void folder_mark(struct request *q, const struct path *path) {
+	size_t begin = path->begin;
+	bool digits = true, small = false, large = false;
+
+	for (size_t at = path->begin; at < path->file; at++) {
+		char c = q->masked[at];
+
+		if (c != '/') {
+			digits = digits && hex_value[(unsigned char)c] >= 0;
+			small = small || c >= 'a';
+			large = large || (c >= 'A' && c < 'a');
+			continue;
+		}
+		if (digits && !(small && large) && at - begin >= FOLDER_MIN) {
+			q->folder_at = (uint16_t)begin;
+			q->folder_n = (uint16_t)(at - begin);
+			q->folder_upper = large;
+		}
+		begin = at + 1;
+		digits = true;
+		small = large = false;
+	}
+	memset(q->masked + q->folder_at, q->folder_upper ? MARK_UPPER : MARK_LOWER, q->folder_n);
 }
 
 static void file_mark(struct request *q, const struct path *path) {
@@ -165,7 +193,7 @@ static void agent_mark(struct request *q, size_t begin) {
 }
 
 /* Marks what may differ in a request such as `"GET /p/001565abcdef.cfg HTTP/1.1" 200 5123 "-" "Yealink SIP-T46S 66.86.0.15 00:15:65:ab:cd:ef"`. */
-static void request_mark(struct request *q, bool bytes) {
+static void request_mark(struct request *q, const struct request_kind *kind) {
 	static const char version[] = " HTTP/";
 	struct path path;
 	char *behind;
@@ -178,8 +206,10 @@ static void request_mark(struct request *q, bool bytes) {
 		return;
 	if (!path.odd)
 		file_mark(q, &path);
+	if (kind->folders && !path.odd)
+		folder_mark(q, &path);
 	for (behind += 15; *behind >= '0' && *behind <= '9'; behind++)
-		if (bytes)
+		if (kind->bytes)
 			*behind = MARK_BYTES;
 	if (*behind == ' ')
 		agent_mark(q, (size_t)(behind - q->masked));
@@ -211,6 +241,7 @@ static void request_hash(const uint64_t *key, struct request *q) {
 	}
 	memcpy(q->key.sums, sums, sizeof(sums));
 	q->key.n = q->text.n;
+	q->key.user = q->user.n > 0;
 }
 
 /* The address that *rest begins with, and the blank behind it. */
@@ -243,27 +274,54 @@ static bool stamp_take(struct time_context *time, struct slice *rest, int64_t *o
 	return slice_skip(rest, ']');
 }
 
-bool request_read(const struct request_kind *kind, struct line_context *ctx, struct slice line, struct request *out) {
+/* `203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] `, as nearly all begin: false where *rest, which is the line, does not. */
+static bool plain_head(struct line_context *ctx, struct slice *rest, struct request *out) {
 	static const char between[] = "- - [";
+
+	out->user = (struct slice){0};
+	if (!address_take(rest, &out->ip) || !slice_starts(*rest, between))
+		return false;
+	(void)slice_take(rest, sizeof(between) - 1);
+	return stamp_take(ctx->time, rest, &out->time) && slice_skip(rest, ' ');
+}
+
+/* With a host, or a user. */
+static bool other_head(struct line_context *ctx, struct slice *rest, struct request *out) {
+	struct line_fields *fields = ctx->fields;
+	const char *begin = rest->p;
+
+	fields->at[FIELD_HOST] = fields->at[FIELD_USER] = fields->parsed = (struct slice){0};
+	if (!combined_head(ctx->time, fields, rest) || rest->p - begin > REQUEST_HEAD ||
+	    !endpoint_read(fields, fields->at[FIELD_IP], &out->ip))
+		return false;
+	out->time = fields->time;
+	out->user = slice_cut(fields->at[FIELD_USER], EVENT_USER_MAX);
+	return true;
+}
+
+bool request_read(const struct request_kind *kind, struct line_context *ctx, struct slice line, struct request *out) {
 	struct slice rest;
 
 	if (line.n > 0 && line.p[line.n - 1] == '\r')
 		line.n--;
-	rest = out->line = line;
-	if (!address_take(&rest, &out->ip) || (ctx->conf->ntrusted_proxies > 0 && conf_is_proxy(ctx->conf, out->ip)) ||
-	    !slice_starts(rest, between))
-		return false;
-	(void)slice_take(&rest, sizeof(between) - 1);
-	if (!stamp_take(ctx->time, &rest, &out->time) || !slice_skip(&rest, ' ') || rest.n < 2 || rest.n > REQUEST_MAX ||
+	rest = line;
+	if (!plain_head(ctx, &rest, out)) {
+		rest = line;
+		if (!kind->heads || !other_head(ctx, &rest, out))
+			return false;
+	}
+	if ((ctx->conf->ntrusted_proxies > 0 && conf_is_proxy(ctx->conf, out->ip)) || rest.n < 2 || rest.n > REQUEST_MAX ||
 	    rest.p[0] != '"')
 		return false;
+	out->line = line;
 	out->text = rest;
 	if (!text_copy(out))
 		return false;
-	out->file_at = out->agent_at = 0;
+	out->file_at = out->agent_at = out->folder_at = out->folder_n = 0;
 	out->agent_step = 0;
+	out->folder_upper = false;
 	out->file_low = out->agent_low = 0;
-	request_mark(out, kind->bytes);
+	request_mark(out, kind);
 	request_hash(kind->key, out);
 	return true;
 }

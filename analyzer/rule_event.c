@@ -32,7 +32,7 @@ int rules_own_format(struct rules *rules, const char *pattern, struct format **o
 	return format_own_new(out, pattern, rules->names, err);
 }
 
-static struct slice cut(struct slice s, size_t max) {
+struct slice slice_cut(struct slice s, size_t max) {
 	/* A character that the cut would split goes whole. */
 	if (s.n > max) {
 		s.n = max;
@@ -270,15 +270,15 @@ bool event_make(struct line_context *ctx, const struct rule *rule, struct line_f
 	if (once.n > 0)
 		made.once = hash_bytes(0, once.p, once.n) | 1;
 	geo_find(ctx->geo, made.ip, made.country, &made.asn);
-	made.user = cut(fields->at[FIELD_USER], EVENT_USER_MAX);
-	made.realm = cut(fields->at[FIELD_REALM], EVENT_REALM_MAX);
+	made.user = slice_cut(fields->at[FIELD_USER], EVENT_USER_MAX);
+	made.realm = slice_cut(fields->at[FIELD_REALM], EVENT_REALM_MAX);
 	made.account = account_of(ctx, fields);
 	if (device && account_is_sound(fields->at[FIELD_ACCOUNT]))
 		made.account = fields->at[FIELD_ACCOUNT];
-	made.agent = cut(fields->at[FIELD_AGENT], EVENT_AGENT_MAX);
-	made.vendor = cut(either(fields->at[FIELD_VENDOR], asker.vendor), EVENT_WORD_MAX);
-	made.model = cut(either(fields->at[FIELD_MODEL], asker.model), EVENT_WORD_MAX);
-	made.version = cut(either(fields->at[FIELD_VERSION], asker.version), EVENT_WORD_MAX);
+	made.agent = slice_cut(fields->at[FIELD_AGENT], EVENT_AGENT_MAX);
+	made.vendor = slice_cut(either(fields->at[FIELD_VENDOR], asker.vendor), EVENT_WORD_MAX);
+	made.model = slice_cut(either(fields->at[FIELD_MODEL], asker.model), EVENT_WORD_MAX);
+	made.version = slice_cut(either(fields->at[FIELD_VERSION], asker.version), EVENT_WORD_MAX);
 	made.rule = rule->id;
 	/* Secrets may begin anywhere in a longer one. */
 	made.raw = line.n <= EVIDENCE_RAW_MAX;

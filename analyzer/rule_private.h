@@ -207,6 +207,8 @@ struct asker { /* what agent and path tell */
 void phone_tell(struct rules *rules, struct slice agent, struct slice file, uint64_t path_mac, struct asker *out);
 /* Of `mac=`, in any case and percent-encoded or not; MAC_NONE for none. Scratch memory of fields is used. */
 uint64_t mac_in_query(struct slice query, struct line_fields *fields);
+/* At most max bytes, and no part of a character. */
+struct slice slice_cut(struct slice s, size_t max);
 /* False: the match makes no event. */
 bool event_make(struct line_context *ctx, const struct rule *rule, struct line_fields *fields, struct slice line,
                 struct event *e);

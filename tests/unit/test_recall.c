@@ -36,7 +36,7 @@ struct pair {
 	struct line_context recalling;
 	struct recall *recall;
 	struct buf expected, is;
-	unsigned lines, events, recalled;
+	unsigned lines, events, recalled, headed, secret; /* the last two of those recalled */
 };
 
 /* Nothing is kept any more, and as many proofs may be made as at first. */
@@ -76,8 +76,12 @@ static void pair_try(struct pair *p, struct slice line) {
 	p->lines++;
 	encode(&p->expected, &p->plain.ctx, rules_event(&p->plain.ctx, line, &e), &e);
 	p->events += p->expected.n > 1;
-	if (p->recall && recall_read(p->recall, &p->recalling, line, &request))
-		p->recalled += recall_find(p->recall, &p->recalling, &request, &outcome, &e);
+	if (p->recall && recall_read(p->recall, &p->recalling, line, &request) &&
+	    recall_find(p->recall, &p->recalling, &request, &outcome, &e)) {
+		p->recalled++;
+		p->headed += request.user.n > 0;
+		p->secret += outcome == OUTCOME_EVENT && e.folder.n > 0;
+	}
 	encode(&p->is, &p->recalling, rules_event(&p->recalling, line, &e), &e);
 	if (!slice_same((struct slice){p->expected.p, p->expected.n}, (struct slice){p->is.p, p->is.n}))
 		fail_msg("%.*s", (int)line.n, line.p);
@@ -127,6 +131,39 @@ static const struct yamldoc_node *sample_of(const struct phone *phone, const cha
 	return found;
 }
 
+/* What stands in front of the request. */
+static void write_head(struct buf *out) {
+	static const char *const hosts[] = {"", "", "", "", "a.example ", "b.example:443 ", "- "};
+	static const char *const users[] = {"-", "-", "-", "-", "100", "anna b", "\"\"", "001565abcdef", "x\xc3\xa9"};
+
+	buf_text(out, hosts[number(sizeof(hosts) / sizeof(hosts[0]))]);
+	buf_printf(out, number(20) ? "203.0.%u.%u" : "2001:db8::%u:%u", number(256), number(256));
+	buf_printf(out, " - %s [22/Nov/2026:10:00:%02u +0000] ", users[number(sizeof(users) / sizeof(users[0]))],
+	           number(60));
+}
+
+/* Folders: secret ones, and others that have many digits. */
+static void write_folders(struct buf *out) {
+	unsigned long long digits = number(4) ? (unsigned long long)number(1U << 31) << 32 | number(1U << 31) : number(100);
+
+	switch (number(8)) {
+	case 0:
+		buf_printf(out, "/t/%016llx/", digits);
+		break;
+	case 1:
+		buf_printf(out, "/t/%016llX/", digits);
+		break;
+	case 2:
+		buf_printf(out, "/u/%016llx/", digits);
+		break;
+	case 3:
+		buf_printf(out, "/s3cret/%024llx/", digits);
+		break;
+	default:
+		buf_text(out, "/p/");
+	}
+}
+
 static void line_make(struct buf *out, const struct phone *phone, const struct yamldoc_node *agent,
                       const struct yamldoc_node *path, const char *suffix) {
 	static const char *const statuses[] = {"200", "200", "200", "404", "403", "401", "304", "500", "-"};
@@ -134,12 +171,12 @@ static void line_make(struct buf *out, const struct phone *phone, const struct y
 	bool upper = number(4) == 0;
 
 	buf_clear(out);
-	buf_printf(out, "203.0.%u.%u - - [22/Nov/2026:10:00:%02u +0000] \"%s ", number(256), number(256), number(60),
-	           number(20) ? "GET" : "HEAD");
+	write_head(out);
+	buf_printf(out, "\"%s ", number(20) ? "GET" : "HEAD");
 	if (path && number(4))
 		write_text(out, path->text, mac, upper);
 	else {
-		buf_text(out, "/p/");
+		write_folders(out);
 		write_text(out, slice_of("001565abcdef"), mac, upper);
 		buf_text(out, suffix);
 	}
@@ -158,7 +195,7 @@ static void every_phone_is_recalled_as_it_would_be_found_out(void **unused) {
 
 	(void)unused;
 	buf_init(&b, 8192);
-	pair_open(&p, shipped("urls: {secret: ['^/s3cret/']}\n"), "acct1");
+	pair_open(&p, shipped("urls: {secret: ['^/s3cret/', '^/t/[0-9a-f]{16}/$', '^/u/.*7']}\n"), "acct1");
 	assert_non_null(p.recall);
 	for (uint32_t i = 0; i < p.plain.rules->nphones; i++) {
 		const struct phone *phone = &p.plain.rules->phones[i];
@@ -169,7 +206,7 @@ static void every_phone_is_recalled_as_it_would_be_found_out(void **unused) {
 			const struct yamldoc_node *path = sample_of(phone, "path");
 			const char *suffix = suffixes[number(4) ? 0 : number(sizeof(suffixes) / sizeof(suffixes[0]))];
 
-			for (unsigned n = 0; n < 40; n++) {
+			for (unsigned n = 0; n < 80; n++) {
 				line_make(&b, phone, agent, path, suffix);
 				if (number(6) == 0)
 					b.p[number((uint32_t)b.n)] = (char)(number(4) ? ' ' + (int)number(95) : (int)number(256));
@@ -177,7 +214,10 @@ static void every_phone_is_recalled_as_it_would_be_found_out(void **unused) {
 			}
 		}
 	}
+	print_message("# %u lines, %u events, %u recalled, %u with a user, %u with a secret folder\n", p.lines, p.events,
+	              p.recalled, p.headed, p.secret);
 	assert_true(p.events > p.lines / 2 && p.recalled > p.lines / 4);
+	assert_true(p.headed > p.lines / 32 && p.secret > 20);
 	pair_close(&p);
 	buf_release(&b);
 }
@@ -198,6 +238,11 @@ static void rules_that_look_closer_are_recalled_as_closely(void **unused) {
 		"{path: '^/p/(?<account>[0-9a-f]{7})'}",
 		"{agent: '(?<version>[0-9a-f]{4})$'}",
 		"{agent: '(?<!7)$'}",
+		"{file: '^(?<mac>[0-9a-f]{12})\\.cfg$', user: '^[a-z]'}",
+		"{file: '^(?<mac>[0-9a-f]{12})\\.cfg$', host: [a.example]}",
+		"{file: '^(?<mac>[0-9a-f]{12})\\.cfg$', path: '^/t/[0-7]'}",
+		"{path: '^/t/....(?<mac>[0-9a-f]{12})/'}",
+		"{path: '^/t/(?<user>[0-9a-f]{6})', file: '^(?<mac>[0-9a-f]{12})\\.cfg$'}",
 		"{file: '\\b(?<mac>[0-9a-f]{12})\\b', agent: '^(?:[^7]|7[^0])*$'}",
 	};
 	struct buf b;
@@ -215,18 +260,20 @@ static void rules_that_look_closer_are_recalled_as_closely(void **unused) {
 			"    samples: [{line: x, expect: none}]\n",
 			flow ? "" : "{", wheres[i], flow ? "" : "}");
 		file_write("r/a.yaml", text);
-		(void)snprintf(text, sizeof(text), "rules: [%s/rules/phones, %s/r]\n", top(), folder);
+		(void)snprintf(text, sizeof(text),
+		               "rules: [%s/rules/phones, %s/r]\nurls: {secret: ['^/t/[0-9a-f]{16}/', '^/u/.*7']}\n", top(),
+		               folder);
 		pair_open(&p, configured(text), NULL);
-		for (unsigned n = 0; n < 600; n++) {
+		for (unsigned n = 0; n < 1000; n++) {
 			uint64_t mac = 0x001565000000 | (number(4) ? number(0x1000000) : number(8));
 
 			buf_clear(&b);
-			buf_printf(
-				&b,
-				"203.0.113.%u - - [22/Nov/2026:10:00:00 +0000] \"GET /p/%012llx.cfg HTTP/1.1\" 200 %u \"-\" \"Yealink "
-				"SIP-T46S 66.86.0.15 %012llx\"",
-				number(256), (unsigned long long)mac, 4998 + number(5),
-				(unsigned long long)(number(4) ? mac : 0x001565000000 | number(8)));
+			write_head(&b);
+			buf_text(&b, "\"GET ");
+			write_folders(&b);
+			buf_printf(&b, "%012llx.cfg HTTP/1.1\" 200 %u \"-\" \"Yealink SIP-T46S 66.86.0.15 %012llx\"",
+			           (unsigned long long)mac, 4998 + number(5),
+			           (unsigned long long)(number(4) ? mac : 0x001565000000 | number(8)));
 			pair_try(&p, (struct slice){b.p, b.n});
 		}
 		pair_close(&p);
