@@ -398,6 +398,7 @@ void store_close(struct store **store) {
 	shelf_release(&s->shelf);
 	memo_free(&s->memo);
 	store_hints_forget(s);
+	store_dwellings_forget(s);
 	store_told_clear(s);
 	store_owners_forget(s);
 	store_registered_forget(s);
@@ -463,6 +464,7 @@ int store_commit(struct store *s, struct err *err) {
 		return -1;
 	if (db_run(db_query(s->db, "COMMIT", err), err) != 0)
 		return -1;
+	store_dwellings_end(s, false);
 	s->changes.committed = s->changes.n;
 	s->changes.all_committed = s->changes.all;
 	return 0;
@@ -480,6 +482,7 @@ void store_rollback(struct store *s) {
 	store_owners_forget(s);
 	store_registered_forget(s);
 	store_places_forget(s);
+	store_dwellings_end(s, true);
 	s->counts.known = false;
 	s->hooks.known = false;
 	s->others.known = false;

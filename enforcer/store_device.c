@@ -327,6 +327,7 @@ static int put_homes_of(struct store *s, const struct device *old, const struct 
 
 		if (h->at.bits < 128)
 			store_places_forget(s);
+		store_dwell(s, h->at.base);
 		q = db_query(s->db, add, err);
 		db_bind_prefix(q, h->at);
 		db_bind(q, (int64_t)d->mac);

@@ -179,7 +179,7 @@ static int count_residents(struct query *q, struct residents *out, struct err *e
 	return step;
 }
 
-/* Under an attack nearly every address is nobody's, which one look into the table tells: counting takes ten times as long. 1 where no
+/* Under an attack nearly every address is nobody's, which a filter tells, else one look into the table: counting takes ten times as long. 1 where no
  * home can hold an address of the prefix, 0 where one may, -1. */
 static int is_nobodys(struct store *s, struct prefix p, struct err *err) {
 #define SELECT_WITHIN "SELECT 1 FROM home WHERE base BETWEEN ?1 AND ?2"
@@ -193,6 +193,12 @@ static int is_nobodys(struct store *s, struct prefix p, struct err *err) {
 
 	if (store_places(s, err) < 0)
 		return -1;
+	if (!s->places.wide_homes) {
+		int may = store_may_dwell(s, p, err);
+
+		if (may <= 0)
+			return may < 0 ? -1 : 1;
+	}
 	q = db_query(s->db, s->places.wide_homes ? around : within, err);
 	db_bind_addr(q, p.base);
 	db_bind_addr(q, prefix_last(p));

@@ -125,8 +125,13 @@ struct store {
 	} places;
 	struct told *told;                   /* NULL until there is an answer */
 	struct registrations *registrations; /* store_registered.c; NULL until one was asked for */
-	struct owners *owners; /* store_home.c: whose users are, as found lately; NULL until one was asked for */
-	struct {               /* blocks and allows; a wrong yes costs a query */
+	struct owners *owners;    /* store_home.c: whose users are, as found lately; NULL until one was asked for */
+	struct {                  /* store_dwelling.c */
+		struct dwellings *at; /* NULL until it was asked for often */
+		uint64_t asked;
+		bool uncommitted; /* it was read in the transaction at hand */
+	} dwellings;
+	struct { /* blocks and allows; a wrong yes costs a query */
 		bool known, some;
 	} others;
 	struct { /* bans changed since store_ban_changes was called last */
@@ -165,6 +170,14 @@ int store_standing_put(struct store *s, uint64_t mac, const struct device *old, 
                        struct err *err);
 /* Once for a state of an older schema. */
 int store_standing_make(struct store *s, struct err *err);
+
+/* ---- store_dwelling.c ---- may a home, but for those that are prefixes, or a registration lie within p? 1 maybe, 0 no, -1. */
+int store_may_dwell(struct store *s, struct prefix p, struct err *err);
+/* A home or a registration was added. */
+void store_dwell(struct store *s, struct addr ip);
+/* A transaction has ended. */
+void store_dwellings_end(struct store *s, bool rolled_back);
+void store_dwellings_forget(struct store *s);
 
 /* ---- store_home.c ---- */
 void store_owners_forget(struct store *s);

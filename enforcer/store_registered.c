@@ -241,6 +241,7 @@ static int add_row(struct store *s, struct slice user, struct slice realm, uint6
 	if (r->free == ROOM)
 		return err_set(err, ERR_SYSTEM, "state: no room for one more registration");
 	*number = r->free;
+	store_dwell(s, ip);
 	q = db_query(s->db, sql, err);
 	db_bind(q, *number);
 	db_bind_text(q, user);
@@ -355,9 +356,11 @@ static int64_t time_of(const struct registrations *r, int64_t id) {
 
 int store_registered_within(struct store *s, struct prefix p, int64_t time, struct err *err) {
 	static const char sql[] = "SELECT id FROM registration WHERE base BETWEEN ? AND ?";
+	int may = store_may_dwell(s, p, err), step, found = 0;
 	struct query *q;
-	int step, found = 0;
 
+	if (may <= 0)
+		return may;
 	if (load(s, err) != 0)
 		return -1;
 	q = db_query(s->db, sql, err);

@@ -245,6 +245,10 @@ UNIT_TESTS += tests/unit/test_store_registered
 tests_unit_test_store_registered_SOURCES = tests/unit/test_store_registered.c tests/unit/storing.h
 tests_unit_test_store_registered_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test_dwelling
+tests_unit_test_dwelling_SOURCES = tests/unit/test_dwelling.c tests/unit/storing.h
+tests_unit_test_dwelling_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test_store_rows
 tests_unit_test_store_rows_SOURCES = tests/unit/test_store_rows.c tests/unit/storing.h
 tests_unit_test_store_rows_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
