@@ -61,7 +61,7 @@ EXTRA_DIST += tests/scenario/kamailio/kamailio.cfg tests/scenario/kamailio/optio
 	tests/scenario/kamailio/stale.xml tests/scenario/kamailio/stamp.pl
 EXTRA_DIST += tests/browser/browser.mjs tests/browser/cases.mjs tests/browser/install tests/browser/package.json tests/browser/package-lock.json
 EXTRA_DIST += tests/scenario/spray.pl tests/scenario/traffic.pl tests/fault/fault.c tests/load.pl tests/rotate.pl
-EXTRA_DIST += tests/bench/Bench.pm tests/bench/bench.pl tests/bench/bench.sh tests/bench/counts tests/bench/latency.pl tests/bench/plot.pl
+EXTRA_DIST += tests/bench/Bench.pm tests/bench/bench.pl tests/bench/bench.sh tests/bench/counts tests/bench/latency.pl tests/bench/plot.pl tests/bench/verdict.pl
 EXTRA_DIST += tests/scenario/portal.bash tests/scenario/portal_attack.pl tests/scenario/portal_lift.pl tests/scenario/portal_roles.pl \
 	tests/scenario/portal_routes.pl
 EXTRA_DIST += tests/coverage.h tests/coverage.sh tests/lint.sh tests/mutate.sh tests/mutations

@@ -13,7 +13,7 @@ use Socket qw(SOCK_DGRAM);
 use Time::HiRes qw(time sleep);
 
 our @EXPORT = qw(%is $folder section figure target point measure yardstick provctl timed_median configure fresh keep put_back make_log
-	warm slurp spit has_tool spawn daemon end_process wait_for peak_mib cpu_us rate median percentile scaled lines_text finish);
+	warm slurp spit has_tool spawn daemon end_process wait_for tidy peak_mib cpu_us rate median percentile scaled lines_text finish);
 
 $ENV{LC_ALL} = 'C';
 my $top = $ENV{top_srcdir} // '.';
@@ -57,6 +57,8 @@ my @cpus = do {
 $is{cpus} = join ',', @cpus > 1 ? @cpus[0, 1] : @cpus;
 $is{cpu} = $cpus[-1];
 
+my %children; # that are ended with us
+
 # Beside the state, so that it is on a disk as the state of an installation is.
 our $folder = tempdir('provctl-bench.XXXXXX', DIR => $ENV{TMPDIR} // '/var/tmp', CLEANUP => 1);
 ($is{system}) = `df --output=fstype '$folder'` =~ /\n(\S+)/ or die "bench: what is $folder on?\n";
@@ -64,7 +66,27 @@ die "bench: $folder is on $is{system}, which keeps nothing: a state costs nothin
 	if $is{system} =~ /^(?:tmpfs|ramfs)$/;
 $SIG{INT} = $SIG{TERM} = sub { exit 1 };
 
+# The largest log, the states of the most devices (as they are, and as they are kept for the next scenario), and some room. A byte count is what
+# was measured, and half as much again.
+sub bytes_needed {
+	my ($most) = sort { $b <=> $a } $is{lines} * ($is{full} ? 20 : 3), $is{backlog}, $is{attack};
+	return 250 * ($most + $is{lines}) + 3 * 2000 * $is{devices} + (512 << 20);
+}
+
+{
+	my ($free) = `df --output=avail -B1 '$folder'` =~ /\n\s*(\d+)/ or die "bench: how much room is in $folder?\n";
+	die sprintf "bench: %.1f GB are free in %s, and %.1f GB may be needed: set TMPDIR to a folder with more room, or LINES lower\n", $free / 1e9, $folder, bytes_needed() / 1e9
+		if $free < bytes_needed();
+}
+
 # ---- files ----
+
+# What a scenario leaves behind, for itself or because it failed, is nobody else's: programs that run, files, a table. Only what was kept stays.
+sub tidy {
+	end_process($_) for keys %children;
+	remove_tree(grep { !m{/kept\.[^/]*$} } glob "$folder/* $folder/.[!.]*");
+	flush_firewall();
+}
 
 sub slurp {
 	my ($path) = @_;
@@ -104,8 +126,6 @@ sub make_log { # NAME KIND LINES [PHONES [SEED [DAY]]]
 }
 
 # ---- commands ----
-
-my %children; # that are ended with us
 
 # What tests/bench/measure tells of a command, whose output goes to $folder/out.
 sub measure { # CPUS COMMAND...
@@ -179,7 +199,7 @@ sub wait_for { # WHAT SECONDS CODE: until it is true
 	my $end = time + $seconds;
 	until ($code->()) {
 		die "bench: $what: not within $seconds s: ", substr(slurp("$folder/background"), -500), "\n" if time > $end;
-		sleep 0.01;
+		sleep 0.001;
 	}
 }
 
@@ -212,7 +232,7 @@ sub configure { # {sources => [[LOG, FORMAT]...], rules => [...], firewall => nf
 		rules: [@{[join ', ', @{$c{rules}}]}]
 		firewall: {backend: $c{firewall}, bans_per_minute: 1000000}
 		sources: [$sources]
-		@{[$> == 0 ? 'users: {enforcer: root, analyzer: root}' : '']}
+		@{[$> == 0 ? 'users: {enforcer: root, analyzer: root, portal: root}' : '']}
 		$c{more}
 		YAML
 }

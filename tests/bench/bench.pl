@@ -3,6 +3,7 @@
 use strict;
 use warnings;
 use File::Path qw(remove_tree);
+use IO::Socket::INET;
 use JSON::PP;
 use Time::HiRes qw(time sleep);
 
@@ -114,8 +115,10 @@ sub fail2ban_rate { # ID KIND REGEX DATE SENTINEL-LINE PROVCTL-RATE
 my @scenarios;
 sub scenario { push @scenarios, [@_] }
 
-my $web_log;
-sub web_log { $web_log //= make_log('web.log', 'web', $is{lines}, $is{phones}, 2, 1) }
+sub web_log {
+	my $log = "$folder/kept.web.log";
+	return -e $log ? $log : make_log('kept.web.log', 'web', $is{lines}, $is{phones}, 2, 1);
+}
 
 # So many phones, locked to their homes, each of which has fetched its configuration the day before: what there is of it the first time is known.
 sub settled { # PHONES
@@ -393,6 +396,36 @@ scenario('attack', sub {
 	figure('attack.enforcer.peak', 'prov-enforcer, peak memory', peak_mib($m, 'prov-enforcer'), 'MiB', 'under', 96);
 });
 
+# User and system time of a process so far, seconds.
+sub cpu_of { # PID
+	my ($pid) = @_;
+	my ($user, $system) = slurp("/proc/$pid/stat") =~ /\) (?:\S+ ){11}(\d+) (\d+)/ or die "no /proc/$pid/stat\n";
+	return ($user + $system) / POSIX::sysconf(POSIX::_SC_CLK_TCK());
+}
+
+scenario('verdict', sub {
+	section("Verdicts for a web server's auth_request, @{[lines_text($is{phones})]} devices in 256 files");
+	put_back(known());
+	configure(more => 'portal: {listen: ["127.0.0.1:8443"]}');
+	my $enforcer = daemon("$is{bin}/prov-enforcer", '-c', "$folder/provctl.yaml");
+	provctl('token', 'add', '--role', 'verdict');
+	rename "$folder/out", "$folder/token" or die "token: $!\n";
+	my $portal = spawn("$is{bin}/prov-portal", '-c', "$folder/provctl.yaml", '--data', "$is{top}/portal");
+	wait_for('the portal', 30, sub { IO::Socket::INET->new(PeerAddr => '127.0.0.1', PeerPort => 8443) });
+	my $begun = cpu_of($portal);
+	my $seconds = scaled(5, 1);
+	open my $client, '-|', $^X, "$is{top}/tests/bench/verdict.pl", '127.0.0.1', 8443, 16, $seconds, "$folder/token", some_macs($is{phones}, 1000)
+		or die "verdict.pl: $!\n";
+	my @took = map { chomp; $_ } <$client>;
+	close $client or die "bench: verdict.pl failed\n";
+	my $spent = cpu_of($portal) - $begun;
+	end_process($_) for $portal, $enforcer;
+	figure('verdict.rate', 'verdicts a second, 16 connections', @took / $seconds, '1/s');
+	figure('verdict.p50', '  median', percentile(50, @took), 'ms');
+	figure('verdict.p99', '  p99', percentile(99, @took), 'ms');
+	figure('verdict.cpu', '  CPU time of prov-portal', $spent * 1e6 / @took, 'us');
+});
+
 scenario('listing', sub {
 	section("Lists of @{[lines_text($is{phones})]} devices and @{[lines_text($is{bans})]} bans");
 	remove_tree("$folder/kept.crowded");
@@ -504,8 +537,6 @@ scenario('follow', sub {
 	configure(sources => [["$folder/backlog.log", 'combined'], ["$folder/kamailio.log", 'syslog']], firewall => 'nftables');
 	my $follow = daemon("$is{bin}/provctl", '-c', "$folder/provctl.yaml", 'analyze', '--follow');
 	my $analyzer = analyzer_of($follow);
-	# Ready are the rules; the enforcer may still be bringing the published files up to date, and answers nobody before.
-	provctl('status');
 	latency('idle', 'idle', "$folder/kamailio.log", $client, 0.1, 0, 0, @addresses[0 .. $is{rounds} - 1]);
 
 	# The backlog appears whole. Tried until it is read.
@@ -551,6 +582,7 @@ print 'provctl bench: ', join(', ', map { "$_ $is{$_}" } qw(lines phones devices
 for (@scenarios) {
 	my ($name, $code) = @$_;
 	next if $name !~ /$only/;
+	tidy();
 	next if eval { $code->(); 1 };
 	print "  failed: $@";
 	push @failed, $name;

@@ -22,7 +22,7 @@ measured() {
 	run ! grep failed "$table"
 	same "$(jq -r '.failed | length' "$OUT/bench.json")" 0
 	for id in web.grep secret.grep new.wall first.cpu sip.grep kamailio.cpu freeswitch.cpu lines.spread rules.spread devices.spread nothing.wall nothing.peak \
-		change.file.max change.bytes attack.enforcer.peak list.wall bans.wall; do
+		change.file.max change.bytes attack.enforcer.peak verdict.rate list.wall bans.wall; do
 		jq -e --arg id "$id" '.figures[] | select(.id == $id) | .value > 0' "$OUT/bench.json" >out || {
 			echo "no figure $id"
 			return 1
