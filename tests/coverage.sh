@@ -1,14 +1,14 @@
 #!/usr/bin/env bash
 # make coverage [TESTS='tests/unit/test_x tests/scenario/x.bats ...']: builds for gcov in the folder `coverage` of the build, runs the tests, all unless
 # told, and prints how many lines they ran and how many branches they took at least once: by floor, and of the ten files with the fewest lines run.
-# What is killed writes no counts, nor does who became another user: the figures are lower bounds. Without optimisation, as gcov wants it: its branches
-# are those of the source. Without assertions (-DNDEBUG): their other branch is a bug of ours, which no test can take.
+# What is killed writes no counts, nor does who became another user: the figures are lower bounds. Assertions are not in them: their other branch is a
+# bug of ours, which no test can take.
 set -u
 top=$(cd "${top_srcdir:-.}" && pwd)
 bin=$(cd "${top_builddir:-.}" && pwd)/coverage
 ok=0
 mkdir -p "$bin" && cd "$bin" || exit 1
-{ { [ -e Makefile ] || "$top/configure" -q --enable-coverage CFLAGS='-g -O0' CPPFLAGS="-DNDEBUG -include $top/tests/coverage.h"; } && make -j"$(nproc)"; } >build.log 2>&1 || { tail build.log; exit 1; }
+{ { [ -e Makefile ] || "$top/configure" -q --enable-coverage; } && make -j"$(nproc)"; } >build.log 2>&1 || { tail build.log; exit 1; }
 find . -name '*.gcda' -delete
 make -k check ${TESTS:+TESTS="$TESTS"} >check.log 2>&1 || ok=1
 grep -E '^(FAIL|ERROR): ' check.log | sort -u
