@@ -353,6 +353,8 @@ int batch_add(struct run *r, struct feed *f, struct event *e, struct err *err) {
 	struct cursor at;
 	int result = (b->nevents + 1) % LISTEN_EVERY == 0 ? batch_listen(r, err) : 0;
 
+	if (result != 0)
+		return result;
 	if (f->slot == SLOT_NONE) {
 		feed_cursor(f, &at);
 		more += cursor_size(&at);
