@@ -44,8 +44,10 @@ void counters_clear(struct counters *c) {
 		c->pools[i] = NULL;
 	}
 	free(c->dirty);
+	free(c->names);
 	c->dirty = NULL;
-	c->ndirty = 0;
+	c->names = NULL;
+	c->ndirty = c->named = 0;
 	c->touched = 0;
 	c->loaded = false;
 }
@@ -73,7 +75,8 @@ uint64_t counters_touched(const struct counters *c) {
 struct pool *pool_of(struct counters *c, enum counter_pool which, struct err *err) {
 	struct pool *pool;
 
-	if (!c->dirty && !(c->dirty = malloc((size_t)COUNTER_POOLS * COUNTER_SLOTS * sizeof *c->dirty))) {
+	if ((!c->dirty && !(c->dirty = malloc((size_t)COUNTER_POOLS * COUNTER_SLOTS * sizeof *c->dirty))) ||
+	    (!c->names && !(c->names = calloc(NAMES / 64, sizeof *c->names)))) {
 		err_errno(err, "cannot count");
 		return NULL;
 	}
@@ -293,6 +296,32 @@ bool counters_have(const struct counters *c, uint32_t trigger) {
 	return false;
 }
 
+static void name_bit(struct counters *c, uint32_t who) {
+	c->names[who % NAMES / 64] |= 1ULL << (who % 64);
+}
+
+/* Those that are gone are told no more. */
+static void name_all(struct counters *c) {
+	memset(c->names, 0, NAMES / 8);
+	for (int p = 0; p < COUNTER_POOLS; p++)
+		for (uint32_t i = 0; c->pools[p] && i < COUNTER_SLOTS; i++)
+			for (uint32_t k = 0; pool_has(c->pools[p], i) && k < c->pools[p]->slots[i].n; k++)
+				name_bit(c, c->pools[p]->slots[i].entries[k].who);
+	c->named = 0;
+}
+
+bool counters_name(const struct counters *c, uint32_t who) {
+	return c->names && c->names[who % NAMES / 64] >> (who % 64) & 1;
+}
+
+void who_name(struct counters *c, uint32_t who) {
+	if (counters_name(c, who))
+		return;
+	if (++c->named == NAMES / 8)
+		name_all(c);
+	name_bit(c, who);
+}
+
 static uint32_t free_slot(struct pool *pool) {
 	/* The lowest, so that where a slot lies depends on nothing but what is taken. */
 	while (pool->taken[pool->full] == UINT64_MAX)
@@ -433,6 +462,7 @@ int counter_add(struct counters *c, const struct counter_hit *hit, struct counte
 	slot->n = (uint16_t)(slot->n - passed);
 	if (t->count == COUNT_EVENTS || !entry_renew(slot, &hit->entry))
 		entry_insert(slot, &hit->entry);
+	who_name(c, hit->entry.who);
 	*result = slot->n >= t->limit ? COUNTER_REACHED : COUNTER_COUNTED;
 	slot_touch(c, slot);
 	return 0;

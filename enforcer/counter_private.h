@@ -18,6 +18,7 @@
 #define CROWD_SLOT  (COUNTER_ENTRIES / COUNTER_SLOTS)
 #define CROWD_SHARE (COUNTER_ENTRIES / COUNTER_SHARE)
 #define CROWD_LOOK  64 /* so many of a crowd are looked at for the lowest count */
+#define NAMES       (1U << 19)
 /* Lines of one failure: so many, within so many seconds of the first. */
 #define FOLD_COPIES  4
 #define FOLD_SECONDS 2
@@ -54,6 +55,8 @@ struct counters {
 	bool loaded;
 	uint32_t *dirty; /* numbers of slots to write, each once */
 	uint32_t ndirty;
+	uint64_t *names; /* a bit for whoever has an entry, and some for who had one; NULL until the first hit */
+	uint32_t named;  /* bits set since they were told anew */
 };
 
 /* Makes the pool at its first use. NULL when memory is out. */
@@ -64,5 +67,7 @@ uint16_t crowd_of(const struct counters *c, struct prefix at);
 void slot_take(struct pool *pool, uint32_t i);
 void slot_enlist(struct pool *pool, uint32_t i);
 void slot_mark(struct counters *c, struct counter *slot);
+/* An entry of his is put in a slot. */
+void who_name(struct counters *c, uint32_t who);
 
 #endif

@@ -307,10 +307,12 @@ static int trigger_reset(struct judge *j, uint32_t index, struct facts *f, struc
 
 	if (trigger_load(j, err) < 0)
 		return -1;
-	/* Nearly every poll comes by here. */
-	if (!counters_have(j->counters, index) || !trigger_subject(j, f, t, &s))
+	/* Nearly every poll comes by here, and every registration. */
+	if (!counters_have(j->counters, index))
 		return 0;
 	who = trigger_who(j, f);
+	if (!counters_name(j->counters, who) || !trigger_subject(j, f, t, &s))
+		return 0;
 	for (int pool = 0; pool < COUNTER_POOLS && who != 0; pool++) {
 		struct counter *slot = counter_find(j->counters, pool, s.key);
 
@@ -352,9 +354,16 @@ bool trigger_is_stirred(const struct judge *j, const struct event *e) {
 }
 
 int trigger_quiet(struct judge *j, const struct event *e, uint64_t mac, struct err *err) {
+	struct facts f;
+
+	/* All that a reset looks at. */
+	f.e = e;
+	f.has_device = mac != MAC_NONE;
+	f.removed = false;
+	f.device.mac = mac;
+	f.subject = f.who = 0;
 	for (uint32_t i = 0; i < j->quiet.nresets; i++) {
 		const struct quiet_trigger *t = &j->quiet.resets[i];
-		struct facts f;
 
 		if (!event_is_of(e, t->kinds))
 			continue;
@@ -362,12 +371,6 @@ int trigger_quiet(struct judge *j, const struct event *e, uint64_t mac, struct e
 			return -1;
 		if (!counters_have(j->counters, t->trigger))
 			continue;
-		/* All that a reset looks at. */
-		f.e = e;
-		f.has_device = mac != MAC_NONE;
-		f.removed = false;
-		f.device.mac = mac;
-		f.subject = f.who = 0;
 		if (trigger_reset(j, t->trigger, &f, err) < 0)
 			return -1;
 	}
