@@ -26,6 +26,7 @@ struct pattern {
 	struct group groups[PATTERN_GROUPS_MAX];
 	bool compiled; /* to machine code */
 	size_t literal_n;
+	size_t literal_rare; /* where in it the byte stands that is searched for */
 	char *literal;
 };
 
@@ -147,6 +148,24 @@ size_t pattern_literal(struct slice text, char *out) {
 	return best;
 }
 
+/* Where in a literal the byte stands that is the least likely in a log: capitals and marks before small letters, those before digits and what separates words. */
+static size_t rare_byte(struct slice literal) {
+	static const char common[] = " :.-/=\"'[]()<>,_";
+	size_t best = 0;
+	int rank = -1;
+
+	for (size_t i = 0; i < literal.n; i++) {
+		char c = literal.p[i];
+		int its = memchr(common, c, sizeof(common) - 1) || (c >= '0' && c <= '9') ? 0 : c >= 'a' && c <= 'z' ? 1 : 2;
+
+		if (its > rank) {
+			rank = its;
+			best = i;
+		}
+	}
+	return best;
+}
+
 #define OPTIONS (PCRE2_NO_AUTO_CAPTURE | PCRE2_DOLLAR_ENDONLY | PCRE2_NEVER_UTF | PCRE2_NEVER_BACKSLASH_C)
 
 static int groups_read(struct pattern *p, struct err *err) {
@@ -198,6 +217,7 @@ int pattern_new(struct pattern **out, struct slice text, struct err *err) {
 		goto fail;
 	}
 	memcpy(p->literal, literal, p->literal_n);
+	p->literal_rare = rare_byte((struct slice){literal, p->literal_n});
 	(void)pcre2_set_match_limit(p->context, MATCH_LIMIT);
 	(void)pcre2_set_depth_limit(p->context, DEPTH_LIMIT);
 	(void)pcre2_set_heap_limit(p->context, HEAP_LIMIT);
@@ -232,8 +252,19 @@ bool pattern_is_anchored(const struct pattern *p) {
 }
 
 static bool has_literal(const struct pattern *p, struct slice subject) {
-	return p->literal_n == 0 ||
-	       (subject.n >= p->literal_n && memmem(subject.p, subject.n, p->literal, p->literal_n) != NULL);
+	const char *at = subject.p, *end = subject.p + subject.n;
+
+	if (p->literal_n == 0)
+		return true;
+	if (subject.n < p->literal_n)
+		return false;
+	/* All places where that byte may stand. */
+	at += p->literal_rare;
+	end -= p->literal_n - p->literal_rare - 1;
+	for (; (at = memchr(at, p->literal[p->literal_rare], (size_t)(end - at))) != NULL; at++)
+		if (memcmp(at - p->literal_rare, p->literal, p->literal_n) == 0)
+			return true;
+	return false;
 }
 
 enum pattern_result pattern_match(const struct pattern *p, struct slice subject, bool *no_literal) {
