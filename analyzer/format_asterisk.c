@@ -209,9 +209,9 @@ void asterisk_finish(const struct field_names *names, struct line_fields *io) {
 			twice[field / 64] |= 1ULL << field % 64;
 		io->at[field] = value;
 	}
-	for (int field = FIELDS_FIXED; field < FIELDS_MAX; field++)
-		if (twice[field / 64] >> field % 64 & 1)
-			io->at[field] = (struct slice){0};
+	for (unsigned w = 0; w < sizeof(twice) / sizeof(twice[0]); w++)
+		for (uint64_t left = twice[w]; left; left &= left - 1)
+			io->at[64 * w + (unsigned)__builtin_ctzll(left)] = (struct slice){0};
 	if (message.n > 0 || !single || !address.p || !address_split(address, io))
 		return;
 	if (accounts == 1)

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "analyzer/block.h"
 #include "analyzer/format_private.h"
 
 #define HEAD_WORD_MAX 255 /* of a host or program name in a syslog line */
@@ -20,6 +21,12 @@ struct slice slice_take_digits(struct slice *s) {
 struct slice slice_take_letters(struct slice *s) {
 	size_t n = 0;
 
+	for (; s->n - n >= BLOCK; n += BLOCK) {
+		unsigned letters = block_bits((block)((block_load(s->p + n) | 0x20) - 'a' < 26));
+
+		if (letters != (1U << BLOCK) - 1)
+			return slice_take(s, n + (unsigned)__builtin_ctz(~letters));
+	}
 	while (n < s->n && (unsigned)(s->p[n] | 0x20) - 'a' < 26)
 		n++;
 	return slice_take(s, n);

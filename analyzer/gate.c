@@ -159,8 +159,13 @@ void gate_narrow(const struct gate *g, struct slice text, uint64_t *set) {
 	uint32_t first = 0, last = g->words; /* the words of the set that are not empty yet */
 	const uint64_t *rows;
 	size_t i = 0;
-	uint64_t left;
+	uint64_t left = 0;
 
+	/* Those that need no text take any: often no other is left. */
+	for (uint32_t w = 0; w < g->words; w++)
+		left |= set[w] & ~g->absent[w];
+	if (!left)
+		return;
 	if (!text.p) {
 		for (uint32_t w = 0; w < g->words; w++)
 			set[w] &= g->absent[w];
