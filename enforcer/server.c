@@ -21,8 +21,9 @@
 #include "enforcer/projection.h"
 #include "enforcer/server.h"
 
-#define EARLY_EVERY 30000 /* milliseconds between looks for early events whose time has come, while there are any */
-#define PEERS       (SERVER_CONTROLS + SERVER_LINKS + SERVER_PORTALS)
+#define EARLY_EVERY  30000 /* milliseconds between looks for early events whose time has come, while there are any */
+#define BACKUP_EVERY 100   /* milliseconds between two parts of a backup while there always is something else to do */
+#define PEERS        (SERVER_CONTROLS + SERVER_LINKS + SERVER_PORTALS)
 
 enum { LISTENER_CONTROL, LISTENER_EVENTS, LISTENER_PORTAL, LISTENERS };
 enum { NOTICE_FIREWALL, NOTICE_HOST, NOTICES }; /* of the kernel, behind those of the hook */
@@ -49,8 +50,9 @@ struct server {
 	bool bound[LISTENERS];
 	struct peer peers[PEERS];
 	int64_t early_at;
-	int64_t alive_at; /* when ENFORCER_ALIVE is told next */
-	bool waiting;     /* a whole frame of somebody has not been looked at yet */
+	int64_t alive_at;  /* when ENFORCER_ALIVE is told next */
+	int64_t backup_at; /* when the next part of a backup is made though somebody waits */
+	bool waiting;      /* a whole frame of somebody has not been looked at yet */
 };
 
 static const struct {
@@ -428,15 +430,18 @@ static bool take_signal(struct server *s, enum server_call *call) {
 	return true;
 }
 
-static void take_times(struct server *s) {
+/* idle: nobody wants anything. */
+static void take_times(struct server *s, bool idle) {
 	struct err err;
 
 	if (s->e->host && host_wait(s->e->host) == 0)
 		enforcer_read_host(s->e);
 	if (projection_wait(s->e) == 0)
 		projection_tick(s->e);
-	if (backup_left(s) == 0)
+	if (backup_left(s) == 0 && (idle || monotonic_ms() >= s->backup_at)) {
 		backup_tick(s->e);
+		s->backup_at = monotonic_ms() + BACKUP_EVERY;
+	}
 	if (census_wait(s->e) == 0)
 		census_tick(s->e);
 	if (s->early_at && monotonic_ms() >= s->early_at) {
@@ -458,6 +463,8 @@ int server_run(struct server *s, enum server_call *call, struct err *err) {
 		struct pollfd *notices;
 		struct peer *peers[PEERS];
 		nfds_t n = 1 + LISTENERS;
+		bool idle = !s->waiting;
+		int ready;
 
 		fds[0] = (struct pollfd){.fd = s->signals, .events = POLLIN};
 		for (int i = 0; i < LISTENERS; i++)
@@ -472,8 +479,10 @@ int server_run(struct server *s, enum server_call *call, struct err *err) {
 		notices = fds + n + HOOK_POLLS;
 		notices[NOTICE_FIREWALL] = (struct pollfd){.fd = projection_fd(s->e), .events = POLLIN};
 		notices[NOTICE_HOST] = (struct pollfd){.fd = s->e->host ? host_fd(s->e->host) : -1, .events = POLLIN};
-		if (poll(fds, n + HOOK_POLLS + NOTICES, (int)how_long(s)) < 0 && errno != EINTR)
+		ready = poll(fds, n + HOOK_POLLS + NOTICES, (int)how_long(s));
+		if (ready < 0 && errno != EINTR)
 			return err_errno(err, "poll");
+		idle = idle && ready == 0;
 		s->waiting = false;
 		if ((fds[0].revents & POLLIN) && take_signal(s, call))
 			return 0;
@@ -488,7 +497,7 @@ int server_run(struct server *s, enum server_call *call, struct err *err) {
 		settle(s);
 		if (notices[NOTICE_HOST].revents)
 			host_hear(s->e->host);
-		take_times(s);
+		take_times(s, idle);
 		hook_step(s->e);
 		projection_heard(s->e); /* always, and last: what was done above may have heard it already */
 	}

@@ -11,6 +11,7 @@
 #include "enforcer/store_private.h"
 
 #define BACKUP_PAGES 64                                            /* copied at once: half a millisecond */
+#define BACKUP_SYNC  8                                             /* such parts, that reach the disk at once */
 #define MAKING       "backup.db.tmp"                               /* not whole yet */
 #define REBUILDING   "recover.tmp"                                 /* a folder */
 static const char *const backups[] = {"backup.db", "backup.1.db"}; /* the newest first */
@@ -18,6 +19,7 @@ static const char *const backups[] = {"backup.db", "backup.1.db"}; /* the newest
 struct backup {
 	struct db *to;
 	struct db_copying *copying;
+	unsigned parts; /* that are not synced */
 };
 
 static void path_in(char out[STORE_PATH], const char *folder, const char *name) {
@@ -96,11 +98,24 @@ static int place(struct store *s, struct err *err) {
 	return store_sync(s->folder, O_RDONLY | O_DIRECTORY, err);
 }
 
+/* Else all of it would be synced at its end, in which nobody is served. */
+static int sync_part(struct store *s, struct err *err) {
+	char path[STORE_PATH];
+
+	if (++s->backup->parts < BACKUP_SYNC)
+		return 0;
+	s->backup->parts = 0;
+	path_in(path, s->folder, MAKING);
+	return store_sync(path, O_RDONLY, err);
+}
+
 int store_backup_step(struct store *s, struct err *err) {
 	int step = s->backup ? 0 : begin(s, err);
 
 	if (step == 0)
 		step = db_copy_step(s->backup->copying, BACKUP_PAGES, err);
+	if (step == 0 && sync_part(s, err) != 0)
+		step = -1;
 	if (step == 1 && place(s, err) != 0)
 		step = -1;
 	if (step != 0)
