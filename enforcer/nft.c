@@ -98,13 +98,23 @@ uint32_t nft_port(const struct nft *nft) {
 
 /* ---- batches ---- */
 
-static struct nlmsghdr *message_begin(struct nft *nft, uint16_t type, uint16_t flags) {
+/* libmnl leaves the bytes between attributes as it finds them: nothing of this process's memory goes with them. */
+static char *message_room(struct nft *nft) {
+	size_t had = nft->batch.room;
 	char *at = buf_reserve(&nft->batch, MESSAGE_MAX);
 
-	if (!at) {
+	if (!at)
 		nft->failed = true;
+	else if (nft->batch.room > had)
+		memset(nft->batch.p + had, 0, nft->batch.room - had);
+	return at;
+}
+
+static struct nlmsghdr *message_begin(struct nft *nft, uint16_t type, uint16_t flags) {
+	char *at = message_room(nft);
+
+	if (!at)
 		return NULL;
-	}
 	nft->last_at = nft->batch.n;
 	nft->last_seq = ++nft->seq;
 	return nftnl_nlmsg_build_hdr(at, type, NFPROTO_INET, flags, nft->seq);
@@ -115,13 +125,11 @@ static void message_end(struct nft *nft, const struct nlmsghdr *message) {
 }
 
 static void batch_mark(struct nft *nft, bool begin) {
-	char *at = buf_reserve(&nft->batch, MESSAGE_MAX);
+	char *at = message_room(nft);
 	struct nlmsghdr *message;
 
-	if (!at) {
-		nft->failed = true;
+	if (!at)
 		return;
-	}
 	message = begin ? nftnl_batch_begin(at, ++nft->seq) : nftnl_batch_end(at, ++nft->seq);
 	message_end(nft, message);
 }

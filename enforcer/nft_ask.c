@@ -114,7 +114,7 @@ static int table_answer(const struct nlmsghdr *message, struct asked *a) {
 
 int nft_table(struct nft *nft, char *comment, size_t size, struct err *err) {
 	struct asked a = {.each = table_answer, .comment = comment, .comment_size = size};
-	_Alignas(struct nlmsghdr) char question[512];
+	_Alignas(struct nlmsghdr) char question[512] = {0};
 	struct nlmsghdr *message = nftnl_nlmsg_build_hdr(question, NFT_MSG_GETTABLE, NFPROTO_INET, NLM_F_ACK, ++nft->seq);
 
 	comment[0] = '\0';
@@ -135,7 +135,7 @@ static int set_answer(const struct nlmsghdr *message, struct asked *a) {
 
 int nft_sets(struct nft *nft, int (*each)(void *context, const char *name), void *context, struct err *err) {
 	struct asked a = {.each = set_answer, .context = context, .callback = &each};
-	_Alignas(struct nlmsghdr) char question[512];
+	_Alignas(struct nlmsghdr) char question[512] = {0};
 	struct nlmsghdr *message = nftnl_nlmsg_build_hdr(question, NFT_MSG_GETSET, NFPROTO_INET, NLM_F_DUMP, ++nft->seq);
 
 	mnl_attr_put_strz(message, NFTA_SET_TABLE, nft->table);
@@ -200,7 +200,7 @@ int nft_elements(struct nft *nft, const char *set,
                  int (*each)(void *context, const struct nft_element *element, size_t key_size), void *context,
                  struct err *err) {
 	struct asked a = {.each = elements_answer, .context = context, .callback = &each};
-	_Alignas(struct nlmsghdr) char question[512];
+	_Alignas(struct nlmsghdr) char question[512] = {0};
 	struct nlmsghdr *message =
 		nftnl_nlmsg_build_hdr(question, NFT_MSG_GETSETELEM, NFPROTO_INET, NLM_F_DUMP, ++nft->seq);
 
@@ -221,7 +221,7 @@ int nft_elements_of(struct nft *nft, const struct nft_set *set, const void *cons
 
 	/* The kernel stops at one that is not there. */
 	while (asked < n && result >= 0 && result != NFT_AGAIN) {
-		_Alignas(struct nlmsghdr) char question[4096];
+		_Alignas(struct nlmsghdr) char question[4096] = {0};
 		struct nlmsghdr *message =
 			nftnl_nlmsg_build_hdr(question, NFT_MSG_GETSETELEM, NFPROTO_INET, NLM_F_ACK, ++nft->seq);
 		size_t last = n - asked < ASKED_MAX ? n : asked + ASKED_MAX;
@@ -267,7 +267,7 @@ static int number_answer(const struct nlmsghdr *message, struct asked *a) {
 
 int nft_number(struct nft *nft, uint32_t *number, struct err *err) {
 	struct asked a = {.each = number_answer};
-	_Alignas(struct nlmsghdr) char question[64];
+	_Alignas(struct nlmsghdr) char question[64] = {0};
 	struct nlmsghdr *message = nftnl_nlmsg_build_hdr(question, NFT_MSG_GETGEN, NFPROTO_UNSPEC, NLM_F_ACK, ++nft->seq);
 	int result = ask(nft, message, &a, err);
 
@@ -307,7 +307,7 @@ int nft_digest(struct nft *nft, uint64_t *digest, struct err *err) {
 	int result = 1;
 
 	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]) && result == 1; i++) {
-		_Alignas(struct nlmsghdr) char question[512];
+		_Alignas(struct nlmsghdr) char question[512] = {0};
 		struct nlmsghdr *message = nftnl_nlmsg_build_hdr(question, questions[i], NFPROTO_INET, NLM_F_DUMP, ++nft->seq);
 
 		/* Kernels that do not narrow the answer down tell of other tables too. */
