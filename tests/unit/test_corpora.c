@@ -264,6 +264,7 @@ static void no_web_line_asks_for_a_configuration(void **state) {
 	};
 
 	(void)state;
+	(void)fclose(corpus_open(files[0]));
 	for (const char *const *format = format_names(); *format; format++) {
 		struct bench b;
 
