@@ -48,6 +48,8 @@ libenforcer_a_SOURCES = \
 	enforcer/store_ban.c \
 	enforcer/store_device.c \
 	enforcer/store_device_code.c \
+	enforcer/store_glance.c \
+	enforcer/store_glance_code.c \
 	enforcer/store_dwelling.c \
 	enforcer/store_hint.c \
 	enforcer/store_home.c \

@@ -10,8 +10,8 @@
 #include "enforcer/judge_private.h"
 #include "enforcer/memo.h"
 
-#define SCAN_MIN   2048 /* misses before it may pay to read all devices at once */
-#define SCAN_SHARE 16   /* one of so many devices was missed */
+#define SCAN_MIN   256 /* misses before it may pay to read all devices at once */
+#define SCAN_SHARE 128 /* one of so many devices was missed */
 
 /* Which place an address is, as learned homes are compared; 0 where that cannot be told in 64 bits. */
 static uint64_t place_of(const struct conf *conf, struct addr ip) {
@@ -28,68 +28,99 @@ static uint64_t place_of(const struct conf *conf, struct addr ip) {
 	return bits6 > 0 && bits6 <= 64 && half >> 32 ? half & UINT64_MAX << (64 - bits6) : 0;
 }
 
-static struct memo_words words_of_device(const struct device *d) {
-	return (struct memo_words){slice_of(d->vendor), slice_of(d->model), slice_of(d->version)};
+static unsigned bits_of_home(const struct conf *conf, struct addr ip) {
+	return addr_is_v4(ip) ? conf->devices.same_network.bits4 : conf->devices.same_network.bits6;
 }
 
 /* The home that the whole place is in, or NULL: one that was given may hold a part of the place only. */
-static const struct home *home_of_place(const struct device *d, const struct conf *conf, struct addr ip) {
-	int i = home_find(&d->homes, conf, ip);
+static const struct home *home_of_place(const struct homes *homes, const struct conf *conf, struct addr ip) {
+	unsigned bits = bits_of_home(conf, ip);
+	int i = home_find(homes, conf, ip);
 
-	for (uint32_t k = 0; i >= 0 && k < d->homes.n; k++)
-		if (d->homes.at[k].kind == HOME_GIVEN && d->homes.at[k].at.bits > conf_home_of(conf, ip).bits)
+	for (uint32_t k = 0; i >= 0 && k < homes->n; k++)
+		if (homes->at[k].kind == HOME_GIVEN && homes->at[k].at.bits > bits)
 			return NULL;
-	return i < 0 ? NULL : &d->homes.at[i];
+	return i < 0 ? NULL : &homes->at[i];
+}
+
+/* Is one of them that of its own place? Most devices have one home. */
+static bool is_of_its_place(const struct homes *homes, const struct home *home, const struct conf *conf) {
+	if (homes->n == 1)
+		return home->kind != HOME_GIVEN || home->at.bits <= bits_of_home(conf, home->at.base);
+	return home_of_place(homes, conf, home->at.base) == home;
 }
 
 static uint32_t short_time(int64_t time) {
 	return time < 0 ? 0 : time > UINT32_MAX ? UINT32_MAX : (uint32_t)time;
 }
 
-/* Keeps in mind that a device has its home there; folder is 0, or the one that it polls through. */
-static void keep_in_mind(struct judge *j, const struct device *d, const struct home *home, uint64_t place) {
+/* Keeps in mind that a device has its home there. `words` is the number of its words, never 0. */
+static void keep_in_mind(struct judge *j, const struct glance *g, uint32_t words, const struct home *home,
+                         uint64_t place) {
 	struct memo *memo = store_memo(j->store);
-	struct memo_words words = words_of_device(d);
-	uint32_t number = memo_words_put(memo, &words);
 	struct memo_entry entry = {
-		.mac = d->mac << MEMO_MAC_BITS | (home->backed ? MEMO_BACKED : 0) | number,
+		.mac = g->mac << MEMO_MAC_BITS | (home->backed ? MEMO_BACKED : 0) | words,
 		.place = place,
-		.from = short_time(d->changed),
+		.from = short_time(g->changed),
 		.until = home->kind == HOME_POLL ? short_time(home->used + HOUR) : UINT32_MAX,
-		.seen = short_time(d->seen),
-		.stored = short_time(d->seen),
+		.seen = short_time(g->seen),
+		.stored = short_time(g->seen),
 	};
 
-	if (number != 0 && place != 0 && d->changed < UINT32_MAX)
+	if (place != 0 && g->changed < UINT32_MAX)
 		memo_put(memo, &entry);
 }
 
-static bool is_calm(const struct device *d) {
-	return d->removed == TIME_NONE && d->state != DEVICE_NEW;
+/* While all are read: the numbers of the words in the strip at hand, 0 where there is none yet. */
+struct reading {
+	struct judge *judge;
+	uint32_t strip, era;
+	uint16_t numbers[UINT8_MAX + 1];
+};
+
+static uint32_t number_of(struct reading *r, struct memo *memo, const struct glance *g) {
+	uint16_t *number = &r->numbers[g->same];
+
+	if (r->strip != g->strip || r->era != memo_era(memo)) {
+		memset(r->numbers, 0, sizeof(r->numbers));
+		r->strip = g->strip;
+		r->era = memo_era(memo);
+	}
+	if (*number == 0)
+		*number = (uint16_t)memo_words_put(memo, &g->words);
+	return *number;
 }
 
-static int remember_device(void *context, const struct device *d) {
-	struct judge *j = context;
+/* A phone that polls through a secret folder is looked for with it. What is in mind already knows better when it was seen. */
+static void remember_device(void *context, const struct glance *g) {
+	struct reading *r = context;
+	const struct conf *conf = r->judge->conf;
+	struct memo *memo = store_memo(r->judge->store);
 
-	if (!is_calm(d))
-		return 0;
-	for (uint32_t i = 0; i < d->homes.n; i++) {
-		const struct home *home = home_of_place(d, j->conf, d->homes.at[i].at.base);
+	for (uint32_t i = 0; i < g->homes.n; i++) {
+		const struct home *home = &g->homes.at[i];
+		uint64_t place = is_of_its_place(&g->homes, home, conf) ? place_of(conf, home->at.base) : 0;
+		uint32_t words;
 
-		if (home == &d->homes.at[i])
-			keep_in_mind(j, d, home, place_of(j->conf, home->at.base));
+		place = place != 0 ? place ^ g->folder : 0;
+		if (place == 0 || memo_find(memo, g->mac, place))
+			continue;
+		words = number_of(r, memo, g);
+		if (words != 0)
+			keep_in_mind(r->judge, g, words, home, place);
 	}
-	return 0;
 }
 
 /* Where so much is missing that reading all at once is quicker. */
 static int remember_all(struct judge *j, struct err *err) {
+	struct reading all = {.judge = j};
+
 	if (j->quiet.scanned || ++j->quiet.missed < SCAN_MIN ||
 	    j->quiet.missed < (uint64_t)store_device_count(j->store) / SCAN_SHARE)
 		return 0;
 	j->quiet.scanned = true;
 	memo_expect(store_memo(j->store), (uint64_t)store_device_count(j->store));
-	return store_devices_scan(j->store, remember_device, j, err);
+	return store_glances(j->store, remember_device, &all, err);
 }
 
 /* 1 with *out, 0, -1. */
@@ -97,7 +128,8 @@ static int remembered(struct judge *j, uint64_t mac, struct addr ip, uint64_t pl
                       struct memo_entry **out, struct err *err) {
 	struct memo *memo = store_memo(j->store);
 	const struct home *home;
-	struct device d;
+	struct glance g;
+	uint32_t words;
 	int found;
 
 	*out = memo_find(memo, mac, place);
@@ -105,12 +137,16 @@ static int remembered(struct judge *j, uint64_t mac, struct addr ip, uint64_t pl
 		return 1;
 	if (remember_all(j, err) < 0)
 		return -1;
-	found = store_device(j->store, mac, &d, err);
+	*out = memo_find(memo, mac, place);
+	if (*out)
+		return 1;
+	found = store_glance(j->store, mac, &g, err);
 	if (found <= 0)
 		return found;
-	home = is_calm(&d) && (folder == 0 || d.folder == folder) ? home_of_place(&d, j->conf, ip) : NULL;
-	if (home)
-		keep_in_mind(j, &d, home, place);
+	home = folder == 0 || g.folder == folder ? home_of_place(&g.homes, j->conf, ip) : NULL;
+	words = home ? memo_words_put(memo, &g.words) : 0;
+	if (words != 0)
+		keep_in_mind(j, &g, words, home, place);
 	*out = memo_find(memo, mac, place);
 	return *out != NULL;
 }

@@ -373,13 +373,15 @@ int store_open(struct store **out, const char *folder, enum store_mode mode, int
 	buf_init(&s->code, 8192);
 	buf_init(&s->line_old, 4096);
 	buf_init(&s->line_new, 4096);
+	store_glances_init(&s->glances);
 	if (folder && mode == STORE_OWN && (folder_make(folder, err) != 0 || store_lock(s, wait, busy, err) != 0))
 		goto fail;
 	if (folder)
 		(void)snprintf(path, sizeof(path), "%s/" STORE_FILE, folder);
 	if (folder && mode == STORE_COPY ? open_copy(s, path, err) : open_own(s, folder ? path : NULL, err))
 		goto fail;
-	if (load_key(s, err) != 0 || load(s, err) != 0 || store_standing_make(s, err) != 0)
+	if (load_key(s, err) != 0 || load(s, err) != 0 || store_standing_make(s, err) != 0 ||
+	    store_glances_make(s, err) != 0)
 		goto fail;
 	*out = s;
 	return 0;
@@ -405,6 +407,7 @@ void store_close(struct store **store) {
 	buf_release(&s->code);
 	buf_release(&s->line_old);
 	buf_release(&s->line_new);
+	store_glances_release(&s->glances);
 	free(s->changes.at);
 	free(s->folder);
 	/* Last: nobody else may have the state while the database is being closed. */
@@ -458,7 +461,8 @@ void store_looked(struct store *s) {
 }
 
 int store_commit(struct store *s, struct err *err) {
-	if (tallies_save(&s->numbers, s->db, "INSERT OR REPLACE INTO number (name, value) VALUES (?, ?)", err) != 0 ||
+	if (store_glances_flush(s, err) != 0 ||
+	    tallies_save(&s->numbers, s->db, "INSERT OR REPLACE INTO number (name, value) VALUES (?, ?)", err) != 0 ||
 	    tallies_save(&s->sums, s->db, "INSERT OR REPLACE INTO sum (name, value) VALUES (?, ?)", err) != 0 ||
 	    save_parts(s, err) != 0 || store_registered_save(s, err) != 0)
 		return -1;
@@ -478,6 +482,7 @@ void store_rollback(struct store *s) {
 		(void)db_run(db_query(s->db, "ROLLBACK", &ignored), &ignored);
 	shelf_clear(&s->shelf);
 	memo_clear(s->memo);
+	store_glances_forget(&s->glances);
 	store_told_clear(s);
 	store_owners_forget(s);
 	store_registered_forget(s);

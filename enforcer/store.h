@@ -7,9 +7,10 @@
  * rolled back); "not there" is an answer (0), not an error.
  *
  * Files: db.c is the one wrapper of sqlite3.h; store.c opens, migrates, commits; store_device.c, store_home.c, store_place.c, store_ban.c,
- * store_record.c, store_registered.c, store_source.c, store_hook.c, store_token.c hold the statements of each subject; store_schema.c the tables; store_device_code.c how a device
- * stands in its row; store_seen.c when devices were seen; store_shelf.c, store_hint.c and store_tally.c what is held in memory. Lists call each() within a read: it may ask anything, and
- * change anything but what is listed (devices, bans and early events may be changed, too).
+ * store_record.c, store_registered.c, store_source.c, store_hook.c, store_token.c hold the statements of each subject; store_schema.c the tables;
+ * store_device_code.c how a device stands in its row; store_glance.c, store_glance_code.c what of many devices is read at once, and store_seen.c
+ * when they were seen; store_shelf.c, store_hint.c and store_tally.c what is held in memory. Lists call each() within a read: it may ask anything,
+ * and change anything but what is listed (devices, bans and early events may be changed, too).
  */
 #ifndef PROVCTL_STORE_H
 #define PROVCTL_STORE_H
@@ -23,11 +24,11 @@
 #include "common/event.h"
 #include "common/timefmt.h"
 #include "common/token.h"
+#include "enforcer/memo.h"
 
 struct store;
-struct memo;
 
-#define STORE_SCHEMA 10 /* PRAGMA user_version; application_id is "pvct" */
+#define STORE_SCHEMA 11 /* PRAGMA user_version; application_id is "pvct" */
 
 enum store_mode {
 	STORE_OWN, /* takes the lock; creates what is missing; migrates an older schema after copying it aside */
@@ -190,9 +191,24 @@ struct device_filter {
 int store_devices(struct store *s, const struct device_filter *filter,
                   int (*each)(void *context, const struct device *d, struct err *err), void *context, struct err *err);
 
-/* The same for all that are not removed, at once and quicker: within each() nothing may be asked or changed, and `seen` is that of the row. */
-int store_devices_scan(struct store *s, int (*each)(void *context, const struct device *d), void *context,
-                       struct err *err);
+/* Locked, unlocked or held, and not removed: fetches from its homes change nothing. */
+bool device_is_calm(const struct device *d);
+
+/* What a fetch from home asks for, of many devices in few bytes; no homes: it is not calm, or has none. Of a home: where it is, of what kind, whether it is
+ * backed, and when one of kind HOME_POLL was used. What is borrowed ends with the call, or with the next one. */
+struct glance {
+	uint64_t mac;
+	int64_t changed, seen;
+	uint64_t folder;
+	struct memo_words words;
+	uint32_t strip; /* those that come with the same strip and the same number have the same words */
+	unsigned same;
+	struct homes homes;
+};
+/* 1 found, 0 not, -1. Quicker than store_device where the device was not asked for lately. */
+int store_glance(struct store *s, uint64_t mac, struct glance *out, struct err *err);
+/* All of them, in MAC order. Within each() nothing may be asked or changed. */
+int store_glances(struct store *s, void (*each)(void *context, const struct glance *g), void *context, struct err *err);
 
 /* What the judge keeps in mind of devices at home (memo.h), here because it is void when the rows change: of a device that is put or deleted,
  * and of all after a rollback or store_set_conf. */

@@ -208,30 +208,6 @@ int store_devices(struct store *s, const struct device_filter *filter,
 	return done;
 }
 
-int store_devices_scan(struct store *s, int (*each)(void *context, const struct device *d), void *context,
-                       struct err *err) {
-	struct query *q =
-		db_query(s->db, "SELECT mac, published, seen, data FROM device WHERE removed = 0 ORDER BY mac", err);
-	struct device d;
-	int step;
-
-	while ((step = db_step(q, err)) == 1) {
-		uint64_t mac = (uint64_t)db_int(q, 0);
-
-		if (device_decode(mac, db_text(q, 3), &d) != 0) {
-			step = corrupt(mac, err);
-			break;
-		}
-		d.published = db_int(q, 1);
-		d.seen = db_int(q, 2);
-		step = each(context, &d);
-		if (step != 0)
-			break;
-	}
-	db_end(q);
-	return step;
-}
-
 /* Paged by shard and MAC: the index that holds the few of them is in that order. */
 static struct query *unpublished_query(struct store *s, unsigned shard, uint64_t from, struct err *err) {
 	static const char sql[] = "SELECT mac, published, seen, data FROM device INDEXED BY device_unpublished"
@@ -421,7 +397,7 @@ int store_device_put(struct store *s, const struct device *d, struct err *err) {
 	changed = found == 0 || !same_line(s, &old, d);
 	memo_drop(s->memo, d->mac);
 	if (put_row(s, d, changed ? 0 : d->published, err) != 0 || store_add(&s->numbers, "devices", present, err) != 0 ||
-	    store_standing_put(s, d->mac, found == 1 ? &old : NULL, d, err) != 0)
+	    store_standing_put(s, d->mac, found == 1 ? &old : NULL, d, err) != 0 || store_glance_put(s, d, err) != 0)
 		return -1;
 	if ((found == 0 || old.removed != d->removed || !same_homes(&old.homes, &d->homes)) &&
 	    put_homes_of(s, &old, d, err) != 0)
@@ -449,7 +425,7 @@ int store_device_delete(struct store *s, uint64_t mac, struct err *err) {
 		return found;
 	if (store_add(&s->numbers, "devices", d.removed == TIME_NONE ? -1 : 0, err) != 0)
 		return -1;
-	if (store_standing_put(s, mac, &d, NULL, err) != 0)
+	if (store_standing_put(s, mac, &d, NULL, err) != 0 || store_glance_drop(s, mac, err) != 0)
 		return -1;
 	if (drop_homes_of(s, &d, err) != 0 || store_users_put(s, mac, NULL, 0, err) != 0)
 		return -1;

@@ -1,6 +1,7 @@
 /* store_private: what the parts of the store share. Nobody outside store*.c and their tests includes it.
  *
- * All rows are in SQLite. Beside them stand, and are void after a rollback: the shelf (devices read or written lately, encoded), the
+ * All rows are in SQLite. Beside them stand, and are void after a rollback: the shelf (devices read or written lately, encoded), what of changed
+ * devices is not in its strip yet (store_glance.c), the
  * tallies (small named numbers and sums, written at commit), the parts of what is published (a mark and the state time of the newest change of each),
  * and how many bans are in force.
  */
@@ -63,6 +64,71 @@ void device_encode(const struct device *d, struct buf *out);
 /* Fills all but seen and published. -1 where the bytes are no device. */
 int device_decode(uint64_t mac, struct slice bytes, struct device *d);
 
+/* ---- store_glance.c, store_glance_code.c ---- what a look at devices needs, in strips of neighbours by MAC. */
+#define STRIP_BYTES 3900 /* SQLite keeps so much in one page */
+#define STRIP_WORDS 255
+#define STRIP_LEAST 14 /* bytes of one device */
+
+struct neighbour {
+	uint64_t mac;
+	unsigned words;     /* number in its strip */
+	struct slice texts; /* of its words, as they stand there */
+	struct slice bytes; /* all else */
+};
+
+struct strip {
+	struct slice in; /* what is left of it */
+	uint8_t nwords;
+	struct slice texts[STRIP_WORDS];
+	struct memo_words words[STRIP_WORDS];
+};
+
+uint32_t glance_time(int64_t time); /* in 32 bits, as near as they can tell */
+void glance_encode(const struct device *d, struct buf *out);
+/* Fills all but mac and words. -1 where it is none. */
+int glance_decode(struct slice bytes, struct glance *g);
+uint32_t glance_seen(const char *bytes);
+void glance_set_seen(char *bytes, uint32_t seen);
+int strip_begin(struct strip *strip, struct slice data);
+int strip_next(struct strip *strip, struct neighbour *out); /* 1, 0 at the end, -1 */
+/* Writes a strip of as many of n neighbours as it may hold, and tells how many: at least one. */
+uint32_t strip_put(struct buf *out, const struct neighbour *at, uint32_t n, size_t limit);
+
+struct glance_change {
+	uint64_t mac;
+	uint32_t at; /* where its words and its bytes stand in `texts`; those of one that is no more are empty */
+};
+
+#define GLANCES_MAYBE (1U << 17)
+
+struct glances {
+	struct glance_change *late; /* not in their strips yet */
+	uint32_t n;
+	struct buf texts;
+	uint64_t maybe[GLANCES_MAYBE / 64]; /* which MACs may be late */
+	struct buf old, new;
+	struct neighbour *all; /* of the strip at work */
+	size_t room;
+	struct device row;
+};
+
+struct sighting {
+	uint64_t mac;
+	uint32_t seen;
+};
+
+void store_glances_init(struct glances *g);
+void store_glances_release(struct glances *g);
+void store_glances_forget(struct glances *g); /* what is late */
+int store_glance_put(struct store *s, const struct device *d, struct err *err);
+int store_glance_drop(struct store *s, uint64_t mac, struct err *err);
+/* Before a commit, and before what is late may be asked for. */
+int store_glances_flush(struct store *s, struct err *err);
+/* Raises when devices were seen, which are in order by MAC. */
+int store_glances_see(struct store *s, const struct sighting *seen, uint32_t n, struct err *err);
+/* Once for a state of an older schema. */
+int store_glances_make(struct store *s, struct err *err);
+
 /* ---- store.c ---- */
 
 #define STORE_FILE "state.db"
@@ -103,6 +169,7 @@ struct store {
 	struct part parts[PARTS];
 	struct shelf shelf;
 	struct memo *memo;
+	struct glances glances;
 	struct buf code, line_old, line_new;
 	struct { /* how many bans are in force or pending at a time; see store_ban_counts */
 		bool known;

@@ -257,6 +257,10 @@ UNIT_TESTS += tests/unit/test_client
 tests_unit_test_client_SOURCES = tests/unit/test_client.c $(CLIENT_SOURCES)
 tests_unit_test_client_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test_glance
+tests_unit_test_glance_SOURCES = tests/unit/test_glance.c tests/unit/storing.h
+tests_unit_test_glance_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
+
 UNIT_TESTS += tests/unit/test_guess
 tests_unit_test_guess_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 
