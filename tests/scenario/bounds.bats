@@ -188,3 +188,74 @@ triggers: [{id: distributed-scan, off: true}, {id: storm, on: provision.unknown,
 	daemon=
 	umount state
 }
+
+# bounded COMMAND...: with 512 MiB of address space for each program.
+bounded() {
+	if ldd "$bin/provctl" | grep -q libasan; then
+		"$@"
+	else
+		(ulimit -v $((512 << 10)) && "$@")
+	fi
+}
+
+@test "lines that a pattern backtracks on are skipped and counted, each in a bounded time, and check warns of the pattern" {
+	local hostile n used
+	cp -r "${top_srcdir:-$BATS_TEST_DIRNAME/../..}/rules" .
+	cat >rules/site.yaml <<-'END'
+		rules:
+		  - id: site.backtracks
+		    format: [combined]
+		    where: {file: '^(a+)+$'}
+		    event: sip.scan
+		    samples:
+		      - line: '203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] "GET /aaa HTTP/1.1" 200 5 "-" "-"'
+		        expect: {event: sip.scan, ip: 203.0.113.7, time: 2026-11-22T10:00:00Z}
+	END
+	configure "rules: [$folder/rules]"
+	output=$(provctl check 2>&1)
+	has "site.backtracks"
+	has "backtracks"
+	hostile=$(printf 'a%.0s' {1..3000})
+	for n in {1..500}; do web 198.51.100.9 "GET /${hostile}b" 404; done
+	for n in {10..24}; do fetch 198.51.100.7 0004f20000$n 404; done
+	TIMEFORMAT=%U
+	{ time pass; } 2>used
+	used=$(tail -n 1 used)
+	same "$(banned)" 198.51.100.7
+	same "$(provctl status --json | jq -c '.sources[] | select(.source | endswith("web.log")) | [.lines, .events, .skipped]')" "[515,15,500]"
+	# 20 ms a line, where it takes one.
+	[ "${used%.*}" -lt 10 ]
+}
+
+@test "a line without an end, JSON without a bottom, and a .gz that is 1000 times as large as it looks" {
+	configure "sources: [{path: $folder/log/web.log*, format: combined, account: acct1}, {path: $folder/log/json.log, format: json}]"
+	head -c $((64 << 20)) /dev/zero | tr '\0' x | gzip -1 >log/web.log.2.gz
+	for n in {10..17}; do fetch 198.51.100.7 0004f20000$n 404; done
+	head -c $((8 << 20)) /dev/zero | tr '\0' '"' >>log/web.log
+	echo >>log/web.log
+	for n in {18..24}; do fetch 198.51.100.7 0004f20000$n 404; done
+	for n in {1..20}; do head -c 60000 /dev/zero | tr '\0' '['; echo; done >log/json.log
+	for n in {1..20}; do printf '{"a":%.0s' {1..9000}; echo; done >>log/json.log
+	bounded pass
+	same "$(banned)" 198.51.100.7
+	same "$(provctl status --json | jq -c '.sources[] | [(.file | split("/") | last), .lines, .events, .unreadable, .skipped]' | sort | xargs)" \
+		"[json.log,40,0,40,0] [web.log,15,15,0,1] [web.log.2.gz,0,0,0,1]"
+}
+
+@test "a log whose lines go back and forth by years: who fails in it is banned, and what is of tomorrow waits" {
+	local n
+	for n in {10..24}; do
+		at 1h
+		fetch 198.51.100.7 0004f20000$n 404
+		at -9000d
+		fetch 198.51.100.8 0004f20000$n 404
+		at 9000d
+		fetch 198.51.100.9 0004f20000$n 404
+	done
+	at 1h
+	pass
+	same "$(banned)" 198.51.100.7
+	same "$(provctl bans --all --json | jq -r .ip | sort | xargs)" "198.51.100.7 198.51.100.8"
+	same "$(json '[.sums.lines, .sums.early] | @csv' status)" 45,15
+	same "$(json .time status)" 2026-11-22T11:00:00Z
+}

@@ -235,3 +235,69 @@ undisturbed() {
 	faults_of pass prov-enforcer send kill
 	echo "# $tried faults" >&3
 }
+
+# counted_all N: so many lines are counted, by whichever enforcer there is
+counted_all() {
+	[ "$(provctl status --json 2>/dev/null | jq .sums.lines)" = "$1" ]
+}
+
+# agree: the kernel drops whom the state has banned, and for as long but for a few seconds
+agree() {
+	provctl bans --json | jq -s -r '[.[] | select(.status == "banned")] | group_by(.ip)[] | [.[0].ip, (map(.until | fromdate) | max)] | @tsv' >state.bans
+	nft -j list set inet provctl ban4_32 |
+		jq -r '.nftables[].set.elem? // empty | .[].elem | [.val, (now | floor) + .expires] | @tsv' | sort >kernel.bans
+	join -a 1 -a 2 state.bans kernel.bans | awk 'NF != 3 || $2 - $3 > 5 || $3 - $2 > 5 { exit 1 }'
+}
+
+# follow_through ORDER: two scanners, one of whom guesses passwords too, and a guesser, read as they come, with that fault: by a service that is started
+# again when it ends.
+follow_through() {
+	local n
+	rm -f counts
+	: >log/web.log
+	: >log/sip.log
+	forget
+	(
+		until FAULT=$1 FAULT_COUNTS=$folder/counts LD_PRELOAD=$folder/fault.so "$bin/provctl" -c provctl.yaml analyze --follow; do
+			sleep 0.1
+		done
+	) >>follow.out 2>&1 3>&- &
+	pids=($!)
+	now=$(date +%s)
+	for n in {10..24}; do fetch 198.51.100.7 0004f20000$n 404; done
+	until_done counted_all 15 || return 1
+	for n in {10..24}; do fetch 198.51.100.8 0004f20000$n 404; done
+	for n in {1..22}; do sip InvalidPassword 198.51.100.9 10$n TCP; done
+	until_done counted_all 52 || return 1
+	for n in {1..22}; do sip InvalidPassword 198.51.100.7 10$n TCP; done
+	until_done counted_all 74 || return 1
+	until_done agree || {
+		diff state.bans kernel.bans
+		return 1
+	}
+	same "$(cut -f 1 kernel.bans | xargs)" "198.51.100.7 198.51.100.8 198.51.100.9" || return 1
+	pkill -TERM -P "${pids[0]}" -x provctl
+	wait "${pids[0]}"
+	pids=()
+}
+
+@test "SIGKILL at any send or sync of an enforcer that follows: the kernel holds what the state says" {
+	local group n total
+	needs_network nft
+	unset PROVCTL_CLOCK
+	: >firewall
+	configure "firewall: {backend: nftables}"
+	RANDOM=${PROVCTL_SEED:=$RANDOM}
+	echo "# seed $PROVCTL_SEED" >&3
+	for group in ${FAULT_GROUPS:-send sync}; do
+		follow_through "prov-enforcer:$group:0:kill"
+		total=$(counted "$group")
+		echo "# $total of $group" >&3
+		for n in $(samples "$total"); do
+			follow_through "prov-enforcer:$group:$n:kill" || {
+				echo "after a kill at $group $n of $total: $(tail follow.out)"
+				return 1
+			}
+		done
+	done
+}
