@@ -15,8 +15,22 @@ static inline bool set_holds(const struct byte_set *a, const struct byte_set *b)
 	         (~a->bits[3] & b->bits[3]));
 }
 
+/* The nodes that take no byte. */
+struct jumps {
+	unsigned n;
+	unsigned at[NODES_MAX];
+};
+
+static void jumps_find(const struct graph *g, struct jumps *out) {
+	out->n = 0;
+	for (unsigned i = 0; i < g->n; i++)
+		if (g->nodes[i].kind == NODE_GO || g->nodes[i].kind == NODE_SPLIT)
+			out->at[out->n++] = i;
+}
+
 /* Whether the pattern's end can be reached from each node at one place of the text; next: the same for the place behind, NULL at the end. */
-static void ends_find(const struct graph *g, const struct byte_set *byte, const bool *next, bool *can) {
+static void ends_find(const struct graph *g, const struct jumps *jumps, const struct byte_set *byte, const bool *next,
+                      bool *can) {
 	bool changed = true;
 
 	for (unsigned i = 0; i < g->n; i++) {
@@ -27,12 +41,12 @@ static void ends_find(const struct graph *g, const struct byte_set *byte, const 
 	}
 	while (changed) {
 		changed = false;
-		for (unsigned i = g->n; i-- > 0;) {
-			const struct node *at = &g->nodes[i];
+		for (unsigned i = jumps->n; i-- > 0;) {
+			const struct node *at = &g->nodes[jumps->at[i]];
+			bool *its = &can[jumps->at[i]];
 
-			if (!can[i] &&
-			    ((at->kind == NODE_GO && can[at->a]) || (at->kind == NODE_SPLIT && (can[at->a] || can[at->b])))) {
-				can[i] = true;
+			if (!*its && (can[at->a] || (at->kind == NODE_SPLIT && can[at->b]))) {
+				*its = true;
 				changed = true;
 			}
 		}
@@ -68,6 +82,7 @@ static bool step_from(const struct graph *g, unsigned node, const struct byte_se
 
 bool pattern_is_blind(struct slice pattern, bool anchored, const struct byte_set *text, size_t n) {
 	struct graph g;
+	struct jumps jumps;
 	bool now[NODES_MAX], next[NODES_MAX], seen[NODES_MAX];
 	bool matches = false, differs = false;
 	unsigned begin;
@@ -78,8 +93,10 @@ bool pattern_is_blind(struct slice pattern, bool anchored, const struct byte_set
 	can = malloc((n + 1) * g.n);
 	if (!can)
 		return false;
+	jumps_find(&g, &jumps);
 	for (size_t place = n + 1; place-- > 0;) {
-		ends_find(&g, place < n ? &text[place] : NULL, place < n ? can + (place + 1) * g.n : NULL, can + place * g.n);
+		ends_find(&g, &jumps, place < n ? &text[place] : NULL, place < n ? can + (place + 1) * g.n : NULL,
+		          can + place * g.n);
 		matches = matches || (can[place * g.n + begin] && (place == 0 || !anchored));
 	}
 	memset(now, 0, g.n);

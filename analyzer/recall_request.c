@@ -18,11 +18,11 @@ static_assert(REQUEST_ROOM >= REQUEST_MAX + WINDOW + BLOCK, "what is looked at b
 
 /* ---- MACs ---- */
 
-/* A bit for each of the WINDOW bytes from p: whether it is a hex digit. */
-static uint64_t digits_at(const char *p) {
+/* A bit for each byte from p, of n or more, WINDOW at most: whether it is a hex digit. */
+static uint64_t digits_at(const char *p, size_t n) {
 	uint64_t bits = 0;
 
-	for (unsigned i = 0; i < WINDOW; i += BLOCK) {
+	for (size_t i = 0; i < n && i < WINDOW; i += BLOCK) {
 		block at = block_load(p + i);
 
 		bits |= (uint64_t)block_bits((block)((at - '0' <= 9) | ((at | 0x20) - 'a' <= 5))) << i;
@@ -31,10 +31,10 @@ static uint64_t digits_at(const char *p) {
 }
 
 /* The same: whether it may stand between two digits of a MAC and the next two. */
-static uint64_t separators_at(const char *p) {
+static uint64_t separators_at(const char *p, size_t n) {
 	uint64_t bits = 0;
 
-	for (unsigned i = 0; i < WINDOW; i += BLOCK) {
+	for (size_t i = 0; i < n && i < WINDOW; i += BLOCK) {
 		block at = block_load(p + i);
 
 		bits |= (uint64_t)block_bits((block)((at == ':') | (at == '-'))) << i;
@@ -159,7 +159,7 @@ static void folder_mark(struct request *q, const struct path *path) {
 }
 
 static void file_mark(struct request *q, const struct path *path) {
-	uint64_t macs = bare_macs(digits_at(q->masked + path->file));
+	uint64_t macs = bare_macs(digits_at(q->masked + path->file, path->end - path->file));
 	size_t at = path->file + MAC_BARE / 2;
 	uint32_t low;
 
@@ -174,8 +174,8 @@ static void agent_mark(struct request *q, size_t begin) {
 	const size_t last = WINDOW - MAC_SPELLED - 1; /* where one can begin and be seen whole, with what is behind it */
 
 	for (size_t at = begin; at < q->text.n; at += last) {
-		uint64_t digits = digits_at(q->masked + at);
-		uint64_t spelled = spelled_macs(digits, separators_at(q->masked + at));
+		uint64_t digits = digits_at(q->masked + at, q->text.n - at);
+		uint64_t spelled = spelled_macs(digits, separators_at(q->masked + at, q->text.n - at));
 		/* The first byte was the last window's last, or is a blank. */
 		uint64_t macs = (spelled | bare_macs(digits)) & ((1ULL << last) - 1) << 1;
 
@@ -310,8 +310,7 @@ bool request_read(const struct request_kind *kind, struct line_context *ctx, str
 		if (!kind->heads || !other_head(ctx, &rest, out))
 			return false;
 	}
-	if ((ctx->conf->ntrusted_proxies > 0 && conf_is_proxy(ctx->conf, out->ip)) || rest.n < 2 || rest.n > REQUEST_MAX ||
-	    rest.p[0] != '"')
+	if (conf_is_proxy(ctx->conf, out->ip) || rest.n < 2 || rest.n > REQUEST_MAX || rest.p[0] != '"')
 		return false;
 	out->line = line;
 	out->text = rest;

@@ -397,7 +397,7 @@ bool conf_never_at(const struct conf *conf, uint32_t i, struct prefix *out) {
 }
 
 bool conf_is_proxy(const struct conf *conf, struct addr ip) {
-	return any_overlaps(conf->trusted_proxies, conf->ntrusted_proxies, whole(ip));
+	return conf->ntrusted_proxies > 0 && any_overlaps(conf->trusted_proxies, conf->ntrusted_proxies, whole(ip));
 }
 
 struct prefix conf_home_of(const struct conf *conf, struct addr ip) {
