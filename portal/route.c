@@ -196,6 +196,8 @@ static int put_word(struct reading *r, const struct word *w, struct slice text) 
 	case KIND_TEXT:
 		if (text.n > REASON_MAX)
 			return wrong(r, w, "longer than 256 bytes");
+		if (memchr(text.p, '\0', text.n))
+			return wrong(r, w, "not text: there is a zero in it");
 		js_put_text(r->out, w->as, text);
 		return 0;
 	case KIND_TRUE:

@@ -118,6 +118,7 @@ static void what_no_row_names_is_refused_with_the_word(void **state) {
 		{"GET", "/v1/devices?registered=1", NULL, NULL, "registered: neither true nor false"},
 		{"GET", "/v1/devices?state=open", NULL, NULL, "state: none of new, locked, unlocked and held"},
 		{"GET", "/v1/devices?token=x", NULL, NULL, "the query has a word that means nothing here"},
+		{"GET", "/v1/devices?q=a%00b", NULL, NULL, "q: not text: there is a zero in it"},
 		{"GET", "/v1/devices?account=a%22", NULL, NULL, "account: not 1 to 64 of A-Za-z0-9._@-"},
 		{"GET", "/v1/devices/001565abcdeg", NULL, NULL, "mac: not the MAC of a device"},
 		{"GET", "/v1/devices/000000000000", NULL, NULL, "mac: not the MAC of a device"},
