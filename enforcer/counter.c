@@ -296,30 +296,48 @@ bool counters_have(const struct counters *c, uint32_t trigger) {
 	return false;
 }
 
-static void name_bit(struct counters *c, uint32_t who) {
-	c->names[who % NAMES / 64] |= 1ULL << (who % 64);
+static uint32_t name_of(struct prefix at, uint32_t who) {
+	uint64_t words[2], h;
+
+	memcpy(words, at.base.b, sizeof words);
+	h = (words[0] ^ who) * 0x9e3779b97f4a7c15ULL;
+	h = (h ^ h >> 32 ^ words[1]) * 0xd6e8feb86659fd93ULL;
+	return (uint32_t)(h >> 32) % NAMES;
+}
+
+static void name_set(struct counters *c, uint32_t name) {
+	c->names[name / 64] |= 1ULL << (name % 64);
 }
 
 /* Those that are gone are told no more. */
 static void name_all(struct counters *c) {
 	memset(c->names, 0, NAMES / 8);
 	for (int p = 0; p < COUNTER_POOLS; p++)
-		for (uint32_t i = 0; c->pools[p] && i < COUNTER_SLOTS; i++)
-			for (uint32_t k = 0; pool_has(c->pools[p], i) && k < c->pools[p]->slots[i].n; k++)
-				name_bit(c, c->pools[p]->slots[i].entries[k].who);
+		for (uint32_t i = 0; c->pools[p] && i < COUNTER_SLOTS; i++) {
+			const struct counter *slot = &c->pools[p]->slots[i];
+
+			for (uint32_t k = 0; pool_has(c->pools[p], i) && k < slot->n; k++)
+				name_set(c, name_of(slot->at, slot->entries[k].who));
+		}
 	c->named = 0;
 }
 
-bool counters_name(const struct counters *c, uint32_t who) {
-	return c->names && c->names[who % NAMES / 64] >> (who % 64) & 1;
+static bool name_has(const struct counters *c, uint32_t name) {
+	return c->names[name / 64] >> (name % 64) & 1;
 }
 
-void who_name(struct counters *c, uint32_t who) {
-	if (counters_name(c, who))
+bool counters_name(const struct counters *c, struct prefix at, uint32_t who) {
+	return c->names && name_has(c, name_of(at, who));
+}
+
+void who_name(struct counters *c, const struct counter *slot, uint32_t who) {
+	uint32_t name = name_of(slot->at, who);
+
+	if (name_has(c, name))
 		return;
 	if (++c->named == NAMES / 8)
 		name_all(c);
-	name_bit(c, who);
+	name_set(c, name);
 }
 
 static uint32_t free_slot(struct pool *pool) {
@@ -462,7 +480,7 @@ int counter_add(struct counters *c, const struct counter_hit *hit, struct counte
 	slot->n = (uint16_t)(slot->n - passed);
 	if (t->count == COUNT_EVENTS || !entry_renew(slot, &hit->entry))
 		entry_insert(slot, &hit->entry);
-	who_name(c, hit->entry.who);
+	who_name(c, slot, hit->entry.who);
 	*result = slot->n >= t->limit ? COUNTER_REACHED : COUNTER_COUNTED;
 	slot_touch(c, slot);
 	return 0;

@@ -96,8 +96,8 @@ int counter_add(struct counters *c, const struct counter_hit *hit, struct counte
                 struct err *err);
 /* The trigger has a slot: a look that costs nothing. */
 bool counters_have(const struct counters *c, uint32_t trigger);
-/* May an entry be `who`'s? A yes may be wrong. */
-bool counters_name(const struct counters *c, uint32_t who);
+/* May a slot that counts by `at` have an entry of `who`? A yes may be wrong. */
+bool counters_name(const struct counters *c, struct prefix at, uint32_t who);
 /* NULL where there is none. */
 struct counter *counter_find(struct counters *c, enum counter_pool which, const uint64_t key[2]);
 /* Takes out the entries that drop() names. A slot that is left empty and has nothing to keep quiet about is given back: false. */

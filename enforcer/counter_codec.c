@@ -244,7 +244,7 @@ static int slot_read(struct counters *c, uint32_t number, bool own, struct slice
 	*slot = read;
 	slot_take(pool, i);
 	for (uint32_t k = 0; k < keep; k++)
-		who_name(c, slot->entries[k].who);
+		who_name(c, slot, slot->entries[k].who);
 	return 0;
 }
 

@@ -55,7 +55,7 @@ struct counters {
 	bool loaded;
 	uint32_t *dirty; /* numbers of slots to write, each once */
 	uint32_t ndirty;
-	uint64_t *names; /* a bit for whoever has an entry, and some for who had one; NULL until the first hit */
+	uint64_t *names; /* a bit for whoever has an entry somewhere, and some for who had one; NULL until the first hit */
 	uint32_t named;  /* bits set since they were told anew */
 };
 
@@ -67,7 +67,7 @@ uint16_t crowd_of(const struct counters *c, struct prefix at);
 void slot_take(struct pool *pool, uint32_t i);
 void slot_enlist(struct pool *pool, uint32_t i);
 void slot_mark(struct counters *c, struct counter *slot);
-/* An entry of his is put in a slot. */
-void who_name(struct counters *c, uint32_t who);
+/* An entry is put in a slot. */
+void who_name(struct counters *c, const struct counter *slot, uint32_t who);
 
 #endif

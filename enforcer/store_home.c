@@ -111,10 +111,11 @@ void store_owners_forget(struct store *s) {
 }
 
 static uint64_t owner_digest(const struct store *s, struct slice user, struct slice realm) {
-	uint8_t bytes[1 + EVENT_USER_MAX + EVENT_REALM_MAX] = {(uint8_t)user.n};
+	uint8_t bytes[1 + EVENT_USER_MAX + EVENT_REALM_MAX];
 	uint64_t digest;
 
 	assert(user.n <= EVENT_USER_MAX && realm.n <= EVENT_REALM_MAX);
+	bytes[0] = (uint8_t)user.n;
 	if (user.n > 0)
 		memcpy(bytes + 1, user.p, user.n);
 	if (realm.n > 0)

@@ -311,7 +311,7 @@ static int trigger_reset(struct judge *j, uint32_t index, struct facts *f, struc
 	if (!counters_have(j->counters, index))
 		return 0;
 	who = trigger_who(j, f);
-	if (!counters_name(j->counters, who) || !trigger_subject(j, f, t, &s))
+	if (!counters_name(j->counters, trigger_at(f->e, t), who) || !trigger_subject(j, f, t, &s))
 		return 0;
 	for (int pool = 0; pool < COUNTER_POOLS && who != 0; pool++) {
 		struct counter *slot = counter_find(j->counters, pool, s.key);
@@ -353,7 +353,8 @@ bool trigger_is_stirred(const struct judge *j, const struct event *e) {
 	return false;
 }
 
-int trigger_quiet(struct judge *j, const struct event *e, uint64_t mac, struct err *err) {
+/* Apart, for what it takes of the stack. */
+static int reset_quiet(struct judge *j, const struct event *e, uint64_t mac, uint32_t trigger, struct err *err) {
 	struct facts f;
 
 	/* All that a reset looks at. */
@@ -362,16 +363,17 @@ int trigger_quiet(struct judge *j, const struct event *e, uint64_t mac, struct e
 	f.removed = false;
 	f.device.mac = mac;
 	f.subject = f.who = 0;
+	return trigger_reset(j, trigger, &f, err);
+}
+
+int trigger_quiet(struct judge *j, const struct event *e, uint64_t mac, struct err *err) {
 	for (uint32_t i = 0; i < j->quiet.nresets; i++) {
 		const struct quiet_trigger *t = &j->quiet.resets[i];
 
 		if (!event_is_of(e, t->kinds))
 			continue;
-		if (trigger_load(j, err) < 0)
-			return -1;
-		if (!counters_have(j->counters, t->trigger))
-			continue;
-		if (trigger_reset(j, t->trigger, &f, err) < 0)
+		if (trigger_load(j, err) < 0 ||
+		    (counters_have(j->counters, t->trigger) && reset_quiet(j, e, mac, t->trigger, err) < 0))
 			return -1;
 	}
 	return 0;

@@ -54,7 +54,7 @@ static uint64_t parts_digest(const struct judge *j, const struct parts *parts) {
 /* ---- what the event is about ---- */
 
 struct prefix address_of(struct addr ip) {
-	return prefix_of(ip, addr_is_v4(ip) ? 128 : IP6_BITS);
+	return addr_is_v4(ip) ? (struct prefix){ip, 128} : prefix_of(ip, IP6_BITS);
 }
 
 static uint16_t contributor_of(struct addr ip) {
@@ -120,6 +120,12 @@ uint32_t trigger_who(const struct judge *j, struct facts *f) {
 	return f->who;
 }
 
+struct prefix trigger_at(const struct event *e, const struct trigger *t) {
+	if (t->by & BY_NET)
+		return counter_net(e->ip);
+	return t->by & BY_IP ? address_of(e->ip) : (struct prefix){.bits = 0};
+}
+
 bool trigger_subject(const struct judge *j, const struct facts *f, const struct trigger *t, struct subject *out) {
 	const struct event *e = f->e;
 	struct subject s = {.mac = MAC_NONE};
@@ -131,7 +137,7 @@ bool trigger_subject(const struct judge *j, const struct facts *f, const struct 
 	if (t->by & (BY_IP | BY_NET)) {
 		if (addr_is_none(e->ip) || (t->by & BY_NET && e->proof == PROOF_NONE))
 			return false;
-		s.at = t->by & BY_NET ? counter_net(e->ip) : address_of(e->ip);
+		s.at = trigger_at(e, t);
 		s.contributor = t->by & BY_NET ? contributor_of(e->ip) : 0;
 		parts_add_prefix(&parts, s.at);
 	}

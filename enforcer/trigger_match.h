@@ -20,6 +20,8 @@ static inline bool event_is_of(const struct event *e, uint32_t kinds) {
 /* The address (the /64) of a net that a contributor is. */
 struct prefix contributor_address(struct prefix net, uint16_t contributor);
 
+/* The address or net that the trigger counts the event by; of no bits where it counts by none. */
+struct prefix trigger_at(const struct event *e, const struct trigger *t);
 /* False where the event lacks something that the trigger counts by, or has no proof and the trigger counts by net. */
 bool trigger_subject(const struct judge *j, const struct facts *f, const struct trigger *t, struct subject *out);
 /* Those conditions that need neither the state nor the agent. */

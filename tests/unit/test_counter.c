@@ -389,8 +389,13 @@ static uint32_t who_of(uint64_t i) {
 	return (uint32_t)(spread(i) >> 32);
 }
 
+static struct prefix place_of(uint64_t i) {
+	return i % 10 == 0 ? host(NULL, 0) : host(i % 2 ? "203.0.113.0/24" : "2001:db8::/32", i % 100);
+}
+
 static void name(struct counters *c, uint64_t i) {
-	struct counter_hit h = {.trigger = SHORT, .key = {spread(i % 100), i % 100}, .now = START + (int64_t)i};
+	struct counter_hit h = {
+		.trigger = SHORT, .key = {spread(i % 100), i % 100}, .at = place_of(i), .now = START + (int64_t)i};
 	enum counter_result result;
 	struct counter *slot;
 
@@ -400,28 +405,28 @@ static void name(struct counters *c, uint64_t i) {
 
 static int each_is_named(void *context, struct counter *slot) {
 	for (uint32_t i = 0; i < slot->n; i++)
-		assert_true(counters_name(context, slot->entries[i].who));
+		assert_true(counters_name(context, slot->at, slot->entries[i].who));
 	return 0;
 }
 
-static void who_has_an_entry_is_named_and_few_others_are(void **state) {
+static void who_has_an_entry_is_named_where_he_has_it_and_few_others_are(void **state) {
 	struct counters *c = fresh();
 	unsigned others = 0;
 
 	(void)state;
-	assert_false(counters_name(c, 7));
+	assert_false(counters_name(c, place_of(7), 7));
 	for (uint64_t i = 0; i < WHO_MANY; i++) {
 		name(c, i);
-		assert_true(counters_name(c, who_of(i)));
+		assert_true(counters_name(c, place_of(i), who_of(i)));
 		if (i % 10000 == 0)
 			assert_int_equal(counters_each(c, each_is_named, c), 0);
 	}
 	assert_int_equal(counters_each(c, each_is_named, c), 0);
 	for (uint64_t i = WHO_MANY; i < WHO_MANY + 1000; i++)
-		others += counters_name(c, who_of(i));
-	assert_true(others < 250);
+		others += counters_name(c, place_of(i), who_of(i)) + counters_name(c, place_of(0), who_of(i - 1));
+	assert_true(others < 500);
 	counters_clear(c);
-	assert_false(counters_name(c, who_of(WHO_MANY - 1)));
+	assert_false(counters_name(c, place_of(WHO_MANY - 1), who_of(WHO_MANY - 1)));
 	counters_free(&c);
 }
 
@@ -521,7 +526,7 @@ static void what_was_stored_counts_on(void **state) {
 	slot = find(c, COUNTER_PROVEN, 1);
 	assert_non_null(slot);
 	assert_int_equal(slot->n, 2);
-	assert_true(counters_name(c, 1));
+	assert_true(counters_name(c, slot->at, 1));
 	assert_true(slot->entries[1].time == START + 1 && slot->entries[1].fold == 6 && slot->entries[1].who == 1);
 	assert_true(find(c, COUNTER_PROVEN, 3)->quiet == START + 99);
 	assert_int_equal(hit(c, (struct hit){COUNTER_PROVEN, EVENTS, 1, 0, 6, START + 2}, NULL), COUNTER_IGNORED);
@@ -811,7 +816,7 @@ int main(void) {
 		cmocka_unit_test(an_address_that_is_never_banned_blinds_no_trigger),
 		cmocka_unit_test(what_lies_outside_its_window_goes_first),
 		cmocka_unit_test(memory_has_a_bound_that_traffic_does_not_move),
-		cmocka_unit_test(who_has_an_entry_is_named_and_few_others_are),
+		cmocka_unit_test(who_has_an_entry_is_named_where_he_has_it_and_few_others_are),
 		cmocka_unit_test(entries_are_taken_out_and_what_is_left_empty_goes),
 		cmocka_unit_test(what_was_stored_counts_on),
 		cmocka_unit_test(who_goes_first_does_not_depend_on_a_restart),
