@@ -9,20 +9,6 @@
 static const uint8_t v4_mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 static const uint8_t nat64[12] = {0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0};
 
-bool addr_is_none(struct addr a) {
-	static const struct addr none;
-
-	return addr_same(a, none);
-}
-
-bool addr_is_v4(struct addr a) {
-	return memcmp(a.b, v4_mapped, sizeof(v4_mapped)) == 0;
-}
-
-bool addr_same(struct addr a, struct addr b) {
-	return memcmp(a.b, b.b, sizeof(a.b)) == 0;
-}
-
 int addr_compare(struct addr a, struct addr b) {
 	return memcmp(a.b, b.b, sizeof(a.b));
 }
@@ -161,13 +147,11 @@ void addr_print(struct addr a, char out[ADDR_TEXT]) {
 }
 
 struct addr addr_masked(struct addr a, unsigned bits) {
-	for (unsigned i = 0; i < sizeof(a.b); i++) {
-		if (bits >= 8) {
-			bits -= 8;
-		} else {
-			a.b[i] = (uint8_t)(a.b[i] & (0xff00U >> bits));
-			bits = 0;
-		}
+	size_t whole = bits / 8;
+
+	if (whole < sizeof(a.b)) {
+		a.b[whole] &= (uint8_t)(0xff << (8 - bits % 8));
+		memset(a.b + whole + 1, 0, sizeof(a.b) - whole - 1);
 	}
 	return a;
 }

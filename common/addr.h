@@ -7,15 +7,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 struct addr {
 	uint8_t b[16];
 };
 
+static inline bool addr_same(struct addr a, struct addr b) {
+	return memcmp(a.b, b.b, sizeof(a.b)) == 0;
+}
+
 /* An all-zero address stands for "none". */
-bool addr_is_none(struct addr a);
-bool addr_is_v4(struct addr a);
-bool addr_same(struct addr a, struct addr b);
+static inline bool addr_is_none(struct addr a) {
+	return addr_same(a, (struct addr){{0}});
+}
+
+static inline bool addr_is_v4(struct addr a) {
+	return memcmp(a.b, (const uint8_t[12]){[10] = 0xff, 0xff}, 12) == 0;
+}
+
 int addr_compare(struct addr a, struct addr b); /* as memcmp */
 
 #define ADDR_TEXT   46 /* INET6_ADDRSTRLEN */

@@ -29,11 +29,16 @@ int judge_event(struct judge *j, const struct event *e, struct slice log, struct
 
 /* Whether an event is one of those that change nothing but when a phone was seen: 1 it was, and all is done that judge_event would have done;
  * 0 judge_event must see it. Does not look at its agent and line. look: nothing is done but looking. row is for those that have
- * the same vendor, model and version, all zero at first. */
+ * the same vendor, model and version, all zero at first; found is for this event, what looking at it left there, or zero. */
 struct quiet_row {
 	uint32_t era, fits;
 };
-int judge_quiet(struct judge *j, const struct event *e, struct quiet_row *row, bool look, struct err *err);
+struct quiet_found {
+	struct memo_entry *entry;
+	uint32_t version;
+};
+int judge_quiet(struct judge *j, const struct event *e, struct quiet_row *row, struct quiet_found *found, bool look,
+                struct err *err);
 /* judge_quiet will be asked of that MAC. */
 void judge_hint(const struct judge *j, uint64_t mac);
 

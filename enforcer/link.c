@@ -28,9 +28,10 @@ int link_new(struct link **out, struct enforcer *e, int fd, struct err *err) {
 	l->s = s;
 	l->own = calloc(LINK_LOGS_MAX, sizeof(*l->own));
 	l->quiet = calloc(LINK_EVENTS_MAX, sizeof(*l->quiet));
+	l->found = calloc(LINK_EVENTS_MAX, sizeof(*l->found));
 	l->want.at = calloc(LINK_EVENTS_MAX, sizeof(*l->want.at));
 	buf_init(&l->want.texts, (size_t)LINK_EVENTS_MAX * BATCH_TEXTS);
-	if (!l->own || !l->quiet || !l->want.at) {
+	if (!l->own || !l->quiet || !l->found || !l->want.at) {
 		link_free(&l);
 		return err_set(err, ERR_SYSTEM, "link: out of memory");
 	}
@@ -45,6 +46,7 @@ void link_free(struct link **l) {
 	free((*l)->own);
 	free((*l)->at);
 	free((*l)->quiet);
+	free((*l)->found);
 	free((*l)->want.at);
 	buf_release(&(*l)->want.texts);
 	batch_view_release(&(*l)->view);

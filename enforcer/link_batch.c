@@ -279,7 +279,7 @@ static int apply_event(struct link *l, const struct batch_walk *w, int64_t now, 
 		p->leaks++;
 		p->leaked = v->ip;
 	}
-	quiet = judge_quiet(l->e->judge, v, &l->quiet[w->row], false, err);
+	quiet = judge_quiet(l->e->judge, v, &l->quiet[w->row], &l->found[w->next - 1], false, err);
 	if (quiet != 0)
 		return quiet;
 	if (!w->with_texts)

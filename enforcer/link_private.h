@@ -11,18 +11,19 @@ struct link {
 	struct enforcer *e;
 	struct stream s;
 	bool greeted;
-	bool stale;              /* batches are dropped until the analyzer begins anew */
-	uint32_t told;           /* the highest cursor that the analyzer was told of */
-	uint32_t cursors;        /* how many there were */
-	uint64_t seq;            /* of the last batch that was answered */
-	int64_t began, took;     /* microseconds: when its events were taken up last, and how long that took until now */
-	uint64_t inputs;         /* lines of standard input so far */
-	uint32_t *own;           /* LINK_LOGS_MAX: cursors made for the session's own numbers, 0 none */
-	uint64_t made;           /* of the enforcer's count of cursors made: those that were told of or made here */
-	struct place *at;        /* the table of the batch at hand */
-	uint32_t room, n;        /* of it */
-	struct batch_view view;  /* its events */
-	struct quiet_row *quiet; /* LINK_EVENTS_MAX: by row of the view */
+	bool stale;                /* batches are dropped until the analyzer begins anew */
+	uint32_t told;             /* the highest cursor that the analyzer was told of */
+	uint32_t cursors;          /* how many there were */
+	uint64_t seq;              /* of the last batch that was answered */
+	int64_t began, took;       /* microseconds: when its events were taken up last, and how long that took until now */
+	uint64_t inputs;           /* lines of standard input so far */
+	uint32_t *own;             /* LINK_LOGS_MAX: cursors made for the session's own numbers, 0 none */
+	uint64_t made;             /* of the enforcer's count of cursors made: those that were told of or made here */
+	struct place *at;          /* the table of the batch at hand */
+	uint32_t room, n;          /* of it */
+	struct batch_view view;    /* its events */
+	struct quiet_row *quiet;   /* LINK_EVENTS_MAX: by row of the view */
+	struct quiet_found *found; /* LINK_EVENTS_MAX: what link_want found for each event */
 	struct {
 		bool asked; /* texts of the batch `seq` */
 		bool all;   /* of every event that came without */

@@ -64,11 +64,13 @@ static bool may_change(enum event_kind kind) {
 /* Is its evidence needed, as far as can be told before the events in front of it are judged? */
 static int is_wanted(struct link *l, const struct batch_walk *w, int64_t now, struct stirred *stirred,
                      struct err *err) {
+	struct quiet_found *found = &l->found[w->next - 1];
 	uint64_t bit, *word = stirred_word(stirred, &w->e, &bit);
 	int quiet = 0;
 
+	*found = (struct quiet_found){0};
 	if (!l->want.all && !(*word & bit) && w->e.time <= now + LINK_AHEAD)
-		quiet = judge_quiet(l->e->judge, &w->e, &l->quiet[w->row], true, err);
+		quiet = judge_quiet(l->e->judge, &w->e, &l->quiet[w->row], found, true, err);
 	if (quiet == 0 && may_change(w->e.kind))
 		*word |= bit;
 	return quiet < 0 ? -1 : quiet == 0 && !w->with_texts;

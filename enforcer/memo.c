@@ -12,7 +12,7 @@
 struct memo {
 	struct memo_entry *slots;
 	uint32_t nslots, n;
-	uint32_t era;
+	uint32_t era, version;
 	struct buf texts; /* of all words: three texts each, as put_text writes them */
 	uint32_t *at;     /* by number: where they stand in texts */
 	uint16_t *words;  /* by hash: number, 0 free */
@@ -64,6 +64,7 @@ void memo_clear(struct memo *m) {
 	buf_clear(&m->texts);
 	m->n = m->nwords = 0;
 	m->era++;
+	m->version++;
 }
 
 /* ---- entries ---- open addressing: an entry lies in the first free slot behind its own. */
@@ -99,6 +100,7 @@ static void place_entry(struct memo *m, const struct memo_entry *entry) {
 	for (uint32_t i = 0; i < PROBES; i++) {
 		if (mac_of(&e[i]) == mac_of(entry) && e[i].place == entry->place) {
 			e[i] = *entry;
+			m->version++;
 			return;
 		}
 		if (e[i].mac != 0)
@@ -111,6 +113,7 @@ static void place_entry(struct memo *m, const struct memo_entry *entry) {
 	}
 	/* No room: in the place of who lies in its slot. A chain may be broken by no free slot, so others are still found. */
 	*e = *entry;
+	m->version++;
 }
 
 static void grow(struct memo *m, uint32_t more) {
@@ -122,6 +125,7 @@ static void grow(struct memo *m, uint32_t more) {
 		if (old.slots[i].mac != 0)
 			place_entry(m, &old.slots[i]);
 	free(old.slots);
+	m->version++;
 }
 
 void memo_put(struct memo *m, const struct memo_entry *entry) {
@@ -150,6 +154,7 @@ static void take_out(struct memo *m, uint32_t i) {
 		}
 	m->slots[hole] = (struct memo_entry){0};
 	m->n--;
+	m->version++;
 }
 
 void memo_drop(struct memo *m, uint64_t mac) {
@@ -160,6 +165,10 @@ void memo_drop(struct memo *m, uint64_t mac) {
 			take_out(m, i);
 		else
 			i++;
+}
+
+uint32_t memo_version(const struct memo *m) {
+	return m->version;
 }
 
 uint32_t memo_count(const struct memo *m) {

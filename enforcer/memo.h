@@ -40,6 +40,8 @@ struct memo_entry *memo_find(struct memo *m, uint64_t mac, uint64_t place);
 void memo_put(struct memo *m, const struct memo_entry *entry);
 /* So many are to come: room for them at once, rather than by growing, which for a moment takes both. */
 void memo_expect(struct memo *m, uint64_t entries);
+/* While it stays the same an entry that was found is where it was, and what it was but for `seen`. */
+uint32_t memo_version(const struct memo *m);
 uint32_t memo_count(const struct memo *m);
 /* The newest `seen` of its entries, 0 without. */
 uint32_t memo_seen(const struct memo *m, uint64_t mac);

@@ -164,23 +164,37 @@ static bool has_news(struct judge *j, const struct event *e, const struct memo_e
 	return false;
 }
 
-static int quiet_fetch(struct judge *j, const struct event *e, struct quiet_row *row, bool look, struct err *err) {
-	bool poll = e->kind == EVENT_POLL_SERVED;
+/* What is in mind of the place that it comes from: 1 with *out, and it says nothing new of its phone; 0; -1. */
+static int quiet_place(struct judge *j, const struct event *e, struct quiet_row *row, struct memo_entry **out,
+                       struct err *err) {
 	uint64_t place = place_of(j->conf, e->ip), folder = 0;
-	struct memo_entry *entry;
 	int found;
 
 	if (e->imposter == TRI_YES || place == 0)
 		return 0;
-	if (poll && e->folder.n > 0) {
+	if (e->kind == EVENT_POLL_SERVED && e->folder.n > 0) {
 		folder = facts_folder(j, e->folder);
 		place ^= folder;
 	}
-	found = remembered(j, e->mac, e->ip, place, folder, &entry, err);
-	if (found <= 0)
-		return found;
-	if (e->time < entry->from || e->time >= entry->until || (poll && !(entry->mac & MEMO_BACKED)) ||
-	    has_news(j, e, entry, row))
+	*out = memo_find(store_memo(j->store), e->mac, place);
+	found = *out ? 1 : remembered(j, e->mac, e->ip, place, folder, out, err);
+	return found <= 0 ? found : !has_news(j, e, *out, row);
+}
+
+static int quiet_fetch(struct judge *j, const struct event *e, struct quiet_row *row, struct quiet_found *known,
+                       bool look, struct err *err) {
+	const struct memo *memo = store_memo(j->store);
+	struct memo_entry *entry = known->entry;
+
+	if (look || !entry || known->version != memo_version(memo)) {
+		int found = quiet_place(j, e, row, &entry, err);
+
+		if (found <= 0)
+			return found;
+		*known = (struct quiet_found){entry, memo_version(memo)};
+	}
+	if (e->time < entry->from || e->time >= entry->until ||
+	    (e->kind == EVENT_POLL_SERVED && !(entry->mac & MEMO_BACKED)))
 		return 0;
 	if (!look && e->time >= (int64_t)entry->seen + MINUTE)
 		entry->seen = (uint32_t)e->time;
@@ -205,7 +219,8 @@ static int quiet_registration(struct judge *j, const struct event *e, uint64_t *
 	return e->time >= entry->from && e->time < entry->until && entry->mac & MEMO_BACKED;
 }
 
-int judge_quiet(struct judge *j, const struct event *e, struct quiet_row *row, bool look, struct err *err) {
+int judge_quiet(struct judge *j, const struct event *e, struct quiet_row *row, struct quiet_found *found, bool look,
+                struct err *err) {
 	bool registered = e->kind == EVENT_SIP_REGISTERED;
 	uint64_t mac = registered ? MAC_NONE : e->mac;
 	int quiet;
@@ -217,7 +232,7 @@ int judge_quiet(struct judge *j, const struct event *e, struct quiet_row *row, b
 		return -1;
 	if (trigger_is_stirred(j, e))
 		return 0;
-	quiet = registered ? quiet_registration(j, e, &mac, err) : quiet_fetch(j, e, row, look, err);
+	quiet = registered ? quiet_registration(j, e, &mac, err) : quiet_fetch(j, e, row, found, look, err);
 	if (quiet <= 0 || look)
 		return quiet;
 	j->sums.events[e->kind]++;

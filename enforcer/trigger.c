@@ -311,7 +311,7 @@ static int trigger_reset(struct judge *j, uint32_t index, struct facts *f, struc
 	if (!counters_have(j->counters, index))
 		return 0;
 	who = trigger_who(j, f);
-	if (!counters_name(j->counters, trigger_at(f->e, t), who) || !trigger_subject(j, f, t, &s))
+	if (!counters_name(j->counters, who) || !trigger_subject(j, f, t, &s))
 		return 0;
 	for (int pool = 0; pool < COUNTER_POOLS && who != 0; pool++) {
 		struct counter *slot = counter_find(j->counters, pool, s.key);

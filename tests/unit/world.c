@@ -169,7 +169,8 @@ static bool event_of_verb(const char *verb, enum event_kind *kind) {
 
 static int see_event(struct world *w, const struct event *e, struct err *err) {
 	struct quiet_row row = {0};
-	int quiet = w->quiet ? judge_quiet(w->judge, e, &row, false, err) : 0;
+	struct quiet_found found = {0};
+	int quiet = w->quiet ? judge_quiet(w->judge, e, &row, &found, false, err) : 0;
 
 	w->hushed += quiet > 0;
 	if (quiet != 0)
