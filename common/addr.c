@@ -177,13 +177,13 @@ bool prefix_parse(const char *text, size_t n, struct prefix *out) {
 }
 
 void prefix_print(struct prefix p, char out[PREFIX_TEXT]) {
-	char text[ADDR_TEXT];
+	size_t n;
 
-	addr_print(p.base, text);
+	addr_print(p.base, out);
 	if (p.bits == 128)
-		(void)snprintf(out, PREFIX_TEXT, "%s", text);
-	else
-		(void)snprintf(out, PREFIX_TEXT, "%s/%u", text, prefix_length(p));
+		return;
+	n = strlen(out);
+	(void)snprintf(out + n, PREFIX_TEXT - n, "/%u", prefix_length(p));
 }
 
 struct prefix prefix_of(struct addr a, unsigned bits) {

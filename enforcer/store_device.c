@@ -55,7 +55,8 @@ void device_line(const struct device *d, const struct conf *conf, struct buf *ou
 	bool open = d->removed == TIME_NONE && (d->state == DEVICE_NEW || d->state == DEVICE_UNLOCKED);
 
 	if (d->removed != TIME_NONE) {
-		buf_printf(out, "locked - - manual %s", d->account);
+		buf_text(out, "locked - - manual ");
+		buf_text(out, d->account);
 		return;
 	}
 	if (d->state == DEVICE_NEW) {
@@ -72,7 +73,10 @@ void device_line(const struct device *d, const struct conf *conf, struct buf *ou
 	else
 		buf_text(out, open ? "open - " : "locked - ");
 	put_home(&d->homes, conf, out);
-	buf_printf(out, " %s %s", reason, d->account);
+	buf_byte(out, ' ');
+	buf_text(out, reason);
+	buf_byte(out, ' ');
+	buf_text(out, d->account);
 }
 
 /* ---- reading ---- */
@@ -439,22 +443,13 @@ int store_device_delete(struct store *s, uint64_t mac, struct err *err) {
 	return 0;
 }
 
-/* The shelf follows. */
 static int put_published(struct store *s, unsigned shard, int64_t now, struct err *err) {
-	static const char sql[] = "UPDATE device SET published = ? WHERE mac & 255 = ? AND published = 0 RETURNING mac";
+	static const char sql[] = "UPDATE device SET published = ? WHERE mac & 255 = ? AND published = 0";
 	struct query *q = db_query(s->db, sql, err);
-	struct shelved *on;
-	int step;
 
 	db_bind(q, now);
 	db_bind(q, shard);
-	while ((step = db_step(q, err)) == 1) {
-		on = shelf_get(&s->shelf, (uint64_t)db_int(q, 0));
-		if (on)
-			on->published = now;
-	}
-	db_end(q);
-	return step;
+	return db_run(q, err);
 }
 
 int store_published(struct store *s, const struct unpublished *done, int64_t now, struct err *err) {
@@ -472,5 +467,7 @@ int store_published(struct store *s, const struct unpublished *done, int64_t now
 		if (is && i < SHARDS && now != 0 && put_published(s, i, now, err) != 0)
 			return -1;
 	}
+	if (now != 0)
+		shelf_published(&s->shelf, done->shard, now);
 	return 0;
 }

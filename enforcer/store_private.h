@@ -58,6 +58,8 @@ struct shelved *shelf_get(struct shelf *shelf, uint64_t mac);
 /* NULL when memory is out: it is not kept then. */
 struct shelved *shelf_put(struct shelf *shelf, uint64_t mac, struct slice bytes);
 void shelf_drop(struct shelf *shelf, uint64_t mac);
+/* All of these shards that were not published are. */
+void shelf_published(struct shelf *shelf, const bool shards[SHARDS], int64_t now);
 
 /* ---- store_device_code.c ---- */
 void device_encode(const struct device *d, struct buf *out);

@@ -42,6 +42,16 @@ struct shelved *shelf_get(struct shelf *shelf, uint64_t mac) {
 	return NULL;
 }
 
+void shelf_published(struct shelf *shelf, const bool shards[SHARDS], int64_t now) {
+	for (unsigned i = 0; i < SHELF_SETS; i++)
+		for (unsigned k = 0; k < SHELF_WAYS && shelf->sets[i][k]; k++) {
+			struct shelved *on = shelf->sets[i][k];
+
+			if (on->published == 0 && shards[on->mac & (SHARDS - 1)])
+				on->published = now;
+		}
+}
+
 void shelf_drop(struct shelf *shelf, uint64_t mac) {
 	struct shelved **set = set_of(shelf, mac);
 
