@@ -311,7 +311,7 @@ static int trigger_reset(struct judge *j, uint32_t index, struct facts *f, struc
 	if (!counters_have(j->counters, index))
 		return 0;
 	who = trigger_who(j, f);
-	if (!counters_name(j->counters, who) || !trigger_subject(j, f, t, &s))
+	if (!counters_name(j->counters, trigger_at(f->e, t), who) || !trigger_subject(j, f, t, &s))
 		return 0;
 	for (int pool = 0; pool < COUNTER_POOLS && who != 0; pool++) {
 		struct counter *slot = counter_find(j->counters, pool, s.key);
@@ -353,8 +353,8 @@ bool trigger_is_stirred(const struct judge *j, const struct event *e) {
 	return false;
 }
 
-/* Apart, for what it takes of the stack. */
-static int reset_quiet(struct judge *j, const struct event *e, uint64_t mac, uint32_t trigger, struct err *err) {
+/* Those from the first on that has any counts. Apart, for what it takes of the stack. */
+static int resets_quiet(struct judge *j, const struct event *e, uint64_t mac, uint32_t first, struct err *err) {
 	struct facts f;
 
 	/* All that a reset looks at. */
@@ -363,18 +363,20 @@ static int reset_quiet(struct judge *j, const struct event *e, uint64_t mac, uin
 	f.removed = false;
 	f.device.mac = mac;
 	f.subject = f.who = 0;
-	return trigger_reset(j, trigger, &f, err);
+	for (uint32_t i = first; i < j->quiet.nresets; i++)
+		if (event_is_of(e, j->quiet.resets[i].kinds) && trigger_reset(j, j->quiet.resets[i].trigger, &f, err) < 0)
+			return -1;
+	return 0;
 }
 
 int trigger_quiet(struct judge *j, const struct event *e, uint64_t mac, struct err *err) {
 	for (uint32_t i = 0; i < j->quiet.nresets; i++) {
-		const struct quiet_trigger *t = &j->quiet.resets[i];
-
-		if (!event_is_of(e, t->kinds))
+		if (!event_is_of(e, j->quiet.resets[i].kinds))
 			continue;
-		if (trigger_load(j, err) < 0 ||
-		    (counters_have(j->counters, t->trigger) && reset_quiet(j, e, mac, t->trigger, err) < 0))
+		if (trigger_load(j, err) < 0)
 			return -1;
+		if (counters_have(j->counters, j->quiet.resets[i].trigger))
+			return resets_quiet(j, e, mac, i, err);
 	}
 	return 0;
 }
