@@ -7,7 +7,14 @@
 
 #define ID_MAX EVENT_WORD_MAX
 
-void loading_fault(struct loading *l, const struct err *err) {
+struct loading {
+	struct rules *rules;
+	struct conf_faults *faults;
+	struct err first;
+	unsigned count;
+};
+
+static void loading_fault(struct loading *l, const struct err *err) {
 	if (l->count++ == 0)
 		l->first = *err;
 	if (l->faults) {
@@ -296,7 +303,22 @@ static int member_read(struct rules *rules, const struct yamldoc_node *m, struct
 	return 0;
 }
 
-int rule_read(struct rules *rules, const struct yamldoc_node *node, struct rule **out, struct err *err) {
+static void rule_free(struct rule **rule) {
+	struct rule *r = *rule;
+
+	if (!r)
+		return;
+	for (uint32_t i = 0; i < r->nconditions; i++) {
+		pattern_free(&r->conditions[i].pattern);
+		free(r->conditions[i].groups);
+		free(r->conditions[i].values);
+	}
+	free(r->conditions);
+	free(r);
+	*rule = NULL;
+}
+
+static int rule_read(struct rules *rules, const struct yamldoc_node *node, struct rule **out, struct err *err) {
 	static const char *const needed[] = {"id", "format", "where", "event"};
 	struct rule *rule;
 
@@ -323,21 +345,6 @@ int rule_read(struct rules *rules, const struct yamldoc_node *node, struct rule 
 fail:
 	rule_free(&rule);
 	return -1;
-}
-
-void rule_free(struct rule **rule) {
-	struct rule *r = *rule;
-
-	if (!r)
-		return;
-	for (uint32_t i = 0; i < r->nconditions; i++) {
-		pattern_free(&r->conditions[i].pattern);
-		free(r->conditions[i].groups);
-		free(r->conditions[i].values);
-	}
-	free(r->conditions);
-	free(r);
-	*rule = NULL;
 }
 
 /* In its place where it replaces one of the same id. */

@@ -147,15 +147,6 @@ struct rules {
 };
 
 /* ---- loading ---- */
-struct loading {
-	struct rules *rules;
-	struct conf_faults *faults;
-	struct err first;
-	unsigned count;
-};
-void loading_fault(struct loading *l, const struct err *err);
-int rule_read(struct rules *rules, const struct yamldoc_node *node, struct rule **out, struct err *err);
-void rule_free(struct rule **rule);
 int phone_read(struct rules *rules, const struct yamldoc_node *node, struct err *err);
 int imposter_read(struct rules *rules, const struct yamldoc_node *node, struct err *err);
 /* When all phones are read: the clues, and the OUIs. */
