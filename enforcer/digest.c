@@ -56,8 +56,10 @@ static struct sip absorb(struct sip s, const uint8_t *p, size_t from, size_t n) 
 static uint64_t finish(struct sip s, const uint8_t *p, size_t n) {
 	uint64_t word = (uint64_t)n << 56;
 
-	for (size_t i = 0; i < n % 8; i++)
-		word |= (uint64_t)p[n - n % 8 + i] << (8 * i);
+	if (n >= 8 && n % 8 > 0)
+		word |= word_at(p + n - 8) >> (64 - n % 8 * 8);
+	for (size_t i = 0; n < 8 && i < n; i++)
+		word |= (uint64_t)p[i] << (8 * i);
 	absorb_word(&s, word);
 	s.v2 ^= 0xff;
 	for (int i = 0; i < 4; i++)
