@@ -407,6 +407,7 @@ Usage: provctl recover [--yes]
 Does nothing to a state that is whole. The enforcer must not run. The damaged state is set
 aside, not removed. What logs told since the backup was made is read again, exactly once;
 commands given since are listed, as far as the damaged record tells, to be given again.
+Tokens revoked since stay revoked; those of which that cannot be read are listed.
 
 Options:
   -y, --yes                  do not ask
