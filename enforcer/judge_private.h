@@ -30,7 +30,8 @@ struct judge {
 		uint32_t nstirred, nresets;
 		uint32_t by_account; /* kinds that some of the latter count by account */
 		uint64_t missed;     /* devices that were not in mind */
-		bool scanned;        /* all were read */
+		uint64_t from;       /* devices before this MAC were read */
+		bool scanned;        /* all were */
 	} quiet;
 };
 

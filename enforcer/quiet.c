@@ -10,8 +10,10 @@
 #include "enforcer/judge_private.h"
 #include "enforcer/memo.h"
 
-#define SCAN_MIN   256 /* misses before it may pay to read all devices at once */
-#define SCAN_SHARE 128 /* one of so many devices was missed */
+#define SCAN_MIN    256 /* misses before it may pay to read all devices */
+#define SCAN_SHARE  128 /* one of so many devices was missed */
+#define SCAN_EVERY  64  /* misses between two parts of that: nobody waits for all of it */
+#define SCAN_STRIPS 32  /* in one part, some thousand devices */
 
 /* Which place an address is, as learned homes are compared; 0 where that cannot be told in 64 bits. */
 static uint64_t place_of(const struct conf *conf, struct addr ip) {
@@ -111,16 +113,19 @@ static void remember_device(void *context, const struct glance *g) {
 	}
 }
 
-/* Where so much is missing that reading all at once is quicker. */
-static int remember_all(struct judge *j, struct err *err) {
-	struct reading all = {.judge = j};
+/* Where so much is missing that reading all is quicker, part by part. */
+static int remember_more(struct judge *j, struct err *err) {
+	struct reading part = {.judge = j};
+	int more;
 
-	if (j->quiet.scanned || ++j->quiet.missed < SCAN_MIN ||
+	if (j->quiet.scanned || ++j->quiet.missed < SCAN_MIN || j->quiet.missed % SCAN_EVERY != 0 ||
 	    j->quiet.missed < (uint64_t)store_device_count(j->store) / SCAN_SHARE)
 		return 0;
-	j->quiet.scanned = true;
-	memo_expect(store_memo(j->store), (uint64_t)store_device_count(j->store));
-	return store_glances(j->store, remember_device, &all, err);
+	if (j->quiet.from == 0)
+		memo_expect(store_memo(j->store), (uint64_t)store_device_count(j->store));
+	more = store_glances(j->store, &j->quiet.from, SCAN_STRIPS, remember_device, &part, err);
+	j->quiet.scanned = more == 0;
+	return more < 0 ? -1 : 0;
 }
 
 /* 1 with *out, 0, -1. */
@@ -135,7 +140,7 @@ static int remembered(struct judge *j, uint64_t mac, struct addr ip, uint64_t pl
 	*out = memo_find(memo, mac, place);
 	if (*out)
 		return 1;
-	if (remember_all(j, err) < 0)
+	if (remember_more(j, err) < 0)
 		return -1;
 	*out = memo_find(memo, mac, place);
 	if (*out)

@@ -207,8 +207,10 @@ struct glance {
 };
 /* 1 found, 0 not, -1. Quicker than store_device where the device was not asked for lately. */
 int store_glance(struct store *s, uint64_t mac, struct glance *out, struct err *err);
-/* All of them, in MAC order. Within each() nothing may be asked or changed. */
-int store_glances(struct store *s, void (*each)(void *context, const struct glance *g), void *context, struct err *err);
+/* So many strips of them, in MAC order, from *from on (0 at first), which is moved behind them: 1 there may be more, 0, -1. Within each() nothing may be
+ * asked or changed. */
+int store_glances(struct store *s, uint64_t *from, uint32_t strips, void (*each)(void *context, const struct glance *g),
+                  void *context, struct err *err);
 
 /* What the judge keeps in mind of devices at home (memo.h), here because it is void when the rows change: of a device that is put or deleted,
  * and of all after a rollback or store_set_conf. */

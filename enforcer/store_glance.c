@@ -327,20 +327,24 @@ int store_seen_at(struct store *s, uint64_t mac, int64_t *seen, struct err *err)
 	return found < 0 ? -1 : 0;
 }
 
-int store_glances(struct store *s, void (*each)(void *context, const struct glance *g), void *context,
-                  struct err *err) {
+int store_glances(struct store *s, uint64_t *from, uint32_t strips, void (*each)(void *context, const struct glance *g),
+                  void *context, struct err *err) {
 	struct query *q;
 	struct strip strip;
 	struct neighbour n;
 	struct glance g = {.strip = 0};
+	uint64_t next = *from;
 	int step;
 
 	if (store_glances_flush(s, err) < 0)
 		return -1;
-	q = db_query(s->db, "SELECT data FROM glance ORDER BY first", err);
+	q = db_query(s->db, "SELECT first, data FROM glance WHERE first >= ? ORDER BY first LIMIT ?", err);
+	db_bind(q, (int64_t)*from);
+	db_bind(q, strips);
 	while ((step = db_step(q, err)) == 1) {
-		int more = strip_begin(&strip, db_text(q, 0));
+		int more = strip_begin(&strip, db_text(q, 1));
 
+		next = (uint64_t)db_int(q, 0) + 1;
 		g.strip++;
 		while (more >= 0 && (more = strip_next(&strip, &n)) == 1) {
 			of_strip(&strip, &n, &g);
@@ -354,7 +358,10 @@ int store_glances(struct store *s, void (*each)(void *context, const struct glan
 		}
 	}
 	db_end(q);
-	return step;
+	if (step < 0)
+		return -1;
+	*from = next;
+	return g.strip == strips;
 }
 
 /* ---- for a state of an older schema ---- which had when devices were seen in rows for 256 MACs each: MAC (6 bytes) and time (4), in order. */
