@@ -13,7 +13,6 @@ struct tz;
 int tz_open(struct tz **out, const char *name, struct err *err);
 void tz_free(struct tz **tz);
 
-
 /* From a wall clock's reading, as seconds as though it were UTC, to moments. 1: one moment. 2: the reading came twice (first is
  * the earlier). 0: it never came (spring); first is by the offset before the gap. */
 int tz_moments(const struct tz *tz, int64_t wall, int64_t *first, int64_t *second);
