@@ -252,15 +252,15 @@ bool pattern_is_anchored(const struct pattern *p) {
 }
 
 static bool has_literal(const struct pattern *p, struct slice subject) {
-	const char *at = subject.p, *end = subject.p + subject.n;
+	const char *at, *end;
 
 	if (p->literal_n == 0)
 		return true;
 	if (subject.n < p->literal_n)
 		return false;
 	/* All places where that byte may stand. */
-	at += p->literal_rare;
-	end -= p->literal_n - p->literal_rare - 1;
+	at = subject.p + p->literal_rare;
+	end = at + (subject.n - p->literal_n) + 1;
 	for (; (at = memchr(at, p->literal[p->literal_rare], (size_t)(end - at))) != NULL; at++)
 		if (memcmp(at - p->literal_rare, p->literal, p->literal_n) == 0)
 			return true;
