@@ -22,20 +22,6 @@ void uplink_release(struct uplink *u) {
 	u->cursors = NULL;
 }
 
-int uplink_send(struct uplink *u, struct slice frames, struct err *err) {
-	while (frames.n > 0) {
-		ssize_t n = send(u->fd, frames.p, frames.n, MSG_NOSIGNAL);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_errno(err, "link to the enforcer");
-		frames.p += n;
-		frames.n -= (size_t)n;
-	}
-	return 0;
-}
-
 static int send_built(struct uplink *u, struct buf *b, struct err *err) {
 	int result =
 		b->failed ? err_set(err, ERR_SYSTEM, "link: out of memory") : uplink_send(u, (struct slice){b->p, b->n}, err);
@@ -120,6 +106,43 @@ static int refused(struct slice body, struct err *err) {
 	(void)err_set(err, ERR_SYSTEM, "the enforcer refused: %.*s", (int)text.n, text.n ? text.p : "");
 	buf_release(&text);
 	return -1;
+}
+
+/* Who was refused while he wrote learns why from what was answered before the end. */
+static int broken(struct uplink *u, struct err *err) {
+	bool reset = false;
+	int got;
+
+	(void)err_errno(err, "link to the enforcer");
+	do {
+		enum link_type type;
+		struct slice body;
+		struct err ignored;
+
+		got = receive(u, false, &type, &body, &ignored);
+		if (got > 0 && type == LINK_REFUSED)
+			return refused(body, err);
+		/* The first is that not all was read, over there. */
+		if (got < 0 && !reset) {
+			reset = true;
+			got = 1;
+		}
+	} while (got > 0);
+	return -1;
+}
+
+int uplink_send(struct uplink *u, struct slice frames, struct err *err) {
+	while (frames.n > 0) {
+		ssize_t n = send(u->fd, frames.p, frames.n, MSG_NOSIGNAL);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return broken(u, err);
+		frames.p += n;
+		frames.n -= (size_t)n;
+	}
+	return 0;
 }
 
 /* Slices of cursors are made when all texts are there: until then texts may move. */

@@ -12,7 +12,8 @@ setup() {
 }
 
 teardown() {
-	[ -z "$daemon" ] || kill -KILL "$daemon"
+	[ -z "$daemon" ] || { kill -KILL "$daemon" && wait "$daemon" || true; }
+	! mountpoint -q state || umount state
 	cd /
 	rm -rf "$folder"
 }
@@ -162,7 +163,7 @@ triggers: [{id: distributed-scan, off: true}, {id: storm, on: provision.unknown,
 	local n=$((bounds / 5))
 	needs_network nft
 	mkdir state
-	mount -t tmpfs -o size=24M tmpfs state
+	mount -t tmpfs -o size=8M tmpfs state
 	configure "firewall: {backend: nftables}"
 	at 10s
 	start_daemon
@@ -186,7 +187,6 @@ triggers: [{id: distributed-scan, off: true}, {id: storm, on: provision.unknown,
 	kill -TERM "$daemon"
 	wait "$daemon"
 	daemon=
-	umount state
 }
 
 # bounded COMMAND...: with 512 MiB of address space for each program.
