@@ -1,11 +1,14 @@
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "common/event.h"
 #include "enforcer/memo.h"
 
 #define SLOTS_FIRST 1024U
 #define PROBES      256U /* slots that an entry may lie behind its own: whoever chooses MACs does not make this slow */
+#define LARGE_PAGE  ((size_t)2 << 20)
+#define LARGE       (4 * LARGE_PAGE) /* a table of so many bytes and more is in such pages */
 #define WORDS_SLOTS 65536U
 #define WORDS_BYTES ((size_t)4 << 20)
 
@@ -21,10 +24,20 @@ struct memo {
 
 static int slots_new(struct memo *m, uint32_t nslots) {
 	/* Past the last own slot there is room for what was pushed on: no chain wraps around. */
-	struct memo_entry *slots = calloc(nslots + PROBES, sizeof(*slots));
+	size_t size = (nslots + PROBES) * sizeof(struct memo_entry);
+	bool large = size >= LARGE;
+	struct memo_entry *slots;
 
+	if (large)
+		size = (size + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
+	slots = large ? aligned_alloc(LARGE_PAGE, size) : calloc(1, size);
 	if (!slots)
 		return -1;
+	/* Look-ups are all over it: of small pages the processor would have to look for each page, too. */
+	if (large) {
+		(void)madvise(slots, size, MADV_HUGEPAGE);
+		memset(slots, 0, size);
+	}
 	m->slots = slots;
 	m->nslots = nslots;
 	m->n = 0;
