@@ -14,6 +14,7 @@
 
 #include "analyzer/pass.h"
 #include "analyzer/recall.h"
+#include "analyzer/uplink.h"
 #include "common/batch.h"
 
 /* ---- rules of the test's own: "TIME KIND WORD", kind e: an event; n: none; l: match limit; anything else is unreadable ---- */
@@ -1063,6 +1064,30 @@ static void test_a_thousand(void **state) {
 #define TEST(title, function)                                                                                          \
 	{ title, function, set_up, tear_down, NULL }
 
+static void test_last_words(void **state) {
+	struct uplink up;
+	struct err err;
+	struct buf b;
+	size_t begin;
+	int fds[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, fds), 0);
+	uplink_init(&up, fds[0]);
+	assert_int_equal(uplink_done(&up, &err), 0); /* what is never read makes the end a reset */
+	buf_init(&b, 64);
+	begin = frame_begin(&b, LINK_REFUSED);
+	buf_text(&b, "the disk is full");
+	frame_end(&b, begin);
+	assert_int_equal(write(fds[1], b.p, b.n), b.n);
+	assert_int_equal(close(fds[1]), 0);
+	assert_int_equal(uplink_done(&up, &err), -1);
+	assert_string_equal(err.text, "the enforcer refused: the disk is full");
+	buf_release(&b);
+	uplink_release(&up);
+	assert_int_equal(close(fds[0]), 0);
+}
+
 int main(void) {
 	static const struct CMUnitTest tests[] = {
 		TEST("events of several logs are merged by the highest time so far", test_merge),
@@ -1071,6 +1096,7 @@ int main(void) {
 		TEST("however events are cut into batches, their order is the same", test_chunks),
 		TEST("after a stale batch nothing is lost and nothing is twice", test_stale),
 		TEST("where another was quicker nothing is lost and nothing is twice", test_overtaken),
+		TEST("who is refused while he writes learns why", test_last_words),
 		TEST("killed at any batch, the next pass goes on in the same order", test_killed),
 		TEST("killed between commit and answer, nothing is twice", test_killed_after_commit),
 		TEST("standard input is merged and read to its end", test_input),
