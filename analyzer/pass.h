@@ -6,7 +6,8 @@
  *
  * A pass that follows waits at the end of the logs for more (watch.h), and begins anew from the cursors where logs were rotated, came or went.
  * It reads in rounds: each log that has more gives some lines, and what a round gives is merged. So what is there together is ordered as by a pass
- * that does not follow, a log with much to read holds up no other, and a line that comes alone is sent at once.
+ * that does not follow, and a line that comes alone is sent at once. Logs whose turn ended before they did are behind, and have rounds of their own, as
+ * large as the enforcer takes some milliseconds for: what comes in others meanwhile goes in front, and one batch is unanswered then.
  *
  * A batch's cursors stand in front of the first line whose event it does not hold, so that whatever is killed when, and however the events
  * are cut into batches, every line is read exactly once and in the same order.
