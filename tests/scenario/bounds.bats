@@ -12,7 +12,10 @@ setup() {
 }
 
 teardown() {
-	[ -z "$daemon" ] || { kill -KILL "$daemon" && wait "$daemon" || true; }
+	if [ -n "$daemon" ]; then
+		kill -KILL "$daemon"
+		wait "$daemon" || true
+	fi
 	! mountpoint -q state || umount state
 	cd /
 	rm -rf "$folder"
