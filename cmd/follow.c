@@ -15,6 +15,7 @@
 #define RETRY_FIRST      100 /* milliseconds */
 #define RETRY_LAST       30000
 #define RETRY_PATIENT    1000  /* the longest while an enforcer may come back */
+#define RETRY_SOON       1000  /* ... for an analyzer that had begun */
 #define STEADY           10000 /* a program that ran for so long starts its retries anew */
 #define FOREIGN_PATIENCE 10000 /* ... in which an enforcer that is not ours may come back */
 #define READY_PATIENCE   60000 /* ... in which a new analyzer must have read its rules */
@@ -182,7 +183,8 @@ static void now_ended(struct follower *f, int status) {
 		client_signal(WTERMSIG(status), ended);
 		command_warn("prov-analyzer was ended by %s; what it had read is kept", ended);
 	}
-	retry_later(&f->analyzer, RETRY_LAST);
+	/* One that had begun does its work in the next life too: nobody waits long for it. */
+	retry_later(&f->analyzer, f->began ? RETRY_SOON : RETRY_LAST);
 }
 
 static void next_ended(struct follower *f) {

@@ -108,6 +108,7 @@ my %actions = (
 	'stop-analyzer' => sub { my @p = children('prov-analyzer'); kill STOP => @p; sleep 0.3; kill CONT => @p },
 	'stop-enforcer' => sub { my @p = children('prov-enforcer'); kill STOP => @p; sleep 0.3; kill CONT => @p },
 );
+my $calm = $seconds < 60 ? 1 : $seconds < 600 ? $seconds / 60 : 10; # in an hour something happens every five seconds
 my ($start, $written, $next_action, $next_size) = (time, 0, 0.5, $seconds / 4);
 while ((my $at = time - $start) < $seconds) {
 	my $due = int($at * $rate) - $written;
@@ -118,7 +119,7 @@ while ((my $at = time - $start) < $seconds) {
 		my $name = $names[rand @names];
 		$done{$name}++;
 		$actions{$name}->();
-		$next_action = $at + 0.1 + rand(0.8);
+		$next_action = $at + (0.1 + rand 0.8) * $calm;
 	}
 	if ($at >= $next_size) {
 		push @sizes, sizes();
