@@ -225,6 +225,17 @@ END
 	finish
 }
 
+@test "an analyzer that is killed again and again is missed for a second at most each time" {
+	follow
+	for i in {1..9}; do
+		fetch 203.0.113.7 00156500000$i 200
+		# Doubled for each kill the last wait would be 12.8 s.
+		seconds=12 soon known 00156500000$i
+		kill -KILL "$(child prov-analyzer)"
+	done
+	finish
+}
+
 # strike NAME: kills it, as soon as it is there again.
 strike() {
 	seconds=30 soon child "$1" >/dev/null
