@@ -166,6 +166,19 @@ static int load_rows(struct store *s, struct registrations *r, struct err *err) 
 	return step;
 }
 
+/* Each that has a time has an owner, or it could not be taken out again. */
+static int check(const struct registrations *r, struct err *err) {
+	uint32_t n = 0;
+
+	for (uint32_t i = 1; i < r->end; i++)
+		n += r->at[i].time != 0;
+	return n == r->n && r->at[0].time == 0 ? 0
+	                                       : err_set(err, ERR_SYSTEM,
+	                                                 "the state is corrupt: rows of `renewed` and `registrant` do not "
+	                                                 "fit each other; `provctl recover` "
+	                                                 "brings back the last backup");
+}
+
 static int load(struct store *s, struct err *err) {
 	struct registrations *r;
 
@@ -175,7 +188,8 @@ static int load(struct store *s, struct err *err) {
 	if (!r)
 		return err_set(err, ERR_SYSTEM, "out of memory");
 	r->free = r->end = 1;
-	if (load_times(s, r, err) != 0 || load_owners(s, r, err) != 0 || (r->n == 0 && load_rows(s, r, err) != 0)) {
+	if (load_times(s, r, err) != 0 || load_owners(s, r, err) != 0 || check(r, err) != 0 ||
+	    (r->n == 0 && load_rows(s, r, err) != 0)) {
 		free(r);
 		return -1;
 	}
@@ -232,7 +246,9 @@ int store_registered_save(struct store *s, struct err *err) {
 /* It gets the lowest number that is free: the same whenever the same is done again. */
 static int add_row(struct store *s, struct slice user, struct slice realm, uint64_t mac, struct addr ip, int64_t time,
                    uint32_t *number, struct err *err) {
-	static const char sql[] = "INSERT INTO registration (id, user, realm, base, mac, time) VALUES (?, ?, ?, ?, ?, ?)";
+	/* A row of no time is none: nothing is lost with it. */
+	static const char sql[] =
+		"INSERT OR REPLACE INTO registration (id, user, realm, base, mac, time) VALUES (?, ?, ?, ?, ?, ?)";
 	struct registrations *r = s->registrations;
 	struct query *q;
 

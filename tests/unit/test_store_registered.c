@@ -234,12 +234,53 @@ static void beyond_their_number_the_oldest_registrations_go(void **state) {
 	close_folder();
 }
 
+static void blobs_that_do_not_fit_each_other_are_told(void **state) {
+	static const struct {
+		const char *what, *sql;
+		int result;
+	} rows[] = {
+		/* what, sql, result */
+		{"as it was", "SELECT 1", 1},
+		{"owners cut short", "UPDATE registrant SET owners = x'00'", -1},
+		{"no owners", "DELETE FROM registrant", -1},
+		{"a time of no owner", "INSERT OR REPLACE INTO renewed VALUES (3, x'01000000')", -1},
+		{"a time for number 0", "UPDATE renewed SET times = x'01' || substr(times, 2)", -1},
+		{"a part that cannot be", "INSERT INTO renewed VALUES (100000, x'01000000')", 1},
+		{"times cut short: the first ones hold", "UPDATE renewed SET times = x'00'", 1},
+		{"a row of no time: its number is free", "INSERT INTO registration VALUES (2, '200', '', zeroblob(16), 10, 1)",
+	     1},
+	};
+
+	(void)state;
+	put("100", "", 7, HOME, NOW);
+	OK(store_commit(store, &err));
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		int result;
+
+		OK(store_begin(store, &err));
+		store_registered_forget(store);
+		OK(db_script(store->db, rows[i].sql, &err));
+		result = store_registered_at(store, address(HOME), NOW, &err);
+		if (result != rows[i].result || (result < 0 && !strstr(err.text, "recover")))
+			fail_msg("%s: %d", rows[i].what, result);
+		if (result >= 0) {
+			put("101", "", 8, OTHER, NOW + 1);
+			expect(rows[i].what, 8, OTHER, NOW + 1);
+			put("101", "", 8, OTHER, NOW + 2 * DAY); /* by then the other one goes */
+			put("102", "", 9, OTHER, NOW + 2 * DAY);
+			expect(rows[i].what, 7, NULL, 0);
+		}
+		store_rollback(store);
+	}
+	OK(store_begin(store, &err));
+}
+
 int main(void) {
 #define FOLDER(test) cmocka_unit_test_setup_teardown(test, begin_folder, end_folder)
 	const struct CMUnitTest tests[] = {
-		CASE(the_newest_registration_of_a_device_is_told),       CASE(a_rollback_takes_back_what_was_not_committed),
-		FOLDER(what_was_committed_is_exact_after_a_kill),        FOLDER(registrations_of_an_older_schema_are_kept),
-		FOLDER(beyond_their_number_the_oldest_registrations_go),
+		CASE(the_newest_registration_of_a_device_is_told), CASE(a_rollback_takes_back_what_was_not_committed),
+		CASE(blobs_that_do_not_fit_each_other_are_told),   FOLDER(what_was_committed_is_exact_after_a_kill),
+		FOLDER(registrations_of_an_older_schema_are_kept), FOLDER(beyond_their_number_the_oldest_registrations_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
