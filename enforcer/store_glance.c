@@ -3,6 +3,7 @@
  * goes to its strips when the transaction ends.
  *
  * A strip begins at the MAC in its row's key, the first one at 0, and ends where the next one begins. Strips are split and never joined. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,8 @@
 #define LATE_BYTES  ((size_t)16 << 20)
 #define MADE        "glance.made"
 #define PART_MACS   256
+
+static_assert(2 + 3 * (2 + EVENT_WORD_MAX) + STRIP_MOST <= STRIP_SPLIT, "each part holds at least one device");
 
 /* ---- what changes ---- */
 

@@ -154,7 +154,7 @@ int strip_next(struct strip *strip, struct neighbour *out) {
 	memcpy(&mac, p, MAC_BYTES);
 	memcpy(&rest, p + LENGTH_AT, sizeof(rest));
 	n = HEAD + (size_t)le16toh(rest);
-	if (n < STRIP_LEAST || n > strip->in.n || (uint8_t)p[WORDS_AT] >= strip->nwords)
+	if (n < STRIP_LEAST || n > STRIP_MOST || n > strip->in.n || (uint8_t)p[WORDS_AT] >= strip->nwords)
 		return -1;
 	out->mac = le64toh(mac);
 	out->words = (uint8_t)p[WORDS_AT];

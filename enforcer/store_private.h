@@ -69,7 +69,8 @@ int device_decode(uint64_t mac, struct slice bytes, struct device *d);
 /* ---- store_glance.c, store_glance_code.c ---- what a look at devices needs, in strips of neighbours by MAC. */
 #define STRIP_BYTES 3900 /* SQLite keeps so much in one page */
 #define STRIP_WORDS 255
-#define STRIP_LEAST 14 /* bytes of one device */
+#define STRIP_LEAST 14                           /* bytes of one device, */
+#define STRIP_MOST  (26 + DEVICE_HOMES_MAX * 22) /* at most: homes that are IPv6 prefixes, a secret folder */
 
 struct neighbour {
 	uint64_t mac;

@@ -282,12 +282,64 @@ static void no_cut_of_a_strip_is_one(void **state) {
 	buf_release(&whole);
 }
 
+/* Of a device that is longer than one can be, so that no strip could hold it beside another. */
+static void a_device_that_is_too_long_is_none(void **state) {
+	static const unsigned char head[] = {1, 1, 0, 0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x00, 0x0d};
+	struct device d = device(mac_at(7), "acct1", DEVICE_LOCKED);
+	struct query *q;
+	struct buf strip;
+
+	(void)state;
+	buf_init(&strip, STRIP_BYTES);
+	buf_add(&strip, (const char *)head, sizeof(head));
+	for (unsigned i = 0; i < 0x0d00; i++)
+		buf_byte(&strip, 0);
+	q = db_query(store->db, "UPDATE glance SET data = ?", &err);
+	db_bind_bytes(q, strip.p, strip.n);
+	OK(db_run(q, &err));
+	buf_release(&strip);
+	d.homes.n = 0;
+	for (unsigned i = 0; i < DEVICE_HOMES_MAX; i++)
+		add_home(&d, "2001:db8:1:2::/64", HOME_POLL, true, NOW);
+	OK(store_glance_put(store, &d, &err));
+	d.mac++;
+	OK(store_glance_put(store, &d, &err));
+	assert_int_equal(store_glances_flush(store, &err), -1);
+	assert_non_null(strstr(err.text, "recover"));
+	store_rollback(store);
+	OK(store_begin(store, &err));
+}
+
+static void the_longest_device_that_there_can_be_is_kept(void **state) {
+	struct device d = device(mac_at(7), "acct1", DEVICE_LOCKED);
+	struct glance g;
+
+	(void)state;
+	memset(d.vendor, 'v', EVENT_WORD_MAX);
+	memset(d.model, 'm', EVENT_WORD_MAX);
+	memset(d.version, 'x', EVENT_WORD_MAX);
+	d.folder = 1;
+	for (unsigned i = 0; i < DEVICE_HOMES_MAX; i++) {
+		char at[32];
+
+		(void)snprintf(at, sizeof(at), "2001:db8:1:%x::/64", i);
+		add_home(&d, at, HOME_POLL, true, NOW);
+	}
+	OK(store_device_put(store, &d, &err));
+	OK(store_glances_flush(store, &err));
+	shelf_clear(&store->shelf);
+	assert_int_equal(store_glance(store, d.mac, &g, &err), 1);
+	assert_int_equal(g.homes.n, DEVICE_HOMES_MAX);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		CASE(a_look_tells_what_the_rows_tell),
 		CASE(only_the_newest_sighting_is_kept_and_no_change_loses_it),
 		CASE(a_state_without_it_gets_it_and_what_was_seen_is_kept),
 		CASE(no_cut_of_a_strip_is_one),
+		CASE(a_device_that_is_too_long_is_none),
+		CASE(the_longest_device_that_there_can_be_is_kept),
 	};
 
 	return cmocka_run_group_tests_name("glance", tests, NULL, NULL);
