@@ -195,7 +195,7 @@ static int copy_aside(struct db *db, const char *folder, int64_t schema, struct 
 	struct db *copy = NULL;
 	int done = -1;
 
-	(void)snprintf(path, sizeof(path), "%s/" STORE_FILE ".schema-%lld.bak", folder, (long long)schema);
+	(void)snprintf(path, sizeof(path), "%s/" STORE_ASIDE, folder, (int)schema);
 	(void)snprintf(beside, sizeof(beside), "%s.tmp", path);
 	if (unlink(beside) != 0 && errno != ENOENT)
 		return err_errno(err, "%s: cannot be removed", beside);

@@ -331,11 +331,17 @@ end:
 
 static void clean_up(const char *folder) {
 	static const char *const names[] = {STORE_FILE, STORE_FILE "-wal", STORE_FILE "-shm", "lock"};
-	char rebuilding[STORE_PATH], path[STORE_PATH];
+	char rebuilding[STORE_PATH], path[STORE_PATH], name[40];
 
 	path_in(rebuilding, folder, REBUILDING);
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		path_in(path, rebuilding, names[i]);
+		(void)unlink(path);
+	}
+	/* Of a backup of an older schema, which is itself what was copied. */
+	for (int schema = 1; schema < STORE_SCHEMA; schema++) {
+		(void)snprintf(name, sizeof(name), STORE_ASIDE, schema);
+		path_in(path, rebuilding, name);
 		(void)unlink(path);
 	}
 	(void)rmdir(rebuilding);

@@ -134,8 +134,9 @@ int store_glances_make(struct store *s, struct err *err);
 
 /* ---- store.c ---- */
 
-#define STORE_FILE "state.db"
-#define STORE_PATH 4096
+#define STORE_FILE  "state.db"
+#define STORE_ASIDE STORE_FILE ".schema-%d.bak" /* as it was before its schema was raised */
+#define STORE_PATH  4096
 
 /* Takes the lock of the folder s->folder, waiting so many milliseconds for it. */
 int store_lock(struct store *s, int wait, bool *busy, struct err *err);

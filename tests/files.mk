@@ -187,6 +187,7 @@ tests_unit_test_table_SOURCES = tests/unit/test_table.c cmd/table.c
 tests_unit_test_table_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_link
+tests_unit_test_link_SOURCES = tests/unit/test_link.c tests/unit/failing.h
 tests_unit_test_link_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_link_LDFLAGS = $(AM_LDFLAGS) $(FAILING)
 
@@ -256,6 +257,11 @@ tests_unit_test_store_rows_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_client
 tests_unit_test_client_SOURCES = tests/unit/test_client.c $(CLIENT_SOURCES)
 tests_unit_test_client_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/test_migration
+EXTRA_DIST += tests/unit/state-8.sql
+tests_unit_test_migration_SOURCES = tests/unit/test_migration.c tests/unit/judging.c tests/unit/judging.h
+tests_unit_test_migration_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_glance
 tests_unit_test_glance_SOURCES = tests/unit/test_glance.c tests/unit/storing.h
