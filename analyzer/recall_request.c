@@ -296,7 +296,8 @@ static bool other_head(struct line_context *ctx, struct slice *rest, struct requ
 		return false;
 	out->time = fields->time;
 	out->user = slice_cut(fields->at[FIELD_USER], EVENT_USER_MAX);
-	return true;
+	/* One of whom the cut leaves nothing is a user for a rule, and none for an event. */
+	return out->user.n > 0 || fields->at[FIELD_USER].n == 0;
 }
 
 bool request_read(const struct request_kind *kind, struct line_context *ctx, struct slice line, struct request *out) {

@@ -282,10 +282,40 @@ static void rules_that_look_closer_are_recalled_as_closely(void **unused) {
 	buf_release(&b);
 }
 
+/* What a rule knows of a user is more than what an event does. */
+static void a_user_of_whom_an_event_says_nothing_is_one_yet(void **unused) {
+	char nobody[EVENT_USER_MAX + 2];
+	const char *const users[] = {nobody, "-"};
+	struct buf b;
+
+	(void)unused;
+	memset(nobody, 0x80, sizeof(nobody) - 1);
+	nobody[sizeof(nobody) - 1] = '\0';
+	buf_init(&b, 8192);
+	for (unsigned first = 0; first < 2; first++) {
+		struct pair p;
+
+		pair_open(&p, shipped("urls: {authenticated: poll}\n"), "acct1");
+		for (unsigned n = 0; n < 8; n++) {
+			buf_clear(&b);
+			buf_printf(
+				&b,
+				"203.0.113.7 - %s [22/Nov/2026:10:00:00 +0000] \"GET /001565abcdef.cfg HTTP/1.1\" 200 5123 \"-\" "
+				"\"Yealink SIP-T46S 66.86.0.15 00:15:65:ab:cd:ef\"",
+				users[(n / 4 + first) % 2]);
+			pair_try(&p, (struct slice){b.p, b.n});
+		}
+		assert_true(p.events == 8 && p.recalled > 0);
+		pair_close(&p);
+	}
+	buf_release(&b);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_phone_is_recalled_as_it_would_be_found_out),
 		cmocka_unit_test(rules_that_look_closer_are_recalled_as_closely),
+		cmocka_unit_test(a_user_of_whom_an_event_says_nothing_is_one_yet),
 	};
 	const char *seed = getenv("PROVCTL_SEED");
 
