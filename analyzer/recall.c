@@ -29,7 +29,7 @@ struct outline {
 
 struct entry {
 	struct request_key key;
-	uint64_t alike; /* of its events */
+	uint64_t alike; /* of its events, 0 where their words differ */
 	uint16_t what;  /* 0: there is none */
 };
 
@@ -323,6 +323,14 @@ static uint16_t what_proven(struct recall *r, struct line_context *ctx, const st
 	return outcome == OUTCOME_NONE ? WHAT_NONE : outline_number(r, o);
 }
 
+/* Whether the text differs from request to request of one kind. */
+static bool text_varies(const struct request *q, struct slice text, uint16_t at) {
+	for (size_t i = 0; at > 0 && i < text.n; i++)
+		if ((unsigned char)q->masked[at + i] < MARKS)
+			return true;
+	return false;
+}
+
 void recall_keep(struct recall *r, struct line_context *ctx, const struct request *q, enum outcome outcome,
                  struct event *e,
                  enum outcome (*decide)(struct line_context *ctx, struct slice line, struct event *e)) {
@@ -330,6 +338,7 @@ void recall_keep(struct recall *r, struct line_context *ctx, const struct reques
 	struct entry *bucket = entry_find(r, q, &known);
 	struct outline o;
 	uint16_t what = WHAT_NEVER;
+	uint64_t alike = 0;
 
 	if ((outcome != OUTCOME_EVENT && outcome != OUTCOME_NONE) || (known && bucket[0].what == WHAT_NEVER))
 		return;
@@ -344,7 +353,9 @@ void recall_keep(struct recall *r, struct line_context *ctx, const struct reques
 			(void)decide(ctx, q->line, e);
 		}
 	}
+	if (what < WHAT_NONE && !text_varies(q, o.event.model, o.at[1]) && !text_varies(q, o.event.version, o.at[2]))
+		alike = ++ctx->rules->nalike;
 	if (!known)
 		bucket[1] = bucket[0];
-	bucket[0] = (struct entry){q->key, ++ctx->rules->nalike, what};
+	bucket[0] = (struct entry){q->key, alike, what};
 }

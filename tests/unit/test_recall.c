@@ -31,6 +31,11 @@ static void encode(struct buf *out, struct line_context *ctx, enum outcome outco
 	event_encode(out, e);
 }
 
+#define ALIKE_MAX 65536
+
+/* Of the words of the first event of each number. */
+static uint64_t words[ALIKE_MAX];
+
 struct pair {
 	struct bench plain;
 	struct line_context recalling;
@@ -52,6 +57,7 @@ static void pair_open(struct pair *p, struct conf *conf, const char *account) {
 	struct err err;
 
 	*p = (struct pair){0};
+	memset(words, 0, sizeof(words));
 	bench_set(&p->plain, conf, "combined", account);
 	assert_int_equal(
 		line_context_init(&p->recalling, conf, p->plain.rules, NULL, p->plain.ctx.format, "UTC", account, &err), 0);
@@ -68,6 +74,20 @@ static void pair_close(struct pair *p) {
 	bench_release(&p->plain);
 }
 
+/* Events of equal numbers say the same of all that stands once in a batch. */
+static void alike_check(const struct event *e) {
+	const struct slice each[] = {e->account, e->vendor, e->model, e->version, e->rule};
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++)
+		hash = hash_bytes(hash ^ each[i].n, each[i].p, each[i].n);
+	assert_true(e->alike < ALIKE_MAX);
+	if (e->alike > 0 && words[e->alike] == 0)
+		words[e->alike] = hash;
+	if (e->alike > 0 && words[e->alike] != hash)
+		fail_msg("%.*s", (int)e->line.n, e->line.p);
+}
+
 static void pair_try(struct pair *p, struct slice line) {
 	struct request request;
 	enum outcome outcome;
@@ -82,7 +102,10 @@ static void pair_try(struct pair *p, struct slice line) {
 		p->headed += request.user.n > 0;
 		p->secret += outcome == OUTCOME_EVENT && e.folder.n > 0;
 	}
-	encode(&p->is, &p->recalling, rules_event(&p->recalling, line, &e), &e);
+	outcome = rules_event(&p->recalling, line, &e);
+	encode(&p->is, &p->recalling, outcome, &e);
+	if (outcome == OUTCOME_EVENT)
+		alike_check(&e);
 	if (!slice_same((struct slice){p->expected.p, p->expected.n}, (struct slice){p->is.p, p->is.n}))
 		fail_msg("%.*s", (int)line.n, line.p);
 }
