@@ -15,6 +15,8 @@
 /* What an entry holds instead of the number of an outline, which begin at 1. */
 enum { WHAT_NONE = 0xfffd, WHAT_ONCE, WHAT_NEVER };
 
+static_assert(REQUEST_HEAD + REQUEST_MAX <= EVIDENCE_RAW_MAX, "whatever stands in front of it, the line is kept raw");
+
 enum from { FROM_OUTLINE, FROM_FILE, FROM_AGENT };
 
 /* An event without what differs from request to request of one kind. A text is where it stands in the request, or the rules', or made. */

@@ -228,16 +228,39 @@ static bool text_copy(struct request *q) {
 	return block_bits(low) == 0;
 }
 
+#ifdef __SIZEOF_INT128__
+typedef unsigned __int128 sum;
+
+static inline void product_add(sum *io, uint64_t a, uint64_t b) {
+	*io += (sum)a * b;
+}
+#else
+typedef struct {
+	uint64_t low, high;
+} sum;
+
+/* By halves, where the compiler has no number of 128 bits. */
+static inline void product_add(sum *io, uint64_t a, uint64_t b) {
+	uint64_t low = (a & UINT32_MAX) * (b & UINT32_MAX);
+	uint64_t middle = (a >> 32) * (b & UINT32_MAX) + (low >> 32);
+	uint64_t other = (a & UINT32_MAX) * (b >> 32) + (middle & UINT32_MAX);
+
+	low = other << 32 | (low & UINT32_MAX);
+	io->low += low;
+	io->high += (a >> 32) * (b >> 32) + (middle >> 32) + (other >> 32) + (io->low < low);
+}
+#endif
+
 /* Two of NH's sums (Black, Halevi and others 1999, UMAC), the second with the key moved by a pair of words. */
 static void request_hash(const uint64_t *key, struct request *q) {
-	unsigned __int128 sums[2] = {0, 0};
+	sum sums[2] = {0};
 
 	for (size_t i = 0; i < q->text.n; i += 2 * sizeof(*key), key += 2) {
 		uint64_t words[2];
 
 		memcpy(words, q->masked + i, sizeof(words));
-		sums[0] += (unsigned __int128)(words[0] + key[0]) * (words[1] + key[1]);
-		sums[1] += (unsigned __int128)(words[0] + key[2]) * (words[1] + key[3]);
+		product_add(&sums[0], words[0] + key[0], words[1] + key[1]);
+		product_add(&sums[1], words[0] + key[2], words[1] + key[3]);
 	}
 	memcpy(q->key.sums, sums, sizeof(sums));
 	q->key.n = q->text.n;
