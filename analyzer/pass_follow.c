@@ -204,8 +204,11 @@ static bool is_idle(struct run *r) {
 	return true;
 }
 
+/* Rounded up: together no fewer than those by which the pace is told. */
 static uint64_t turn_of(uint64_t lines, uint32_t logs) {
-	return lines / logs > TURN_MIN ? lines / logs : TURN_MIN;
+	uint64_t turn = (lines + logs - 1) / logs;
+
+	return turn > TURN_MIN ? turn : TURN_MIN;
 }
 
 /* Reads what is due into the batch at hand, and sends it. What came in a log that is not behind goes first; the lines of those that are behind are read

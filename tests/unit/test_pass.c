@@ -1035,6 +1035,42 @@ static void test_follow_pace(void **state) {
 	assert_in_range(it.largest, 1, 257);
 }
 
+static void test_follow_pace_again(void **state) {
+	const struct timespec moment = {.tv_nsec = 1000000};
+	static const char *const logs[] = {"a", "b", "c"};
+	uint32_t largest = 0;
+	struct buf lines;
+
+	(void)state;
+	buf_init(&lines, 1U << 20);
+	for (size_t i = 0; i < sizeof(logs) / sizeof(logs[0]); i++) {
+		buf_clear(&lines);
+		for (unsigned n = 0; n < 20000; n++)
+			buf_printf(&lines, "10 e %s\n", logs[i]);
+		buf_byte(&lines, '\0');
+		source(logs[i]);
+		put(logs[i], "w", lines.p);
+	}
+	buf_release(&lines);
+	it.took = 100000;
+	it.hold_at = 12;
+	follow_begin();
+	soon_held();
+	(void)pthread_mutex_lock(&committing);
+	it.took = 0;
+	it.held = false;
+	(void)pthread_cond_signal(&let_go);
+	(void)pthread_mutex_unlock(&committing);
+	for (int i = 0; i < 20000 && largest < 1024; i++) {
+		(void)nanosleep(&moment, NULL);
+		(void)pthread_mutex_lock(&committing);
+		largest = it.largest;
+		(void)pthread_mutex_unlock(&committing);
+	}
+	follow_end();
+	assert_in_range(largest, 1024, LINK_EVENTS_MAX);
+}
+
 static void test_a_thousand(void **state) {
 	struct buf expected;
 
@@ -1114,6 +1150,7 @@ int main(void) {
 		TEST("a pass that follows ends with its enforcer, and the next goes on", test_follow_dies),
 		TEST("a line waits for no more than two batches of another log that is behind", test_follow_beside),
 		TEST("an enforcer that takes long for a batch gets smaller ones", test_follow_pace),
+		TEST("one that is quick again gets larger ones again, of however many logs", test_follow_pace_again),
 		TEST("a thousand logs are merged", test_a_thousand),
 	};
 
