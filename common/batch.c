@@ -110,6 +110,9 @@ static uint16_t row_find(struct batch_writer *w, uint16_t likely, const struct e
 	uint64_t hash = mixed(mixed(mixed(mixed(mixed(0, e->version), e->model), e->vendor), e->rule), e->account) >> 40;
 	uint16_t *slot = NULL;
 
+	/* Rows may be there in part then, or not at all. */
+	if (w->failed)
+		return 0;
 	if (likely < w->nrows && row_is(w, likely, e))
 		return likely;
 	for (uint64_t i = 0; i < ROW_PROBES; i++) {

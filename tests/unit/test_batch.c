@@ -214,12 +214,30 @@ static void a_byte_that_is_forged_does_no_harm(void **state) {
 	buf_release(&b);
 }
 
+static void a_batch_that_found_no_memory_says_so_however_many_come_yet(void **state) {
+	struct batch_writer w;
+	uint64_t random = 4;
+
+	(void)state;
+	batch_writer_init(&w);
+	w.rows.max = 0;
+	for (unsigned i = 0; i < MANY; i++) {
+		struct event e = any_event(&random);
+
+		batch_writer_add(&w, &e, true);
+		assert_true(w.failed);
+	}
+	batch_writer_clear(&w);
+	batch_writer_release(&w);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(events_are_the_same_behind_the_link),
 		cmocka_unit_test(texts_that_come_later_find_their_events),
 		cmocka_unit_test(a_batch_that_is_cut_or_longer_is_refused),
 		cmocka_unit_test(a_byte_that_is_forged_does_no_harm),
+		cmocka_unit_test(a_batch_that_found_no_memory_says_so_however_many_come_yet),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
