@@ -228,7 +228,8 @@ static void reload_try(struct follower *f) {
 	notify_reloading(f->notify);
 	if (start(f, &f->next, &err) < 0) {
 		command_warn("reload: %s: the former rules and sources stay in force", err.text);
-		tell_ready(f);
+		if (f->ready)
+			tell_ready(f);
 		return;
 	}
 	f->next_since = now_ms();
