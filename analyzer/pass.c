@@ -179,7 +179,7 @@ static int session_open(struct run *r, struct err *err) {
 	r->next_id = 0;
 	r->input_feed.order = 0;
 	result = feeds_open(r, logs, err);
-	/* Always the last one: batch_answer looks for it there. */
+	/* Always the last one: batch_hear looks for it there. */
 	if (r->input_known)
 		r->feeds[r->nfeeds++] = r->input_feed;
 	r->p->sums.logs = r->nfeeds;

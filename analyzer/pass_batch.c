@@ -4,7 +4,7 @@
 #include "analyzer/pass_private.h"
 
 #define BATCH_BYTES  (LINK_FRAME_MAX / 2)
-#define BATCH_KEPT   ((size_t)1 << 20) /* bytes kept of its lines: four such batches are most of this program's memory */
+#define BATCH_KEPT   ((size_t)1 << 20) /* bytes kept of its lines: three such batches are most of this program's memory */
 #define CURSOR_FIXED 160               /* bytes of an encoded cursor and of its `from`, without texts */
 #define LISTEN_EVERY 256               /* events between two looks at what the enforcer says */
 

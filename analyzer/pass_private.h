@@ -159,8 +159,8 @@ void batches_release(struct run *r);
 int batch_reset(struct run *r, struct err *err);
 /* e borrows for the call; its cursor is set, and its line made evidence where that is sent. */
 int batch_add(struct run *r, struct feed *f, struct event *e, struct err *err);
-/* Sends what is at hand, and cursors that moved. */
 bool batch_has_events(struct run *r);
+/* Sends what is at hand, and cursors that moved. */
 int batch_flush(struct run *r, struct err *err);
 /* Hears what was said meanwhile: 0, RUN_STALE, -1. */
 int batch_listen(struct run *r, struct err *err);
