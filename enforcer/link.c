@@ -263,6 +263,7 @@ static int done(struct link *l, struct slice body, struct err *err) {
 		return err_set(err, ERR_INPUT, "link: malformed end of a pass");
 	if (enforcer_take_due(l->e, err) < 0 || expire_notices(l, err) < 0 || write_seen(l, err) < 0)
 		return -1;
+	l->e->state_problem[0] = '\0';
 	(void)projection_follow(l->e, true, &ignored);
 	link_acknowledge(l);
 	return 0;
@@ -327,12 +328,21 @@ static int step(struct link *l, struct err *err) {
 	return result;
 }
 
+/* The analyzer tries again, and tells only who started it. */
+static void note_failure(struct enforcer *e, const struct err *err) {
+	if (!e->state_problem[0])
+		e->state_problem_since = clock_now();
+	(void)slice_copy(slice_of(err->text), e->state_problem, sizeof(e->state_problem));
+}
+
 int link_step(struct link *l) {
 	struct err err;
 	int result = l->s.in.n == 0 ? 0 : step(l, &err);
 
 	if (result < 0) {
 		l->e->options.say(l->e->options.context, err.text);
+		if (err.class == ERR_SYSTEM)
+			note_failure(l->e, &err);
 		link_refuse(l, err.text);
 	}
 	return result;

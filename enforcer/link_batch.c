@@ -404,13 +404,6 @@ static void note_took(struct link *l) {
 	l->began = now;
 }
 
-/* The analyzer tries again, and tells only who started it. */
-static void note_failure(struct enforcer *e, const struct err *err) {
-	if (!e->state_problem[0])
-		e->state_problem_since = clock_now();
-	(void)slice_copy(slice_of(err->text), e->state_problem, sizeof(e->state_problem));
-}
-
 /* 1; 0: nothing is applied, since texts that are not there are needed; -1 */
 static int apply(struct link *l, struct err *err) {
 	const struct meter_histogram lags = l->e->meter.of[METER_LAG];
@@ -432,8 +425,6 @@ static int apply(struct link *l, struct err *err) {
 		done = -1;
 	if (done <= 0) {
 		l->e->meter.of[METER_LAG] = lags;
-		if (done < 0)
-			note_failure(l->e, err);
 		return done;
 	}
 	l->e->state_problem[0] = '\0';
