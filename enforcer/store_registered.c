@@ -158,10 +158,13 @@ static int load_rows(struct store *s, struct registrations *r, struct err *err) 
 	struct query *q = db_query(s->db, "SELECT id, user, realm, base, mac, time FROM registration", err);
 	int step;
 
-	while ((step = db_step(q, err)) == 1)
-		if (is_number(db_int(q, 0)))
-			take_number(r, (uint32_t)db_int(q, 0), digest_of(s, db_text(q, 1), db_text(q, 2), db_addr(q, 3)),
-			            (uint64_t)db_int(q, 4), db_int(q, 5));
+	while ((step = db_step(q, err)) == 1) {
+		struct slice user = db_text(q, 1), realm = db_text(q, 2);
+
+		if (is_number(db_int(q, 0)) && user.n <= EVENT_USER_MAX && realm.n <= EVENT_REALM_MAX)
+			take_number(r, (uint32_t)db_int(q, 0), digest_of(s, user, realm, db_addr(q, 3)), (uint64_t)db_int(q, 4),
+			            db_int(q, 5));
+	}
 	db_end(q);
 	return step;
 }

@@ -247,6 +247,10 @@ static void blobs_that_do_not_fit_each_other_are_told(void **state) {
 		{"a time for number 0", "UPDATE renewed SET times = x'01' || substr(times, 2)", -1},
 		{"a part that cannot be", "INSERT INTO renewed VALUES (100000, x'01000000')", 1},
 		{"times cut short: the first ones hold", "UPDATE renewed SET times = x'00'", 1},
+		{"a user who is too long, of an older schema",
+	     "DELETE FROM renewed; DELETE FROM registrant; UPDATE registration SET user = printf('%0129d', 0)", 0},
+		{"a realm that is too long, of an older schema",
+	     "DELETE FROM renewed; DELETE FROM registrant; UPDATE registration SET realm = printf('%0129d', 0)", 0},
 		{"a row of no time: its number is free", "INSERT INTO registration VALUES (2, '200', '', zeroblob(16), 10, 1)",
 	     1},
 	};
