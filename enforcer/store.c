@@ -469,6 +469,7 @@ int store_commit(struct store *s, struct err *err) {
 	if (db_run(db_query(s->db, "COMMIT", err), err) != 0)
 		return -1;
 	store_dwellings_end(s, false);
+	store_hints_end(s, false);
 	s->changes.committed = s->changes.n;
 	s->changes.all_committed = s->changes.all;
 	return 0;
@@ -488,6 +489,7 @@ void store_rollback(struct store *s) {
 	store_registered_forget(s);
 	store_places_forget(s);
 	store_dwellings_end(s, true);
+	store_hints_end(s, true);
 	s->counts.known = false;
 	s->hooks.known = false;
 	s->others.known = false;

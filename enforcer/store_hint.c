@@ -64,6 +64,13 @@ void store_hints_forget(struct store *s) {
 	s->hints.asked = 0;
 }
 
+void store_hints_end(struct store *s, bool rolled_back) {
+	/* What was read in a transaction lacks what it had ended. */
+	if (rolled_back && s->hints.uncommitted)
+		store_hints_forget(s);
+	s->hints.uncommitted = false;
+}
+
 static int load(struct store *s, struct err *err) {
 	struct query *q = db_query(s->db, "SELECT base, bits, until FROM ban WHERE kind = 0", err);
 	int step;
@@ -78,6 +85,7 @@ static int load(struct store *s, struct err *err) {
 	db_end(q);
 	if (step < 0)
 		store_hints_forget(s);
+	s->hints.uncommitted = db_in_transaction(s->db);
 	return step;
 }
 

@@ -189,6 +189,7 @@ struct store {
 	struct {              /* store_hint.c */
 		struct hints *at; /* NULL until it was asked for often */
 		unsigned asked;
+		bool uncommitted; /* it was read in the transaction at hand */
 	} hints;
 	struct { /* store_place.c: what may be there at all; a wrong yes costs a query */
 		bool known, wide_homes, networks;
@@ -222,6 +223,8 @@ void store_ban_changed(struct store *s, struct prefix at);
 int store_may_ban(struct store *s, struct prefix at, int64_t time, struct err *err);
 int store_may_ban_of(struct store *s, struct addr ip, int64_t time, struct err *err);
 void store_hint(struct store *s, struct prefix at, int64_t until);
+/* A transaction has ended. */
+void store_hints_end(struct store *s, bool rolled_back);
 void store_hints_forget(struct store *s);
 /* What store_ban answered for BAN_BAN lately: true with *found, and out where that is 1. Void for a prefix when its bans change. */
 bool store_told(const struct store *s, struct prefix at, const char *trigger, int64_t time, int *found,

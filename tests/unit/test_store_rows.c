@@ -204,6 +204,25 @@ static void what_was_counted_is_kept_by_the_ban_that_stands_and_never_falls(void
 	assert_int_equal(b.packets, 8);
 }
 
+/* What is in memory of bans was read while it had been ended. */
+static void a_ban_that_was_ended_is_found_after_a_rollback(void **state) {
+	struct ban b = put_ban("198.51.100.7", "a", NOW, NOW + 100), found;
+
+	(void)state;
+	OK(store_commit(store, &err));
+	OK(store_begin(store, &err));
+	b.until = NOW;
+	OK(store_ban_put(store, &b, &err));
+	for (unsigned i = 0; i < 256; i++) {
+		assert_int_equal(store_ban_of(store, BAN_BAN, address("198.51.100.7"), NOW + 1, &found, &err), 0);
+		assert_int_equal(store_ban(store, BAN_BAN, b.at, NULL, NOW + 1, &found, &err), 0);
+	}
+	store_rollback(store);
+	OK(store_begin(store, &err));
+	assert_int_equal(store_ban_of(store, BAN_BAN, address("198.51.100.7"), NOW + 1, &found, &err), 1);
+	assert_int_equal(store_ban(store, BAN_BAN, b.at, NULL, NOW + 1, &found, &err), 1);
+}
+
 static void the_level_counts_remembered_bans_that_were_not_lifted(void **state) {
 	struct prefix at = network("198.51.100.7");
 	struct ban b;
@@ -612,6 +631,7 @@ int main(void) {
 		CASE(the_ban_that_holds_an_address_is_found_whatever_its_length),
 		CASE(of_several_bans_of_a_prefix_the_one_in_force_stands_and_all_are_told),
 		CASE(what_was_counted_is_kept_by_the_ban_that_stands_and_never_falls),
+		CASE(a_ban_that_was_ended_is_found_after_a_rollback),
 		CASE(the_level_counts_remembered_bans_that_were_not_lifted),
 		CASE(counts_of_bans_follow_puts_and_time_both_ways),
 		CASE(pending_bans_come_in_the_order_in_which_they_were_made),
