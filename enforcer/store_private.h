@@ -1,9 +1,9 @@
 /* store_private: what the parts of the store share. Nobody outside store*.c and their tests includes it.
  *
  * All rows are in SQLite. Beside them stand, and are void after a rollback: the shelf (devices read or written lately, encoded), what of changed
- * devices is not in its strip yet (store_glance.c), the
- * tallies (small named numbers and sums, written at commit), the parts of what is published (a mark and the state time of the newest change of each),
- * and how many bans are in force.
+ * devices is not in its strip yet (store_glance.c), when registrations were made, whose users are, the tallies (small named numbers and sums,
+ * written at commit), the parts of what is published (a mark and the state time of the newest change of each), what was answered of bans, and
+ * how many are in force. Filters of bans and dwellings stay, but where they were read in the transaction that is rolled back.
  */
 #ifndef PROVCTL_STORE_PRIVATE_H
 #define PROVCTL_STORE_PRIVATE_H
