@@ -9,6 +9,7 @@
 
 #define BUCKETS   2048 /* of two; a power of two */
 #define OUTLINES  512  /* events that differ in more than device, time and address */
+#define WHOLE_MAX 256  /* ... beside which one that needs no proof is kept: anybody can make many of those */
 #define CREDIT    64   /* proofs at once, and */
 #define LINES_FOR 1024 /* lines for one more: nobody can make us prove all day */
 
@@ -345,10 +346,14 @@ void recall_keep(struct recall *r, struct line_context *ctx, const struct reques
 	if ((outcome != OUTCOME_EVENT && outcome != OUTCOME_NONE) || (known && bucket[0].what == WHAT_NEVER))
 		return;
 	if (outcome == OUTCOME_NONE || outline_make(ctx, q, e, &o)) {
-		if (q->file_at == 0 && q->agent_at == 0 && q->folder_n == 0)
-			what = outcome == OUTCOME_NONE ? WHAT_NONE : outline_number(r, &o);
-		else if (!known || r->credit == 0)
+		bool whole = q->file_at == 0 && q->agent_at == 0 && q->folder_n == 0;
+
+		if (whole && outcome == OUTCOME_NONE)
+			what = WHAT_NONE;
+		else if (!known || (whole ? r->noutlines >= WHOLE_MAX : r->credit == 0))
 			what = WHAT_ONCE;
+		else if (whole)
+			what = outline_number(r, &o);
 		else {
 			what = what_proven(r, ctx, q, outcome, &o, decide);
 			/* Proving has used what the event borrows. */

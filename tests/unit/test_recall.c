@@ -334,11 +334,44 @@ static void a_user_of_whom_an_event_says_nothing_is_one_yet(void **unused) {
 	buf_release(&b);
 }
 
+static void write_poll(struct buf *out, const char *path, unsigned lower) {
+	buf_clear(out);
+	buf_printf(out, "203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] \"GET /%s001565%06x", path, lower);
+	buf_printf(out, "%s HTTP/1.1\" 200 5123 \"-\" \"Yealink SIP-T46S 66.86.0.15\"", path[0] ? "" : ".cfg");
+}
+
+/* A MAC in a query is none of those that may differ: each is an event of its own. */
+static void requests_that_are_all_others_push_out_none_that_are_alike(void **unused) {
+	struct pair p;
+	struct buf b;
+
+	(void)unused;
+	buf_init(&b, 8192);
+	pair_open(&p, shipped(""), "acct1");
+	for (unsigned n = 0; n < 1000; n++) {
+		unsigned before;
+
+		for (unsigned twice = 0; twice < 2; twice++) {
+			write_poll(&b, "cfg.php?mac=", n);
+			pair_try(&p, (struct slice){b.p, b.n});
+		}
+		before = p.recalled;
+		write_poll(&b, "", n);
+		pair_try(&p, (struct slice){b.p, b.n});
+		/* Looked at twice, it was kept. */
+		assert_int_equal(p.recalled, before + (n >= 2));
+	}
+	assert_int_equal(p.events, p.lines);
+	pair_close(&p);
+	buf_release(&b);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_phone_is_recalled_as_it_would_be_found_out),
 		cmocka_unit_test(rules_that_look_closer_are_recalled_as_closely),
 		cmocka_unit_test(a_user_of_whom_an_event_says_nothing_is_one_yet),
+		cmocka_unit_test(requests_that_are_all_others_push_out_none_that_are_alike),
 	};
 	const char *seed = getenv("PROVCTL_SEED");
 
