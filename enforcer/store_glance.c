@@ -176,7 +176,7 @@ static int change_strip(struct store *s, const struct glance_change *changes, ui
 	struct glances *g = &s->glances;
 	struct neighbour old;
 	struct strip strip;
-	uint64_t first, next;
+	uint64_t first = 0, next = 0;
 	uint32_t i = 0, k = 0;
 	int left;
 
@@ -226,7 +226,7 @@ int store_glances_flush(struct store *s, struct err *err) {
 	if (g->n == 0)
 		return 0;
 	qsort(g->late, g->n, sizeof(*g->late), compare);
-	for (uint32_t i = 0, n; i < g->n; i += n)
+	for (uint32_t i = 0, n = 0; i < g->n; i += n)
 		if (change_strip(s, g->late + i, g->n - i, &n, err) < 0)
 			return -1;
 	store_glances_forget(g);
@@ -237,7 +237,7 @@ int store_glances_see(struct store *s, const struct sighting *seen, uint32_t n, 
 	struct glances *g = &s->glances;
 	struct neighbour one;
 	struct strip strip;
-	uint64_t first, next;
+	uint64_t first = 0, next = 0;
 
 	if (store_glances_flush(s, err) < 0)
 		return -1;
@@ -322,7 +322,7 @@ int store_glance(struct store *s, uint64_t mac, struct glance *out, struct err *
 }
 
 int store_seen_at(struct store *s, uint64_t mac, int64_t *seen, struct err *err) {
-	struct glance g;
+	struct glance g = {0};
 	int found = of_strips(s, mac, &g, err);
 
 	if (found == 1 && *seen < g.seen)
