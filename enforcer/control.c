@@ -254,7 +254,7 @@ static int take(struct control *c, struct slice body) {
 	struct err err;
 
 	if (js_parse(body, &args, &err) < 0) {
-		put_end(&c->s.out, ERR_INPUT, err.text, c->portal ? "input" : "");
+		put_end(&c->s.out, (int)err.class, err.text, !c->portal ? "" : err.class == ERR_INPUT ? "input" : "failed");
 		return 0;
 	}
 	run(c, args);
