@@ -11,6 +11,8 @@ top=$(cd "${top_srcdir:-.}" && pwd)
 bin=$(cd "${top_builddir:-.}" && pwd)/mutate
 only=${ONLY:-.}
 missed=0 noticed=0
+# Nothing of a former run: objects without a guard are newer than the files that are copied.
+rm -rf "$bin"
 mkdir -p "$bin/build"
 { make -C "$bin/.." distdir distdir="$bin/tree" && cd "$bin/build" &&
 	"$bin/tree/configure" -q CFLAGS=-O1 && make -j"$(nproc)" all tests/open/without; } >"$bin/log" 2>&1 || {
