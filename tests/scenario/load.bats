@@ -30,14 +30,18 @@ decided() {
 	same "$(jq .counted <<<"$report")" "$(jq .lines <<<"$report")"
 	# The file is what the state says: written anew it does not change.
 	tail -n +2 publish/lockstate >file
-	provctl bans --json | jq -r 'select(.kind == "ban" and .status == "banned") | .ip' | sort >state.bans
+	# An address may be banned by several triggers: the kernel has it once, until the last of them ends.
+	provctl bans --json | jq -r 'select(.kind == "ban" and .status == "banned") | "\(.ip) \(.until | fromdate)"' |
+		sort -k1,1 -k2,2nr | sort -u -k1,1 >state.bans
 	[ -s state.bans ]
-	nft -j list table inet provctl | jq -r '.nftables[].set? // empty | select(.name | startswith("ban4_")) | .name[5:] as $bits
-		| .elem[]?.elem.val | if $bits == "32" then . else "\(.)/\($bits)" end' | sort >kernel.bans
-	diff state.bans kernel.bans || {
-		provctl explain "$(comm -3 state.bans kernel.bans | head -n 1 | xargs)"
-		provctl status
-		cat log/follow.err
+	nft -j list table inet provctl | jq -r --argjson now "$(date +%s)" '.nftables[].set? // empty | select(.name | startswith("ban4_"))
+		| .name[5:] as $bits | .elem[]?.elem | "\(.val)\(if $bits == "32" then "" else "/\($bits)" end) \($now + .expires)"' | sort -k1,1 >kernel.bans
+	command join -a 1 -a 2 -e none -o 0,1.2,2.2 state.bans kernel.bans |
+		awk '$2 == "none" || $3 == "none" || $2 - $3 > 5 || $3 - $2 > 5 { print "the state says", $1, $2 ", the kernel", $3 }' >differ
+	[ ! -s differ ] || {
+		cat differ log/follow.err
+		provctl explain "$(awk 'NR == 1 { print $4 }' differ)" || true
+		provctl status || true
 		false
 	}
 	provctl sync >/dev/null
