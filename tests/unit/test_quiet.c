@@ -212,6 +212,29 @@ static void looking_changes_nothing(void **state) {
 	judging_end(&g);
 }
 
+/* What is known of the new home lies where that of the old one lay. */
+static void a_home_that_was_left_since_it_was_looked_at_is_none(void **state) {
+	const struct order order = {.time = START};
+	struct judging g;
+	struct event old = {.kind = EVENT_PROVISION_SERVED, .proof = PROOF_HANDSHAKE, .mac = mac_of(1), .time = START + 2};
+	struct event new = {.kind = EVENT_PROVISION_SERVED, .proof = PROOF_HANDSHAKE, .mac = mac_of(1), .time = START + 1};
+	struct quiet_row row = {0};
+	struct quiet_found before = {0}, after = {0};
+
+	(void)state;
+	judging_begin(&g, "");
+	judging_device(&g, mac_of(1), "acct1", "203.0.113.1");
+	old.ip = addr_of("203.0.113.1");
+	new.ip = addr_of("203.0.113.2");
+	assert_int_equal(judge_quiet(g.judge, &old, &row, &before, true, &g.err), 1);
+	assert_int_equal(judge_unlock_account(g.judge, &order, "acct1", HOUR, false, any_device, NULL, &g.err), 0);
+	judging_event(&g, new);
+	row = (struct quiet_row){0};
+	assert_int_equal(judge_quiet(g.judge, &new, &row, &after, false, &g.err), 1);
+	assert_int_equal(judge_quiet(g.judge, &old, &row, &before, false, &g.err), 0);
+	judging_end(&g);
+}
+
 static void many_that_are_missing_are_read_part_by_part(void **state) {
 	enum { MANY = 5000 };
 	uint32_t first = 0;
@@ -285,6 +308,7 @@ int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(triggers_count_the_same_whether_events_are_looked_up_or_judged),
 		cmocka_unit_test(looking_changes_nothing),
+		cmocka_unit_test(a_home_that_was_left_since_it_was_looked_at_is_none),
 		cmocka_unit_test(when_a_phone_was_seen_is_written_down_a_day_later),
 		cmocka_unit_test(many_that_are_missing_are_read_part_by_part),
 	};
