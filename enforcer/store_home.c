@@ -208,6 +208,15 @@ static int is_nobodys(struct store *s, struct prefix p, struct err *err) {
 	return step < 0 ? -1 : step == 0;
 }
 
+/* As is_nobodys; and *out is of nobody then. */
+static int has_none(struct store *s, struct prefix p, struct residents *out, struct err *err) {
+	int nobodys = is_nobodys(s, p, err);
+
+	if (nobodys == 1)
+		*out = (struct residents){0};
+	return nobodys;
+}
+
 /* The rows of home that hold an address: a learned home is the same where the mask makes it so, a given one as it was given. */
 #define SELECT_HOMES                                                                                                   \
 	SQL_LENGTHS("home", "bits < 128")                                                                                  \
@@ -227,15 +236,11 @@ static void bind_homes(struct query *q, const struct conf *conf, struct addr ip)
 int store_residents(struct store *s, const struct conf *conf, struct addr ip, int64_t time, struct residents *out,
                     struct err *err) {
 	static const char sql[] = SELECT_HOMES SELECT_RESIDENTS;
-	int nobodys = is_nobodys(s, conf_home_of(conf, ip), err);
+	int nobodys = has_none(s, conf_home_of(conf, ip), out, err);
 	struct query *q;
 
-	if (nobodys < 0)
-		return -1;
-	if (nobodys) {
-		*out = (struct residents){0};
-		return 0;
-	}
+	if (nobodys != 0)
+		return nobodys < 0 ? -1 : 0;
 	q = db_query(s->db, sql, err);
 	db_bind(q, time - DAY);
 	bind_homes(q, conf, ip);
@@ -265,15 +270,11 @@ int store_residents_within(struct store *s, struct prefix p, int64_t time, struc
 							  " SELECT mac, backed, added FROM l CROSS JOIN home g INDEXED BY home_given"
 							  " ON g.bits = l.bits AND g.base = masked(?2, l.bits)"
 							  " WHERE g.bits < 128 AND l.bits < ?4) " SELECT_RESIDENTS;
-	int nobodys = is_nobodys(s, p, err);
+	int nobodys = has_none(s, p, out, err);
 	struct query *q;
 
-	if (nobodys < 0)
-		return -1;
-	if (nobodys) {
-		*out = (struct residents){0};
-		return 0;
-	}
+	if (nobodys != 0)
+		return nobodys < 0 ? -1 : 0;
 	q = db_query(s->db, sql, err);
 	db_bind(q, time - DAY);
 	db_bind_addr(q, p.base);
