@@ -117,7 +117,7 @@ tests_unit_test_fast_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS)
 FAILING = -Wl,--wrap=db_step -Wl,--wrap=db_run -Wl,--wrap=store_rollback -Wl,--wrap=store_looked
 
 UNIT_TESTS += tests/unit/test_failing
-tests_unit_test_failing_SOURCES = tests/unit/test_failing.c tests/unit/failing.h tests/unit/place.c tests/unit/place.h
+tests_unit_test_failing_SOURCES = tests/unit/test_failing.c tests/unit/asking.h tests/unit/failing.h tests/unit/place.c tests/unit/place.h
 tests_unit_test_failing_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 tests_unit_test_failing_LDFLAGS = $(AM_LDFLAGS) $(FAILING)
 
@@ -225,7 +225,7 @@ tests_unit_test_verdict_SOURCES = tests/unit/test_verdict.c tests/unit/world.c t
 tests_unit_test_verdict_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_portal
-tests_unit_test_portal_SOURCES = tests/unit/test_portal.c tests/unit/place.c tests/unit/place.h
+tests_unit_test_portal_SOURCES = tests/unit/test_portal.c tests/unit/asking.h tests/unit/place.c tests/unit/place.h
 tests_unit_test_portal_LDADD = $(ENFORCER_LIBS) $(CMOCKA_LIBS)
 
 UNIT_TESTS += tests/unit/test_publish

@@ -13,11 +13,10 @@
 
 #include "common/timefmt.h"
 
-#include "enforcer/control.h"
 #include "enforcer/enforcer.h"
 #include "enforcer/store.h"
-#include "enforcer/stream.h"
 
+#include "tests/unit/asking.h"
 #include "tests/unit/failing.h"
 #include "tests/unit/place.h"
 
@@ -29,7 +28,7 @@ struct bench {
 	struct enforcer *e;
 	struct control *control;
 	int fd;
-	char rows[1U << 20], end[4096]; /* of the last answer: rows a line each */
+	char rows[ASKING_ROWS], end[ASKING_END]; /* of the last answer */
 };
 
 static void say(void *context, const char *text) {
@@ -38,35 +37,7 @@ static void say(void *context, const char *text) {
 }
 
 static void ask(struct bench *b, const char *body) {
-	struct stream *s = control_stream(b->control);
-	struct slice in;
-	size_t used = 0;
-
-	buf_clear(&s->out);
-	put_u32(&s->in, (uint32_t)strlen(body));
-	put_u8(&s->in, 'q');
-	buf_text(&s->in, body);
-	assert_int_equal(control_step(b->control), 1);
-	in = (struct slice){s->out.p, s->out.n};
-	b->rows[0] = b->end[0] = '\0';
-	while (in.n > 0) {
-		uint32_t n;
-		uint8_t tag;
-
-		assert_int_equal(get_u32(&in, &n), 0);
-		assert_int_equal(get_u8(&in, &tag), 0);
-		assert_true(n <= in.n && used + n + 2 < sizeof(b->rows));
-		if (tag == 'r') {
-			memcpy(b->rows + used, in.p, n);
-			used += n;
-			b->rows[used++] = '\n';
-			b->rows[used] = '\0';
-		} else if (tag == 'e') {
-			(void)slice_copy((struct slice){in.p, n}, b->end, sizeof(b->end));
-		}
-		in.p += n;
-		in.n -= n;
-	}
+	(void)control_ask(b->control, body, b->rows, b->end);
 }
 
 /* All that a command or an event can change, as the verbs show it. The caller frees. */

@@ -20,6 +20,7 @@
 #include "enforcer/portal_right.h"
 #include "enforcer/stream.h"
 
+#include "tests/unit/asking.h"
 #include "tests/unit/place.h"
 
 #define NOW     ((int64_t)1795341600) /* 2026-11-22T10:00:00Z */
@@ -33,7 +34,7 @@ struct bench {
 	struct control *control, *portal;
 	int fds[2];
 	char tokens[ROLES][TOKEN_LENGTH + 1];
-	char rows[1U << 20], end[4096]; /* of the last answer: rows a line each */
+	char rows[ASKING_ROWS], end[ASKING_END]; /* of the last answer */
 	unsigned nrows;
 	bool drop_rows;
 };
@@ -50,42 +51,8 @@ static void set_clock(int64_t now) {
 	assert_int_equal(setenv("PROVCTL_CLOCK", text, 1), 0);
 }
 
-/* Sends one request and takes its answer apart. */
 static void send_request(struct bench *b, struct control *c, const char *body) {
-	struct stream *s = control_stream(c);
-	struct slice in;
-	size_t used = 0;
-	int step;
-
-	buf_clear(&s->out);
-	put_u32(&s->in, (uint32_t)strlen(body));
-	put_u8(&s->in, 'q');
-	buf_text(&s->in, body);
-	step = control_step(c);
-	assert_int_equal(step, 1);
-	in = (struct slice){s->out.p, s->out.n};
-	b->nrows = 0;
-	b->rows[0] = b->end[0] = '\0';
-	while (in.n > 0) {
-		uint32_t n;
-		uint8_t tag;
-
-		assert_int_equal(get_u32(&in, &n), 0);
-		assert_int_equal(get_u8(&in, &tag), 0);
-		assert_true(n <= in.n);
-		if (tag == 'r' && !b->drop_rows) {
-			assert_true(used + n + 2 < sizeof(b->rows));
-			memcpy(b->rows + used, in.p, n);
-			used += n;
-			b->rows[used++] = '\n';
-			b->rows[used] = '\0';
-			b->nrows++;
-		} else if (tag == 'e') {
-			(void)slice_copy((struct slice){in.p, n}, b->end, sizeof(b->end));
-		}
-		in.p += n;
-		in.n -= n;
-	}
+	b->nrows = control_ask(c, body, b->drop_rows ? NULL : b->rows, b->end);
 }
 
 /* As the one who keeps the machine. */
