@@ -244,9 +244,10 @@ void forge_line(struct buf *out, struct slice line, const struct forge_span *spa
 		buf_text(out, "&x=");
 	for (size_t i = 0; i < words.n; i++) {
 		unsigned char c = (unsigned char)words.p[i];
+		bool version = c == ' ' && words.n - i > 4 && memcmp(words.p + i, " HTTP", 5) == 0;
 
 		/* What would make another request of it: asking for something else is no forgery. */
-		if ((span->place == FORGE_FOLDER && (c == '?' || c == '#' || c == '/')) ||
+		if ((span->place == FORGE_FOLDER && (c == '?' || c == '#' || c == '/' || version)) ||
 		    (span->place == FORGE_PARAMETER && c == '&'))
 			buf_printf(out, "%%%02X", c);
 		else if (span->place != FORGE_WORD || (c > ' ' && c < 0x7f && !strchr("\"'\\/", c)))

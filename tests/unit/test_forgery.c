@@ -335,7 +335,8 @@ static void shop_try(const struct shop *shop, unsigned rounds, struct tally *t) 
 		struct forge_span spans[FORGE_SPANS_MAX];
 		struct sample sample;
 		struct event truth;
-		struct slice ip;
+		char longer[EVENT_LINE_MAX];
+		struct slice ip, line;
 		struct err err;
 		size_t n;
 
@@ -343,12 +344,16 @@ static void shop_try(const struct shop *shop, unsigned rounds, struct tally *t) 
 			fail_msg("%s", err.text);
 		if (truth_of(&sample, rule, &truth)) {
 			n = forge_spans(&sample.ctx, rule, sample.line->text, spans, &ip);
+			line = sample.line->text;
 			/* Where nothing of the line is a client's, words come behind it: no rule is spared. */
-			if (n == 0)
-				spans[n++] = (struct forge_span){.at = sample.line->text.n, .place = FORGE_TEXT};
+			if (n == 0) {
+				(void)snprintf(longer, sizeof(longer), "%s ", line.p);
+				line = slice_of(longer);
+				spans[n++] = (struct forge_span){.at = line.n, .place = FORGE_TEXT};
+			}
 			for (size_t s = 0; s < n; s++)
 				for (unsigned r = 0; r < rounds; r++)
-					span_try(shop, &sample.ctx, sample.line->text, &spans[s], &truth, &words, &out, t);
+					span_try(shop, &sample.ctx, line, &spans[s], &truth, &words, &out, t);
 		}
 		line_context_release(&sample.ctx);
 	}
