@@ -13,6 +13,7 @@ libanalyzer_a_SOURCES = \
 	analyzer/evidence.c analyzer/explain.c analyzer/forge.c analyzer/forge.h analyzer/geo.c analyzer/geo.h analyzer/phone.c \
 	analyzer/recall.c analyzer/recall.h analyzer/recall_proof.c analyzer/recall_request.c analyzer/rule.h analyzer/rule_private.h analyzer/rule_dispatch.c analyzer/rule_event.c analyzer/rule_load.c \
 	analyzer/rule_load_phone.c analyzer/lint.c analyzer/rule_match.c analyzer/samples.c \
+	analyzer/sieve.c analyzer/sieve.h \
 	analyzer/source.c analyzer/source.h analyzer/source_private.h \
 	analyzer/source_journal.c analyzer/source_match.c analyzer/source_path.c analyzer/source_search.c analyzer/source_set.c \
 	analyzer/uplink.c analyzer/uplink.h \

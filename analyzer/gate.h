@@ -1,7 +1,7 @@
 /* gate: which of many patterns a text could match, told by its first bytes and by where it ends, so that of some hundred patterns the one or two run that
  * have a chance. A gate keeps out nothing that matches; what it lets in is still to be tried.
  *
- * gate_graph.c reads a pattern (a subset of PCRE2's language; anything else may match all), gate_shape.c tells its shape, gate_blind.c what it does not see, and gate.c holds
+ * gate_graph.c reads a pattern (a subset of PCRE2's language; anything else may match all), gate_shape.c tells its shape and what it could match, gate_blind.c what it does not see, and gate.c holds
  * the shapes of many as one table: for each place and byte the set of those that may have that byte there.
  */
 #ifndef PROVCTL_GATE_H
@@ -30,6 +30,11 @@ void shape_add_text(struct shape *s, struct slice text);
 /* Of all that a pattern matches whose matches all begin at the text's first byte (pattern_is_anchored). */
 void shape_of_pattern(struct shape *s, struct slice pattern);
 bool shape_takes(const struct shape *s, struct slice text);
+
+#define TEXT_DEPTH 4096 /* bytes that are looked at by what looks further than a shape does */
+
+/* False: such a pattern does not match the text. Slow. */
+bool pattern_could_match(struct slice pattern, struct slice text);
 
 /* Whether the pattern does the same with every text of n bytes that has one of text[i] at each place i: that none matches, or that all match at the same
  * places, since no byte that it looks at on its way is in some of its sets and not in others. text[i] is one byte, or the hex digits of one case. False where

@@ -1,4 +1,4 @@
-/* From a pattern to its shape: in its graph one goes as many steps as a gate is deep. */
+/* From a pattern to its shape: in its graph one goes as many steps as a gate is deep, or for one text as many as that has bytes. */
 #include "analyzer/gate_private.h"
 
 /* All that can be reached from a node without a byte, of which the bytes lead on to `next`. */
@@ -53,4 +53,56 @@ void shape_of_pattern(struct shape *s, struct slice pattern) {
 				reach(&g, i, place, s, seen, next);
 		memcpy(now, next, g.n);
 	}
+}
+
+static bool set_has(const struct byte_set *set, unsigned char byte) {
+	return set->bits[byte / 64] >> byte % 64 & 1;
+}
+
+/* Follows a node without a byte, and with this one, or to the end where it is negative. True: whatever follows, it matches. */
+static bool follow(const struct graph *g, unsigned node, int byte, bool *seen, bool *next) {
+	unsigned waiting[NODES_MAX];
+	unsigned n = 0;
+
+	seen[node] = true;
+	waiting[n++] = node;
+	while (n > 0) {
+		const struct node *at = &g->nodes[waiting[--n]];
+		unsigned to[2] = {at->a, at->b};
+		unsigned count = at->kind == NODE_GO ? 1 : at->kind == NODE_SPLIT ? 2 : 0;
+
+		for (unsigned i = 0; i < count; i++)
+			if (!seen[to[i]]) {
+				seen[to[i]] = true;
+				waiting[n++] = to[i];
+			}
+		if (at->kind == NODE_REST || (at->kind == NODE_END && byte < 0))
+			return true;
+		if (at->kind == NODE_SET && byte >= 0 && set_has(&at->set, (unsigned char)byte))
+			next[at->a] = true;
+	}
+	return false;
+}
+
+bool pattern_could_match(struct slice pattern, struct slice text) {
+	struct graph g;
+	bool now[NODES_MAX], next[NODES_MAX], seen[NODES_MAX];
+	bool could = false;
+	unsigned begin;
+
+	if (!graph_read(&g, pattern, &begin))
+		return true;
+	memset(now, 0, g.n);
+	now[begin] = true;
+	for (size_t place = 0; place <= text.n && !could; place++) {
+		if (place == TEXT_DEPTH)
+			return true;
+		memset(next, 0, g.n);
+		memset(seen, 0, g.n);
+		for (unsigned i = 0; i < g.n && !could; i++)
+			if (now[i] && !seen[i])
+				could = follow(&g, i, place < text.n ? (unsigned char)text.p[place] : -1, seen, next);
+		memcpy(now, next, g.n);
+	}
+	return could;
 }

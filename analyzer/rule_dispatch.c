@@ -11,7 +11,7 @@ struct part {
 	uint32_t nfields;
 	struct {
 		int field;
-		struct gate *gate;
+		struct sieve *sieve; /* NULL until a line needs it */
 	} * fields;
 };
 
@@ -30,21 +30,51 @@ static const struct condition *condition_on(const struct rule *rule, int field) 
 	return NULL;
 }
 
-static int gate_build(const struct dispatch *d, const struct part *part, uint32_t at, struct err *err) {
-	struct gate **gate = &part->fields[at].gate;
+static int condition_add(struct sieve *sieve, uint32_t entry, const struct condition *c, struct err *err) {
+	bool any = c->pattern && !pattern_is_anchored(c->pattern);
 
-	if (gate_new(gate, d->n, err))
+	for (uint32_t i = 0; i < c->nvalues; i++)
+		any = any || c->values[i].range;
+	if (any) {
+		sieve_add_any(sieve, entry, false);
+		return 0;
+	}
+	if (c->pattern)
+		return sieve_add_pattern(sieve, entry, c->node->text, err);
+	for (uint32_t i = 0; i < c->nvalues; i++)
+		if (sieve_add_text(sieve, entry, c->values[i].text, err))
+			return -1;
+	return 0;
+}
+
+static int sieve_build(const struct dispatch *d, const struct part *part, int field, struct sieve **out) {
+	struct sieve *sieve;
+	struct err err;
+
+	if (sieve_new(&sieve, d->n, &err))
 		return -1;
 	for (uint32_t i = 0; i < d->n; i++) {
-		const struct condition *c =
-			&d->parts[d->part_of[i]] == part ? condition_on(d->rules[i], part->fields[at].field) : NULL;
+		const struct condition *c = &d->parts[d->part_of[i]] == part ? condition_on(d->rules[i], field) : NULL;
 
-		if (c)
-			gate_add(*gate, i, &c->shape);
-		else
-			gate_add_all(*gate, i);
+		if (!c)
+			sieve_add_any(sieve, i, true);
+		else if (condition_add(sieve, i, c, &err))
+			goto fail;
 	}
-	return gate_close(*gate, err);
+	if (sieve_close(sieve, &err))
+		goto fail;
+	*out = sieve;
+	return 0;
+fail:
+	sieve_free(&sieve);
+	return -1;
+}
+
+/* Where there is no memory for it, all rules stay. */
+static void field_narrow(const struct dispatch *d, const struct part *part, uint32_t at, struct slice text,
+                         uint64_t *set) {
+	if (part->fields[at].sieve || !sieve_build(d, part, part->fields[at].field, &part->fields[at].sieve))
+		sieve_narrow(part->fields[at].sieve, text, set);
 }
 
 static int part_build(const struct dispatch *d, struct part *part, struct err *err) {
@@ -64,9 +94,7 @@ static int part_build(const struct dispatch *d, struct part *part, struct err *e
 		for (int field = 1; field < FIELDS_MAX; field++)
 			most = used[field] > used[most] ? field : most;
 		used[most] = 0;
-		part->fields[part->nfields].field = most;
-		if (gate_build(d, part, part->nfields++, err))
-			return -1;
+		part->fields[part->nfields++].field = most;
 	}
 	return 0;
 }
@@ -117,7 +145,7 @@ void dispatch_free(struct dispatch **dispatch) {
 		return;
 	for (uint32_t p = 0; p < d->nparts; p++) {
 		for (uint32_t i = 0; i < d->parts[p].nfields; i++)
-			gate_free(&d->parts[p].fields[i].gate);
+			sieve_free(&d->parts[p].fields[i].sieve);
 		free(d->parts[p].fields);
 		free(d->parts[p].has);
 	}
@@ -127,9 +155,10 @@ void dispatch_free(struct dispatch **dispatch) {
 	*dispatch = NULL;
 }
 
-static void part_narrow(const struct part *part, const struct line_fields *fields, uint64_t *set) {
+static void part_narrow(const struct dispatch *d, const struct part *part, const struct line_fields *fields,
+                        uint64_t *set) {
 	for (uint32_t i = 0; i < part->nfields; i++)
-		gate_narrow(part->fields[i].gate, fields->at[part->fields[i].field], set);
+		field_narrow(d, part, i, fields->at[part->fields[i].field], set);
 }
 
 static bool is_empty(const struct dispatch *d, const uint64_t *set) {
@@ -147,23 +176,23 @@ void dispatch_begin(const struct dispatch *d, struct line_context *ctx, struct c
 	memcpy(c->set, d->all, d->words * sizeof(*c->set));
 	c->narrowed = 1;
 	if (!fields->deferred.p) {
-		part_narrow(part, fields, c->set);
+		part_narrow(d, part, fields, c->set);
 		return;
 	}
 	for (uint32_t i = 0; i < part->nfields; i++) {
 		int field = part->fields[i].field;
 
 		if (field == fields->early)
-			gate_narrow(part->fields[i].gate, fields->early_text, c->set);
+			field_narrow(d, part, i, fields->early_text, c->set);
 		else if (field_is_early(field))
-			gate_narrow(part->fields[i].gate, fields->at[field], c->set);
+			field_narrow(d, part, i, fields->at[field], c->set);
 	}
 	if (is_empty(d, c->set))
 		return;
 	format_finish(ctx->format, ctx->rules->names, fields);
 	for (uint32_t i = 0; i < part->nfields; i++)
 		if (!field_is_early(part->fields[i].field))
-			gate_narrow(part->fields[i].gate, fields->at[part->fields[i].field], c->set);
+			field_narrow(d, part, i, fields->at[part->fields[i].field], c->set);
 }
 
 const struct rule *dispatch_next(const struct dispatch *d, struct line_context *ctx, struct candidates *c) {
@@ -181,7 +210,7 @@ const struct rule *dispatch_next(const struct dispatch *d, struct line_context *
 			c->narrowed |= 1U << d->part_of[i];
 			fields = rule_fields(ctx, d->rules[i]);
 			if (fields)
-				part_narrow(part, fields, c->set);
+				part_narrow(d, part, fields, c->set);
 			for (uint32_t k = 0; !fields && k < d->words; k++)
 				c->set[k] &= ~part->has[k];
 		}

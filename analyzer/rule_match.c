@@ -50,12 +50,14 @@ bool condition_holds(const struct condition *c, struct slice subject) {
 	return c->pattern ? pattern_match(c->pattern, subject, NULL) == PATTERN_YES : list_holds(c, subject);
 }
 
-/* No line is dropped for a pattern's limit where a later condition keeps the rule from matching anyway. */
+/* No line is dropped for a pattern's limit where the rule cannot match anyway: such a one may have been left out before it was tried. */
 static bool can_match(const struct rule *rule, const struct line_fields *fields, int *field) {
 	for (uint32_t i = 0; i < rule->nconditions; i++) {
 		const struct condition *c = &rule->conditions[i];
+		struct slice subject = fields->at[c->field];
 
-		if (!fields->at[c->field].p || !shape_takes(&c->shape, fields->at[c->field])) {
+		if (!subject.p || !(c->pattern ? !pattern_is_anchored(c->pattern) || pattern_could_match(c->node->text, subject)
+		                               : list_holds(c, subject))) {
 			if (field)
 				*field = c->field;
 			return false;

@@ -13,6 +13,7 @@
 #include "analyzer/gate.h"
 #include "analyzer/pcre.h"
 #include "analyzer/rule.h"
+#include "analyzer/sieve.h"
 
 #define RULES_MAX      2048
 #define PHONES_MAX     512

@@ -11,6 +11,7 @@
 
 #include "analyzer/gate.h"
 #include "analyzer/pcre.h"
+#include "analyzer/sieve.h"
 
 static void shapes_take_what_can_match(void **state) {
 	/* clang-format off */
@@ -261,12 +262,98 @@ static void a_gate_narrows_as_the_shapes_of_its_entries_do(void **state) {
 	gate_free(&gate);
 }
 
+#define SIEVED 100
+
+/* An anchored pattern that can be compiled, to be freed. */
+static struct pattern *pattern_some(struct buf *text) {
+	struct pattern *p = NULL;
+	struct err err;
+
+	while (!p) {
+		buf_clear(text);
+		buf_text(text, "^");
+		pattern_make(text, 0);
+		if (number(2))
+			buf_text(text, "$");
+		if (pattern_new(&p, (struct slice){text->p, text->n}, &err) == 0 && !pattern_is_anchored(p))
+			pattern_free(&p);
+	}
+	return p;
+}
+
+/* Every tenth entry is a text, and one beside those takes whatever there is. */
+static void what_a_pattern_matches_a_sieve_of_many_lets_through(void **state) {
+	static const char letters[] = "aaabbAB1-c.\n ]";
+	unsigned matched = 0, kept_out = 0, let_through = 0;
+
+	(void)state;
+	for (unsigned round = 0; round < 8; round++) {
+		struct pattern *patterns[SIEVED] = {NULL};
+		struct buf texts[SIEVED];
+		struct sieve *sieve;
+		struct err err;
+
+		assert_int_equal(sieve_new(&sieve, SIEVED + 1, &err), 0);
+		sieve_add_any(sieve, SIEVED, true);
+		for (uint32_t i = 0; i < SIEVED; i++) {
+			buf_init(&texts[i], 4096);
+			if (i % 10 == 9) {
+				buf_printf(&texts[i], "%.*s", (int)number(4), "aab" + number(3));
+				assert_int_equal(sieve_add_text(sieve, i, (struct slice){texts[i].p, texts[i].n}, &err), 0);
+				continue;
+			}
+			patterns[i] = pattern_some(&texts[i]);
+			assert_int_equal(sieve_add_pattern(sieve, i, (struct slice){texts[i].p, texts[i].n}, &err), 0);
+		}
+		assert_int_equal(sieve_close(sieve, &err), 0);
+		for (unsigned t = 0; t < 1500; t++) {
+			uint64_t set[GATE_WORDS(SIEVED + 1)];
+			char text[48];
+			struct slice at = {text, number(sizeof(text))};
+
+			for (size_t i = 0; i < at.n; i++)
+				text[i] = letters[number(sizeof(letters) - 1)];
+			if (number(100) == 0)
+				at = (struct slice){0};
+			memset(set, 0xff, sizeof(set));
+			sieve_narrow(sieve, at, set);
+			for (uint32_t i = 0; i < SIEVED; i++) {
+				bool in = set[i / 64] >> i % 64 & 1;
+				struct slice its = {texts[i].p, texts[i].n};
+
+				kept_out += !in;
+				if (!at.p)
+					assert_false(in);
+				else if (!patterns[i])
+					assert_true(in || !slice_same(at, its));
+				else if (pattern_match(patterns[i], at, NULL) == PATTERN_YES) {
+					matched++;
+					if (!in || (number(16) == 0 && !pattern_could_match(its, at)))
+						fail_msg("%.*s: '%.*s' matches and is kept out", (int)its.n, its.p, (int)at.n, text);
+				} else if (!in && number(16) == 0 && pattern_could_match(its, at))
+					fail_msg("%.*s: '%.*s' is kept out and could match", (int)its.n, its.p, (int)at.n, text);
+				else
+					let_through += in;
+			}
+			assert_true(set[SIEVED / 64] >> SIEVED % 64 & 1);
+		}
+		for (uint32_t i = 0; i < SIEVED; i++) {
+			pattern_free(&patterns[i]);
+			buf_release(&texts[i]);
+		}
+		sieve_free(&sieve);
+	}
+	print_message("# %u matched, %u kept out, %u let through\n", matched, kept_out, let_through);
+	assert_true(matched > 10000 && kept_out > let_through);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(shapes_take_what_can_match),
 		cmocka_unit_test(what_a_pattern_matches_its_shape_takes),
 		cmocka_unit_test(a_blind_pattern_does_the_same_whatever_digits_stand_there),
 		cmocka_unit_test(a_gate_narrows_as_the_shapes_of_its_entries_do),
+		cmocka_unit_test(what_a_pattern_matches_a_sieve_of_many_lets_through),
 	};
 	const char *given = getenv("PROVCTL_SEED");
 
