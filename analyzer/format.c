@@ -294,18 +294,17 @@ bool format_split(const struct format *f, const struct field_names *names, struc
 	return true;
 }
 
+bool format_takes_message(const struct format *f, const struct line_fields *fields) {
+	struct slice program = fields->at[FIELD_PROGRAM];
+
+	/* Another program's line may begin with what an attacker wrote. */
+	return fields->at[FIELD_MESSAGE].n > 0 && (!f->program || (program.p && slice_starts(program, f->program)));
+}
+
 bool format_split_message(const struct format *f, const struct field_names *names, struct time_context *tc,
                           struct line_fields *io) {
-	struct slice message = io->at[FIELD_MESSAGE];
-	struct slice program = io->at[FIELD_PROGRAM];
-
-	if (message.n == 0)
-		return false;
-	/* Another program's line may begin with what an attacker wrote. */
-	if (f->program && (!program.p || !slice_starts(program, f->program)))
-		return false;
 	io->deferred = (struct slice){0};
-	if (!f->split(f, names, tc, message, io))
+	if (!format_takes_message(f, io) || !f->split(f, names, tc, io->at[FIELD_MESSAGE], io))
 		return false;
 	format_finish(f, names, io);
 	return true;

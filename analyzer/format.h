@@ -122,6 +122,8 @@ void format_finish(const struct format *f, const struct field_names *names, stru
 static inline bool field_is_early(int field) {
 	return field < FIELDS_FIXED && field != FIELD_IP && field != FIELD_USER && field != FIELD_TRANSPORT;
 }
+/* False: format_split_message would not, as the message is another program's. */
+bool format_takes_message(const struct format *f, const struct line_fields *fields);
 /* For a rule that names a second format for the message of a first: fields of the second are added; its time wins where it has one. */
 bool format_split_message(const struct format *f, const struct field_names *names, struct time_context *tc,
                           struct line_fields *io);

@@ -8,7 +8,7 @@
 struct part {
 	const struct format *message; /* NULL: the line's own */
 	uint64_t *has;
-	uint32_t nfields;
+	uint32_t nfields, nearly; /* the first of them are known before format_finish */
 	struct {
 		int field;
 		struct sieve *sieve; /* NULL until a line needs it */
@@ -88,13 +88,20 @@ static int part_build(const struct dispatch *d, struct part *part, struct err *e
 	if (!part->fields)
 		return err_errno(err, "rules");
 	/* What most rules ask for leaves the fewest. */
-	while (part->nfields < n) {
-		int most = 0;
+	for (int early = 1; early >= 0; early--) {
+		int most;
 
-		for (int field = 1; field < FIELDS_MAX; field++)
-			most = used[field] > used[most] ? field : most;
-		used[most] = 0;
-		part->fields[part->nfields++].field = most;
+		do {
+			most = -1;
+			for (int field = 0; field < FIELDS_MAX; field++)
+				if (used[field] > 0 && field_is_early(field) == early && (most < 0 || used[field] > used[most]))
+					most = field;
+			if (most >= 0) {
+				used[most] = 0;
+				part->fields[part->nfields++].field = most;
+			}
+		} while (most >= 0);
+		part->nearly = early ? part->nfields : part->nearly;
 	}
 	return 0;
 }
@@ -155,10 +162,16 @@ void dispatch_free(struct dispatch **dispatch) {
 	*dispatch = NULL;
 }
 
-static void part_narrow(const struct dispatch *d, const struct part *part, const struct line_fields *fields,
-                        uint64_t *set) {
-	for (uint32_t i = 0; i < part->nfields; i++)
-		field_narrow(d, part, i, fields->at[part->fields[i].field], set);
+/* More than one is left, so that it is worth while to ask which. */
+static bool are_many(const struct dispatch *d, const uint64_t *set) {
+	uint64_t any = 0;
+
+	for (uint32_t w = 0; w < d->words; w++) {
+		if (any && set[w])
+			return true;
+		any |= set[w];
+	}
+	return any & (any - 1);
 }
 
 static bool is_empty(const struct dispatch *d, const uint64_t *set) {
@@ -169,30 +182,28 @@ static bool is_empty(const struct dispatch *d, const uint64_t *set) {
 	return any == 0;
 }
 
+/* By the fields from first to last - 1. */
+static void part_narrow(const struct dispatch *d, const struct part *part, uint32_t first, uint32_t last,
+                        const struct line_fields *fields, uint64_t *set) {
+	for (uint32_t i = first; i < last && are_many(d, set); i++)
+		field_narrow(d, part, i, fields->at[part->fields[i].field], set);
+}
+
 void dispatch_begin(const struct dispatch *d, struct line_context *ctx, struct candidates *c) {
 	const struct part *part = &d->parts[0];
 	struct line_fields *fields = ctx->fields;
+	bool deferred = fields->deferred.p;
 
 	memcpy(c->set, d->all, d->words * sizeof(*c->set));
 	c->narrowed = 1;
-	if (!fields->deferred.p) {
-		part_narrow(d, part, fields, c->set);
-		return;
-	}
-	for (uint32_t i = 0; i < part->nfields; i++) {
-		int field = part->fields[i].field;
-
-		if (field == fields->early)
+	for (uint32_t i = part->nearly; deferred && i < part->nfields; i++)
+		if (part->fields[i].field == fields->early)
 			field_narrow(d, part, i, fields->early_text, c->set);
-		else if (field_is_early(field))
-			field_narrow(d, part, i, fields->at[field], c->set);
-	}
-	if (is_empty(d, c->set))
+	part_narrow(d, part, 0, part->nearly, fields, c->set);
+	if (deferred && is_empty(d, c->set))
 		return;
 	format_finish(ctx->format, ctx->rules->names, fields);
-	for (uint32_t i = 0; i < part->nfields; i++)
-		if (!field_is_early(part->fields[i].field))
-			field_narrow(d, part, i, fields->at[part->fields[i].field], c->set);
+	part_narrow(d, part, part->nearly, part->nfields, fields, c->set);
 }
 
 const struct rule *dispatch_next(const struct dispatch *d, struct line_context *ctx, struct candidates *c) {
@@ -210,7 +221,7 @@ const struct rule *dispatch_next(const struct dispatch *d, struct line_context *
 			c->narrowed |= 1U << d->part_of[i];
 			fields = rule_fields(ctx, d->rules[i]);
 			if (fields)
-				part_narrow(d, part, fields, c->set);
+				part_narrow(d, part, 0, part->nfields, fields, c->set);
 			for (uint32_t k = 0; !fields && k < d->words; k++)
 				c->set[k] &= ~part->has[k];
 		}
