@@ -74,28 +74,19 @@ enum event_kind facts_claim(const struct judge *j, struct facts *f) {
 	return (enum event_kind)(e->kind - EVENT_POLL_SERVED + EVENT_PROVISION_SERVED);
 }
 
-static int facts_residents(struct judge *j, struct facts *f, struct err *err) {
-	if (f->residents_done)
-		return 0;
-	if (store_residents(j->store, j->conf, f->e->ip, f->e->time, &f->residents, err) < 0)
-		return -1;
-	f->residents_done = true;
-	return 0;
-}
-
+/* What costs least is asked first. */
 int facts_known(struct judge *j, struct facts *f, struct err *err) {
-	int registered, network;
+	struct residents residents = {0};
+	int known;
 
 	if (f->known_done)
 		return 0;
-	registered = store_registered_at(j->store, f->e->ip, f->e->time, err);
-	if (registered < 0 || facts_residents(j, f, err) < 0)
+	known = store_registered_at(j->store, f->e->ip, f->e->time, err);
+	if (known == 0)
+		known = store_network_has(j->store, NULL, f->e->ip, err);
+	if (known < 0 || (known == 0 && store_residents(j->store, j->conf, f->e->ip, f->e->time, &residents, err) < 0))
 		return -1;
-	network = store_network_has(j->store, NULL, f->e->ip, err);
-	if (network < 0)
-		return -1;
-	f->registered = registered == 1;
-	f->known = f->registered || network == 1 || f->residents.counted > 0;
+	f->known = known == 1 || residents.counted > 0;
 	f->known_done = true;
 	return 0;
 }

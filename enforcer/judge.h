@@ -36,6 +36,8 @@ struct quiet_row {
 struct quiet_found {
 	struct memo_entry *entry;
 	uint32_t version;
+	uint64_t digest;       /* of a registration, */
+	uint32_t registration; /* and its number */
 };
 int judge_quiet(struct judge *j, const struct event *e, struct quiet_row *row, struct quiet_found *found, bool look,
                 struct err *err);

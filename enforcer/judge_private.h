@@ -47,15 +47,13 @@ struct facts {
 	uint64_t folder;          /* digest of the claimed secret folder, 0 none */
 	bool first_folder;        /* a poll only because the device had no secret folder yet: it backs nothing */
 	/* Worked out when asked for, by facts_known. */
-	bool residents_done, known_done;
-	struct residents residents;
-	bool registered, known;
+	bool known_done, known;
 	uint64_t subject; /* digest of the MAC that it is about, 0 until it was asked for */
 	uint32_t who;     /* as trigger_who tells, 0 until it was asked */
 };
 
 int facts_gather(struct judge *j, const struct event *e, struct facts *f, struct err *err);
-/* Sets f->known and f->registered: in a counted home or a network, or a proven registration within 24h. */
+/* Sets f->known: in a counted home or a network, or a proven registration within 24h. */
 int facts_known(struct judge *j, struct facts *f, struct err *err);
 /* The same for any address. */
 int address_known(struct judge *j, struct addr ip, int64_t time, bool *known, struct err *err);
@@ -81,8 +79,8 @@ int trigger_event(struct judge *j, struct facts *f, struct err *err);
 /* A proven fetch, by no imposter, that a device was served at home, or a proven registration from there or of nobody's user: may it count for any
  * trigger, as far as can be told without its agent? */
 bool trigger_is_stirred(const struct judge *j, const struct event *e);
-/* If not: what is to be done then. mac: of the device, or MAC_NONE. */
-int trigger_quiet(struct judge *j, const struct event *e, uint64_t mac, struct err *err);
+/* If not: what is to be done then. mac: of the device, or MAC_NONE. who (may be NULL): 0, or what this left there for the same device or user. */
+int trigger_quiet(struct judge *j, const struct event *e, uint64_t mac, uint32_t *who, struct err *err);
 /* An unlock empties the device's suspicion counters. */
 int trigger_device_cleared(struct judge *j, uint64_t mac, struct err *err);
 int trigger_flush(struct judge *j, struct err *err);

@@ -196,7 +196,8 @@ static int quiet_fetch(struct judge *j, const struct event *e, struct quiet_row 
 
 		if (found <= 0)
 			return found;
-		*known = (struct quiet_found){entry, memo_version(memo)};
+		known->entry = entry;
+		known->version = memo_version(memo);
 	}
 	if (e->time < entry->from || e->time >= entry->until ||
 	    (e->kind == EVENT_POLL_SERVED && !(entry->mac & MEMO_BACKED)))
@@ -206,28 +207,70 @@ static int quiet_fetch(struct judge *j, const struct event *e, struct quiet_row 
 	return 1;
 }
 
-/* Of a user of no device, or from a home that something backs already. */
-static int quiet_registration(struct judge *j, const struct event *e, uint64_t *mac, struct err *err) {
-	uint64_t place = place_of(j->conf, e->ip);
-	struct memo_entry *entry;
+/* Whose it is, as far as users know; *r: the one that was made before, or NULL. */
+static int owner_of(struct judge *j, const struct event *e, struct quiet_found *known, struct registration **r,
+                    uint64_t *mac, struct err *err) {
 	int found;
 
-	if (e->user.n > 0 && store_device_of_user(j->store, e->user, e->realm, mac, err) < 0)
+	if (known->digest == 0)
+		known->digest = store_registered_digest(j->store, e->user, e->realm, e->ip);
+	found = store_registration(j->store, known->digest, &known->registration, r, err);
+	if (found < 0)
 		return -1;
-	if (*mac == MAC_NONE)
-		return 1;
-	if (place == 0)
-		return 0;
-	found = remembered(j, *mac, e->ip, place, 0, &entry, err);
-	if (found <= 0)
-		return found;
+	if (!found)
+		*r = NULL;
+	if (found && (*r)->users == store_users_version(j->store))
+		*mac = (*r)->mac;
+	else if (e->user.n > 0)
+		return store_device_of_user(j->store, e->user, e->realm, mac, err);
+	return 0;
+}
+
+/* From a home that something backs already. */
+static int is_backed(struct judge *j, const struct event *e, uint64_t mac, struct quiet_found *known, struct err *err) {
+	uint64_t place = place_of(j->conf, e->ip);
+	const struct memo *memo = store_memo(j->store);
+	struct memo_entry *entry = known->entry;
+
+	if (!entry || known->version != memo_version(memo)) {
+		int found = place == 0 ? 0 : remembered(j, mac, e->ip, place, 0, &entry, err);
+
+		if (found <= 0)
+			return found;
+		known->entry = entry;
+		known->version = memo_version(memo);
+	}
 	return e->time >= entry->from && e->time < entry->until && entry->mac & MEMO_BACKED;
+}
+
+/* Of a user of no device, or from a home that something backs already. */
+static int quiet_registration(struct judge *j, const struct event *e, struct quiet_found *known, bool look,
+                              struct err *err) {
+	struct registration *r;
+	uint64_t mac = MAC_NONE;
+	int quiet;
+
+	if (owner_of(j, e, known, &r, &mac, err) < 0)
+		return -1;
+	quiet = mac == MAC_NONE ? 1 : is_backed(j, e, mac, known, err);
+	if (quiet <= 0 || look)
+		return quiet;
+	j->sums.events[e->kind]++;
+	if (r && r->mac != mac)
+		r = NULL;
+	if (trigger_quiet(j, e, mac, r ? &r->who : NULL, err) < 0)
+		return -1;
+	/* Last, as in judge_event. */
+	if (r)
+		store_registration_renew(j->store, r, e->time);
+	else if (store_registered_put(j->store, e->user, e->realm, mac, e->ip, e->time, err) < 0)
+		return -1;
+	return 1;
 }
 
 int judge_quiet(struct judge *j, const struct event *e, struct quiet_row *row, struct quiet_found *found, bool look,
                 struct err *err) {
 	bool registered = e->kind == EVENT_SIP_REGISTERED;
-	uint64_t mac = registered ? MAC_NONE : e->mac;
 	int quiet;
 
 	if ((!registered && e->kind != EVENT_PROVISION_SERVED && e->kind != EVENT_POLL_SERVED) || e->proof == PROOF_NONE ||
@@ -237,16 +280,13 @@ int judge_quiet(struct judge *j, const struct event *e, struct quiet_row *row, s
 		return -1;
 	if (trigger_is_stirred(j, e))
 		return 0;
-	quiet = registered ? quiet_registration(j, e, &mac, err) : quiet_fetch(j, e, row, found, look, err);
+	if (registered)
+		return quiet_registration(j, e, found, look, err);
+	quiet = quiet_fetch(j, e, row, found, look, err);
 	if (quiet <= 0 || look)
 		return quiet;
 	j->sums.events[e->kind]++;
-	if (trigger_quiet(j, e, mac, err) < 0)
-		return -1;
-	/* Last, as in judge_event. */
-	if (registered && store_registered_put(j->store, e->user, e->realm, mac, e->ip, e->time, err) < 0)
-		return -1;
-	return 1;
+	return trigger_quiet(j, e, e->mac, NULL, err) < 0 ? -1 : 1;
 }
 
 void judge_hint(const struct judge *j, uint64_t mac) {

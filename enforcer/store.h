@@ -237,6 +237,8 @@ int store_users(struct store *s, uint64_t mac, int (*each)(void *context, const 
                 void *context, struct err *err);
 /* By user and realm; without a realm (in the event or in the inventory) only if the user is unique. MAC_NONE for none. Removed devices have no users. */
 int store_device_of_user(struct store *s, struct slice user, struct slice realm, uint64_t *mac, struct err *err);
+/* While it stays the same, so does what store_device_of_user says. Never 0. */
+uint32_t store_users_version(const struct store *s);
 
 /* What lives at an address: devices of which it is (masked as conf says) a home, not removed. "Counted" leaves out homes younger than
  * 24h before `time` that nothing backs. */
@@ -287,6 +289,20 @@ int store_pause_has(struct store *s, int64_t time, struct err *err);
 /* Registrations: the newest proven one per user, realm and address, kept 24h to 25h of state time, bounded (the oldest go first). */
 int store_registered_put(struct store *s, struct slice user, struct slice realm, uint64_t mac, struct addr ip,
                          int64_t time, struct err *err);
+/* What is in memory of one. Its number stays the same while it is kept. */
+struct registration {
+	uint64_t digest; /* of user, realm and address */
+	uint64_t mac;    /* whose it was */
+	uint32_t time;   /* of the last one; 0: there is none of that number */
+	uint32_t next;   /* of its chain, 0 the end */
+	uint32_t users;  /* store_users_version when its user was of `mac`, 0 not known */
+	uint32_t who;    /* the judge's, 0 where `mac` is another than before */
+};
+uint64_t store_registered_digest(const struct store *s, struct slice user, struct slice realm, struct addr ip);
+/* 1 with *out, valid until one is put or a rollback; 0; -1. *number: 0, or the one that it had before. */
+int store_registration(struct store *s, uint64_t digest, uint32_t *number, struct registration **out, struct err *err);
+/* As store_registered_put, where its user is of r->mac. */
+void store_registration_renew(struct store *s, struct registration *r, int64_t time);
 /* 1 where a registration from ip (IPv6: its /64) lies within 24h before time. */
 int store_registered_at(struct store *s, struct addr ip, int64_t time, struct err *err);
 int store_registered_within(struct store *s, struct prefix p, int64_t time, struct err *err);

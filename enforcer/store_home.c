@@ -108,6 +108,11 @@ struct owners {
 void store_owners_forget(struct store *s) {
 	free(s->owners);
 	s->owners = NULL;
+	s->users_version++;
+}
+
+uint32_t store_users_version(const struct store *s) {
+	return s->users_version + 1;
 }
 
 static uint64_t owner_digest(const struct store *s, struct slice user, struct slice realm) {

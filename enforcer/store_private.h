@@ -197,7 +197,8 @@ struct store {
 	} places;
 	struct told *told;                   /* NULL until there is an answer */
 	struct registrations *registrations; /* store_registered.c; NULL until one was asked for */
-	struct owners *owners;    /* store_home.c: whose users are, as found lately; NULL until one was asked for */
+	struct owners *owners; /* store_home.c: whose users are, as found lately; NULL until one was asked for */
+	uint32_t users_version;
 	struct {                  /* store_dwelling.c */
 		struct dwellings *at; /* NULL until it was asked for often */
 		uint64_t asked;

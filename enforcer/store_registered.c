@@ -17,13 +17,6 @@
 #define ROOM            (REGISTERED_MAX + TIMES)
 #define CHAINS          262144U
 
-struct registration {
-	uint64_t digest; /* of user, realm and address */
-	uint64_t mac;
-	uint32_t time; /* of the last one; 0: there is no such row */
-	uint32_t next; /* of its chain, 0 the end */
-};
-
 struct registrations {
 	uint32_t n;
 	uint32_t end;  /* no number from here on is taken */
@@ -38,7 +31,7 @@ void store_registered_forget(struct store *s) {
 	s->registrations = NULL;
 }
 
-static uint64_t digest_of(const struct store *s, struct slice user, struct slice realm, struct addr ip) {
+uint64_t store_registered_digest(const struct store *s, struct slice user, struct slice realm, struct addr ip) {
 	uint8_t bytes[sizeof(ip.b) + 1 + EVENT_USER_MAX + EVENT_REALM_MAX], *p = bytes;
 
 	assert(user.n <= EVENT_USER_MAX && realm.n <= EVENT_REALM_MAX);
@@ -96,6 +89,7 @@ static void set_time(struct registrations *r, uint32_t number, uint32_t time) {
 
 static void set_owner(struct registrations *r, uint32_t number, uint64_t mac) {
 	r->at[number].mac = mac;
+	r->at[number].users = r->at[number].who = 0;
 	r->dirty_owners[number / OWNERS] = r->dirty = true;
 }
 
@@ -162,8 +156,8 @@ static int load_rows(struct store *s, struct registrations *r, struct err *err) 
 		struct slice user = db_text(q, 1), realm = db_text(q, 2);
 
 		if (is_number(db_int(q, 0)) && user.n <= EVENT_USER_MAX && realm.n <= EVENT_REALM_MAX)
-			take_number(r, (uint32_t)db_int(q, 0), digest_of(s, user, realm, db_addr(q, 3)), (uint64_t)db_int(q, 4),
-			            db_int(q, 5));
+			take_number(r, (uint32_t)db_int(q, 0), store_registered_digest(s, user, realm, db_addr(q, 3)),
+			            (uint64_t)db_int(q, 4), db_int(q, 5));
 	}
 	db_end(q);
 	return step;
@@ -341,10 +335,33 @@ static int trim(struct store *s, int64_t time, struct err *err) {
 	return drop_oldest(s, s->registrations->n - REGISTERED_MAX + REGISTERED_MAX / 16, err);
 }
 
+static void renew(struct registrations *r, uint32_t number, int64_t time) {
+	if (short_time(time) > r->at[number].time)
+		set_time(r, number, short_time(time));
+}
+
+int store_registration(struct store *s, uint64_t digest, uint32_t *number, struct registration **out, struct err *err) {
+	struct registration *one;
+
+	if (load(s, err) != 0)
+		return -1;
+	one = &s->registrations->at[*number];
+	if (one->digest != digest || one->time == 0) {
+		*number = find(s->registrations, digest);
+		one = &s->registrations->at[*number];
+	}
+	*out = one;
+	return *number != 0;
+}
+
+void store_registration_renew(struct store *s, struct registration *r, int64_t time) {
+	r->users = store_users_version(s);
+	renew(s->registrations, (uint32_t)(r - s->registrations->at), time);
+}
+
 int store_registered_put(struct store *s, struct slice user, struct slice realm, uint64_t mac, struct addr ip,
                          int64_t time, struct err *err) {
-	uint64_t digest = digest_of(s, user, realm, ip);
-	struct registration *one;
+	uint64_t digest = store_registered_digest(s, user, realm, ip);
 	uint32_t number;
 
 	if (load(s, err) != 0)
@@ -356,14 +373,12 @@ int store_registered_put(struct store *s, struct slice user, struct slice realm,
 		take_number(s->registrations, number, digest, mac, time);
 		return trim(s, time, err);
 	}
-	one = &s->registrations->at[number];
-	if (one->mac != mac) {
+	if (s->registrations->at[number].mac != mac) {
 		if (change_row(s, number, mac, err) != 0)
 			return -1;
 		set_owner(s->registrations, number, mac);
 	}
-	if (short_time(time) > one->time)
-		set_time(s->registrations, number, short_time(time));
+	renew(s->registrations, number, time);
 	return 0;
 }
 

@@ -354,29 +354,39 @@ bool trigger_is_stirred(const struct judge *j, const struct event *e) {
 }
 
 /* Those from the first on that has any counts. Apart, for what it takes of the stack. */
-static int resets_quiet(struct judge *j, const struct event *e, uint64_t mac, uint32_t first, struct err *err) {
+static int resets_quiet(struct judge *j, const struct event *e, uint64_t mac, uint32_t *who, uint32_t first,
+                        struct err *err) {
 	struct facts f;
+	bool named;
 
 	/* All that a reset looks at. */
 	f.e = e;
 	f.has_device = mac != MAC_NONE;
 	f.removed = false;
 	f.device.mac = mac;
-	f.subject = f.who = 0;
-	for (uint32_t i = first; i < j->quiet.nresets; i++)
-		if (event_is_of(e, j->quiet.resets[i].kinds) && trigger_reset(j, j->quiet.resets[i].trigger, &f, err) < 0)
+	f.subject = 0;
+	f.who = who ? *who : 0;
+	named = counters_name(j->counters, address_of(e->ip), trigger_who(j, &f));
+	if (who)
+		*who = f.who;
+	for (uint32_t i = first; i < j->quiet.nresets; i++) {
+		const struct quiet_trigger *t = &j->quiet.resets[i];
+		bool by_ip = (j->conf->triggers[t->trigger].by & (BY_IP | BY_NET)) == BY_IP;
+
+		if (event_is_of(e, t->kinds) && (named || !by_ip) && trigger_reset(j, t->trigger, &f, err) < 0)
 			return -1;
+	}
 	return 0;
 }
 
-int trigger_quiet(struct judge *j, const struct event *e, uint64_t mac, struct err *err) {
+int trigger_quiet(struct judge *j, const struct event *e, uint64_t mac, uint32_t *who, struct err *err) {
 	for (uint32_t i = 0; i < j->quiet.nresets; i++) {
 		if (!event_is_of(e, j->quiet.resets[i].kinds))
 			continue;
 		if (trigger_load(j, err) < 0)
 			return -1;
 		if (counters_have(j->counters, j->quiet.resets[i].trigger))
-			return resets_quiet(j, e, mac, i, err);
+			return resets_quiet(j, e, mac, who, i, err);
 	}
 	return 0;
 }
