@@ -1,7 +1,7 @@
 libanalyzer_a_SOURCES = \
 	analyzer/block.h analyzer/format.c analyzer/format.h analyzer/format_private.h \
 	analyzer/format_asterisk.c analyzer/format_combined.c analyzer/format_freeswitch.c \
-	analyzer/format_error.c analyzer/format_haproxy.c analyzer/format_json.c analyzer/format_own.c analyzer/format_syslog.c analyzer/format_tftp.c \
+	analyzer/format_error.c analyzer/format_haproxy.c analyzer/format_json.c analyzer/format_memo.c analyzer/format_own.c analyzer/format_syslog.c analyzer/format_tftp.c \
 	analyzer/format_text.c analyzer/format_time.c \
 	analyzer/gate.c analyzer/gate.h analyzer/gate_private.h analyzer/gate_blind.c analyzer/gate_graph.c analyzer/gate_shape.c \
 	analyzer/gz.c analyzer/gz.h \

@@ -104,6 +104,7 @@ struct field_names {
 	unsigned used;
 	const char *by_number[FIELDS_MAX];
 	struct slot slots[SLOTS];
+	struct line_memo *memo;
 };
 
 /* By its ends and its length, which is looked up for each key of a line: names are those of the rules, and few. */
@@ -154,6 +155,8 @@ int field_number(struct field_names *names, struct slice name) {
 		return -1;
 	if (slot->key.field < 0 && names->count < FIELDS_MAX) {
 		slot->key.field = names->count++;
+		/* What was a key that nobody asks for may be this one. */
+		memset(names->memo->keys, 0, sizeof(names->memo->keys));
 		names->by_number[slot->key.field] = slot->name;
 	}
 	return slot->key.field;
@@ -162,8 +165,10 @@ int field_number(struct field_names *names, struct slice name) {
 struct field_names *field_names_new(void) {
 	struct field_names *names = calloc(1, sizeof(*names));
 
-	if (!names)
+	if (!names || !(names->memo = calloc(1, sizeof(*names->memo)))) {
+		field_names_free(&names);
 		return NULL;
+	}
 	for (int i = 0; i < FIELDS_FIXED; i++)
 		(void)field_number(names, slice_of(fixed_names[i]));
 	for (unsigned i = 0; i < sizeof(spellings) / sizeof(spellings[0]); i++) {
@@ -176,6 +181,8 @@ struct field_names *field_names_new(void) {
 }
 
 void field_names_free(struct field_names **names) {
+	if (*names)
+		free((*names)->memo);
 	free(*names);
 	*names = NULL;
 }
@@ -186,6 +193,10 @@ struct field_key field_key(const struct field_names *names, struct slice name) {
 	const struct slot *slot = &names->slots[slot_find(names, name)];
 
 	return slot->n ? slot->key : (struct field_key){.field = -1, .fixed = -1};
+}
+
+struct line_memo *names_memo(const struct field_names *names) {
+	return names->memo;
 }
 
 int field_find(const struct field_names *names, struct slice name) {

@@ -1,5 +1,5 @@
 /* format: from a line to named fields. Hand-written splitters, one file each (format_combined.c, format_asterisk.c, format_freeswitch.c,
- * format_syslog.c, format_json.c, format_haproxy.c, format_error.c, format_tftp.c, format_own.c); format.c holds the table of formats and of field names, and what they share: times.
+ * format_syslog.c, format_json.c, format_haproxy.c, format_error.c, format_tftp.c, format_own.c); format_memo.c knows what was the same in the line before; format.c holds the table of formats and of field names, and what they share: times.
  *
  * Fields borrow the line, or the scratch memory of the struct line_fields where they had to be unescaped; both die with the next
  * line. Nothing is allocated per line. A line that a format cannot read is told so, never guessed at.

@@ -7,10 +7,11 @@
  * stands twice is therefore given to nobody, and there is no address where the words before it come twice, even within a value. */
 #include <string.h>
 
+#include "analyzer/block.h"
 #include "analyzer/format_private.h"
 
 #define FILE_WORD_MAX 64
-#define KEY_MAX       32
+#define CALL_MAX      32
 
 static bool is_upper(struct slice s) {
 	for (size_t i = 0; i < s.n; i++)
@@ -38,8 +39,11 @@ static bool date_take(const struct time_context *tc, struct slice *s, struct sli
 	return true;
 }
 
+/* What stands in front of a message. */
+enum part { PART_STAMP, PART_LEVEL, PART_CALL, PART_FILE, PART_FUNCTION };
+
 /* LEVEL[lwp][C-0000001d], as far as it stands there. */
-static bool level_take(struct slice *s, struct line_fields *out) {
+static bool level_take(struct slice *s, struct slice *parts) {
 	struct slice at = *s;
 	struct slice level, call;
 
@@ -50,14 +54,14 @@ static bool level_take(struct slice *s, struct line_fields *out) {
 	slice_skip_colours(&at);
 	if (!is_upper(level) || !slice_skip(&at, '[') || slice_take_digits(&at).n == 0 || !slice_skip(&at, ']'))
 		return false;
-	out->at[FIELD_LEVEL] = level;
+	parts[PART_LEVEL] = level;
 	if (slice_starts(at, "[C-")) {
-		const char *end = memchr(at.p, ']', at.n < KEY_MAX ? at.n : KEY_MAX);
+		const char *end = memchr(at.p, ']', at.n < CALL_MAX ? at.n : CALL_MAX);
 
 		if (!end)
 			return false;
 		call = slice_take(&at, (size_t)(end + 1 - at.p));
-		out->at[FIELD_CALL] = (struct slice){call.p + 1, call.n - 2};
+		parts[PART_CALL] = (struct slice){call.p + 1, call.n - 2};
 	}
 	(void)slice_skip(&at, ':');
 	*s = at;
@@ -65,7 +69,7 @@ static bool level_take(struct slice *s, struct line_fields *out) {
 }
 
 /* file.c: | file.c:123 in function: | file.c:123 function: | Ext. s: | : : : */
-static bool place_take(struct slice *s, struct line_fields *out) {
+static bool place_take(struct slice *s, struct slice *parts) {
 	struct slice at = *s;
 	struct slice rest;
 	size_t n = 0;
@@ -74,7 +78,7 @@ static bool place_take(struct slice *s, struct line_fields *out) {
 	slice_skip_colours(&at);
 	while (n < at.n && n < FILE_WORD_MAX && at.p[n] != ':' && at.p[n] != '"' && at.p[n] != '\'' && at.p[n] != '\033')
 		n++;
-	out->at[FIELD_FILE] = slice_take(&at, n);
+	parts[PART_FILE] = slice_take(&at, n);
 	slice_skip_colours(&at);
 	if (!slice_skip(&at, ':'))
 		return false;
@@ -89,12 +93,12 @@ static bool place_take(struct slice *s, struct line_fields *out) {
 		while (n < at.n && n < FILE_WORD_MAX && at.p[n] != ':' && at.p[n] != ' ' && at.p[n] != '\033')
 			n++;
 		rest = at;
-		out->at[FIELD_FUNCTION] = slice_take(&rest, n);
+		parts[PART_FUNCTION] = slice_take(&rest, n);
 		slice_skip_colours(&rest);
 		if (!slice_skip(&rest, ':'))
 			return false;
 		at = rest;
-	} else if (out->at[FIELD_FILE].n == 0) {
+	} else if (parts[PART_FILE].n == 0) {
 		/* Nothing but the marks of an empty line and function. */
 		slice_skip_blanks(&at);
 		(void)slice_skip(&at, ':');
@@ -122,39 +126,43 @@ static bool address_split(struct slice value, struct line_fields *out) {
 	if (n < 3 || n > 4 || (!slice_is(part[0], "IPV4") && !slice_is(part[0], "IPV6")) ||
 	    !addr_parse(part[n - 2].p, part[n - 2].n, &ip))
 		return false;
-	out->at[FIELD_IP] = part[n - 2];
+	out->at[FIELD_IP] = out->parsed = part[n - 2];
+	out->ip = ip;
 	if (n == 4)
 		out->at[FIELD_TRANSPORT] = part[1];
 	return true;
 }
 
-/* Key=" at p: the length of the key, or 0. */
-static size_t key_length(struct slice s) {
-	struct slice at = s;
-	size_t n = slice_take_letters(&at).n;
+/* The first quote, where there is one: mostly it is not far. */
+static const char *quote_find(struct slice s) {
+	if (s.n >= BLOCK) {
+		unsigned quotes = block_bits((block)(block_load(s.p) == '"'));
 
-	return n > 0 && n <= KEY_MAX && slice_starts(at, "=\"") ? n : 0;
+		if (quotes)
+			return s.p + __builtin_ctz(quotes);
+		(void)slice_take(&s, BLOCK);
+	}
+	return s.n ? memchr(s.p, '"', s.n) : NULL;
 }
 
-/* Up to the quote that ends a value: one before `,Key="`, or the line's last byte. *next: the length of that key. */
-static bool value_take(struct slice *s, struct slice *value, size_t *next) {
+/* Up to the quote that ends a value: one before `,Key="`, or the line's last byte. *next: that key, the i-th; NULL at the end. */
+static bool value_take(const struct field_names *names, size_t i, struct slice *s, struct slice *value,
+                       const struct key_memo **next) {
 	struct slice at = *s;
 
 	while (at.n > 0) {
-		const char *quote = memchr(at.p, '"', at.n);
+		const char *quote = quote_find(at);
 		struct slice behind;
 
 		if (!quote)
 			return false;
-		behind = (struct slice){quote + 1, at.n - (size_t)(quote + 1 - at.p)};
-		*next = behind.n > 0 && behind.p[0] == ',' ? key_length((struct slice){behind.p + 1, behind.n - 1}) : 0;
-		if (behind.n == 0 || *next > 0) {
+		behind = at = (struct slice){quote + 1, at.n - (size_t)(quote + 1 - at.p)};
+		*next = slice_skip(&behind, ',') ? key_again(names, i, behind) : NULL;
+		if (at.n == 0 || *next) {
 			*value = (struct slice){s->p, (size_t)(quote - s->p)};
-			(void)slice_skip(&behind, ',');
 			*s = behind;
 			return true;
 		}
-		at = behind;
 	}
 	return false;
 }
@@ -170,12 +178,12 @@ static bool comes_once(struct slice s, const char *words) {
 static const char event_key[] = "SecurityEvent";
 
 static void security_defer(const struct field_names *names, struct slice message, struct line_fields *out) {
+	const struct key_memo *key = key_again(names, 0, message);
 	struct slice rest = {message.p + sizeof(event_key) + 1, message.n - sizeof(event_key) - 1};
-	size_t next;
 
-	if (!value_take(&rest, &out->early_text, &next))
+	out->early = key->field;
+	if (!value_take(names, 1, &rest, &out->early_text, &key))
 		out->early_text = (struct slice){0};
-	out->early = field_find(names, (struct slice){message.p, sizeof(event_key) - 1});
 	/* A JSON log may have a key of that name too. */
 	if (out->early >= 0 && out->at[out->early].p)
 		out->early = -1;
@@ -189,20 +197,21 @@ void asterisk_finish(const struct field_names *names, struct line_fields *io) {
 	struct slice account = {0};
 	bool single = comes_once(message, "RemoteAddress=\"");
 	unsigned accounts = 0;
-	size_t next = key_length(message);
+	const struct key_memo *key = key_again(names, 0, message);
 
-	while (next > 0) {
-		struct slice key = slice_take(&message, next);
+	for (size_t i = 1; key; i++) {
+		const struct key_memo *next;
 		struct slice value;
-		int field = field_find(names, key);
+		int field = key->field;
 
-		(void)slice_take(&message, 2);
-		if (!value_take(&message, &value, &next))
+		(void)slice_take(&message, key->n + 2U);
+		if (!value_take(names, i, &message, &value, &next))
 			break;
-		if (slice_is(key, "RemoteAddress"))
+		if (key->is_address)
 			address = value;
-		if (slice_is(key, "AccountID") && ++accounts)
+		if (key->is_account && ++accounts)
 			account = value;
+		key = next;
 		if (field < FIELDS_FIXED)
 			continue;
 		if (io->at[field].p)
@@ -228,10 +237,38 @@ static bool json_take(const struct format *f, const struct field_names *names, s
 	return true;
 }
 
+/* The parts are fields where they are there. */
+static void parts_set(const struct slice *parts, struct line_fields *out) {
+	static const int fields[] = {[PART_LEVEL] = FIELD_LEVEL,
+	                             [PART_CALL] = FIELD_CALL,
+	                             [PART_FILE] = FIELD_FILE,
+	                             [PART_FUNCTION] = FIELD_FUNCTION};
+
+	for (size_t i = PART_LEVEL; i < HEAD_PARTS; i++)
+		if (parts[i].p)
+			out->at[fields[i]] = parts[i];
+}
+
+/* In front of the message; *line is that, then. A head that may be kept as it is ends with the place. */
+static bool front_take(const struct field_names *names, const struct time_context *tc, struct slice *line,
+                       struct slice *parts) {
+	struct head_memo *memo = &names_memo(names)->asterisk;
+	struct slice whole = *line;
+	bool dated = date_take(tc, line, &parts[PART_STAMP]) && parts[PART_STAMP].n > 0;
+	bool placed = level_take(line, parts);
+
+	if (placed ? !place_take(line, parts) : !dated)
+		return false;
+	slice_skip_blanks(line);
+	if (dated && placed && parts[PART_FILE].n > 0)
+		head_keep(memo, whole, *line, parts);
+	return true;
+}
+
 bool asterisk_split(const struct format *f, const struct field_names *names, struct time_context *tc, struct slice line,
                     struct line_fields *out) {
+	struct slice parts[HEAD_PARTS] = {{0}};
 	struct syslog_head head = {0};
-	struct slice stamp = {0};
 	bool dated;
 
 	slice_skip_colours(&line);
@@ -243,13 +280,10 @@ bool asterisk_split(const struct format *f, const struct field_names *names, str
 		if (!dated)
 			return false;
 	} else {
-		dated = date_take(tc, &line, &stamp) && stamp.n > 0;
-		if (level_take(&line, out)) {
-			if (!place_take(&line, out))
-				return false;
-		} else if (!dated)
+		if (!head_again(&names_memo(names)->asterisk, &line, parts) && !front_take(names, tc, &line, parts))
 			return false;
-		slice_skip_blanks(&line);
+		parts_set(parts, out);
+		dated = parts[PART_STAMP].n > 0;
 	}
 	out->at[FIELD_MESSAGE] = line;
 	if (head.stamp.p) {
@@ -261,7 +295,7 @@ bool asterisk_split(const struct format *f, const struct field_names *names, str
 		security_defer(names, line, out);
 	/* As in format_freeswitch.c: syslog's stamp is the better one where it has a year. */
 	if (head.stamp.p && (!dated || (head.stamp.p[0] >= '0' && head.stamp.p[0] <= '9')))
-		stamp = head.stamp;
+		parts[PART_STAMP] = head.stamp;
 	/* A message within a line that has told its time needs none of its own. */
-	return stamp.n > 0 ? stamp_set(tc, stamp, out) : out->has_time;
+	return parts[PART_STAMP].n > 0 ? stamp_set(tc, parts[PART_STAMP], out) : out->has_time;
 }

@@ -122,6 +122,45 @@ char *scratch_take(struct line_fields *out, size_t n);
 /* Scratch memory for percent_decode: none is taken where there is nothing to decode. */
 char *scratch_to_decode(struct line_fields *out, struct slice s);
 
+/* ---- what was the same in a line before (format_memo.c) ---- */
+
+#define HEAD_PARTS     5
+#define HEAD_AGAIN_MAX 128 /* bytes */
+#define KEYS_AGAIN     16
+#define KEY_MAX        32 /* bytes of the name of a security event's key */
+
+/* What stood in front of a message, and what was found in it. */
+struct head_memo {
+	uint8_t n; /* 0: nothing is kept */
+	struct {
+		uint8_t at, n;
+		bool there;
+	} parts[HEAD_PARTS];
+	char text[HEAD_AGAIN_MAX];
+};
+
+/* The keys of a security event, in their order. */
+struct key_memo {
+	uint8_t n; /* of its name; 0: nothing is kept */
+	int16_t field;
+	bool is_address, is_account;
+	char text[KEY_MAX + 2]; /* Key=" */
+};
+
+struct line_memo {
+	struct head_memo asterisk, syslog;
+	struct key_memo keys[KEYS_AGAIN];
+};
+
+struct line_memo *names_memo(const struct field_names *names);
+/* Whether *line begins with the head that is kept, which is cut off then, and its parts told; those that are not there have p NULL. */
+bool head_again(const struct head_memo *memo, struct slice *line, struct slice parts[HEAD_PARTS]);
+/* Keeps what is in front of `message`, which goes on to the line's end: only if it ends in a blank, and does not tell by what is behind that where it ends and
+ * what its parts are. */
+void head_keep(struct head_memo *memo, struct slice line, struct slice message, const struct slice parts[HEAD_PARTS]);
+/* The key that s begins with (Key="), the i-th of its line; NULL for none. It is there until the sixteenth behind it is asked for. */
+const struct key_memo *key_again(const struct field_names *names, size_t i, struct slice s);
+
 /* ---- JSON keys ---- */
 
 /* A key's own field (-1 where nobody asked for it), and the fixed field that it is another spelling of (-1), with its rank among such: the

@@ -351,9 +351,115 @@ static void a_line_becomes_what_trying_all_rules_in_their_order_makes_of_it(void
 	buf_release(&fast);
 }
 
+/* ---- lines split as what is kept of those before allows ---- */
+
+struct splitting {
+	struct field_names *names;
+	struct time_context *time;
+	struct line_fields *fields;
+};
+
+static void splitting_open(struct splitting *s) {
+	static const char *const keys[] = {"SecurityEvent", "AccountID", "SessionID", "Challenge", "UsingPassword"};
+	struct err err;
+
+	s->names = field_names_new();
+	s->fields = malloc(sizeof(*s->fields));
+	assert_true(s->names && s->fields);
+	assert_int_equal(time_context_new(&s->time, "UTC", &err), 0);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		assert_true(field_number(s->names, slice_of(keys[i])) >= FIELDS_FIXED);
+}
+
+static void splitting_close(struct splitting *s) {
+	field_names_free(&s->names);
+	time_context_free(&s->time);
+	free(s->fields);
+}
+
+/* `plain` has nothing kept. */
+static bool split_try(const struct format *f, struct splitting *plain, struct splitting *fast, struct slice line) {
+	bool read;
+
+	memset(names_memo(plain->names), 0, sizeof(struct line_memo));
+	read = format_split(f, plain->names, plain->time, line, plain->fields);
+	if (format_split(f, fast->names, fast->time, line, fast->fields) != read)
+		fail_msg("%s: %.*s", format_name(f), (int)line.n, line.p);
+	if (!read)
+		return false;
+	for (int i = 0; i < field_count(plain->names); i++) {
+		struct slice is = fast->fields->at[i], expected = plain->fields->at[i];
+
+		if (!slice_same(is, expected) || !is.p != !expected.p)
+			fail_msg("%s of %.*s: '%.*s'", field_name(plain->names, i), (int)line.n, line.p, (int)is.n, is.p);
+	}
+	assert_true(fast->fields->has_time == plain->fields->has_time && fast->fields->time == plain->fields->time);
+	return true;
+}
+
+/* A byte of it is another, or is there no more, or once more, mostly in its head. */
+static size_t line_change(char *to, struct slice line) {
+	static const char bytes[] = " :[]<{\"',=01aC-/.\033\xef";
+	size_t n = line.n, at = number((uint32_t)(number(4) && n > 64 ? 64 : n));
+	uint32_t way = number(8);
+
+	memcpy(to, line.p, n);
+	if (way < 5) {
+		to[at] = bytes[number(sizeof(bytes) - 1)];
+		return n;
+	}
+	if (way == 5) {
+		memmove(to + at, line.p + at + 1, n - at - 1);
+		return n - 1;
+	}
+	to[at + 1] = bytes[number(sizeof(bytes) - 1)];
+	memmove(to + at + 1 + (way == 7), line.p + at + (way == 6), n - at - (way == 6));
+	return n + (way == 7);
+}
+
+static void a_line_is_split_as_if_none_had_come_before(void **unused) {
+	static const char *const samples[] = {
+		"[2026-11-22 10:00:00] SECURITY[1310] res_security_log.c: SecurityEvent=\"SuccessfulAuth\",EventTV=\"x\","
+		"Severity=\"Informational\",AccountID=\"100\",SessionID=\"a\",RemoteAddress=\"IPV4/UDP/203.0.113.7/5060\","
+		"UsingPassword=\"1\"",
+		"[2026-11-22 10:00:00] SECURITY[1310] res_security_log.c: SecurityEvent=\"InvalidAccountID\",AccountID=\"a\","
+		"RemoteAddress=\"IPV6/TLS/2001:db8::7/5061\",SessionID=\"\",AccountID=\"b\",Challenge=\"\"",
+		"[2026-11-22 10:00:00] NOTICE[1310][C-0000001d] chan_sip.c:12 in handle: Call from 'x' to extension '1'",
+		"[2026-11-22 10:00:00] NOTICE[1310]: chan_sip.c: 12 calls",
+		"[2026-11-22 10:00:00] VERBOSE[1310] : : : calls",
+		"[2026-11-22 10:00:00] no level",
+		"2026-11-22T10:00:00+00:00 sbc kamailio[1234]: NOTICE: <script>: provctl: registered",
+		"Nov 22 10:00:00 sbc /usr/sbin/kamailio: NOTICE: x",
+		"Nov 22 10:00:00 kamailio[1]: x: y",
+		"Nov 22 10:00:00 sbc NOTICE x",
+		"<134>1 2026-11-22T10:00:00.5Z sbc kamailio 1234 - - \xef\xbb\xbfWARNING: x",
+		"<134>Nov 22 10:00:00 sbc asterisk[100]: NOTICE[1]: chan_sip.c:1 in f: x",
+	};
+	static const char *const formats[] = {"asterisk", "syslog"};
+	struct splitting plain, fast;
+	unsigned read = 0;
+
+	(void)unused;
+	splitting_open(&plain);
+	splitting_open(&fast);
+	for (unsigned round = 0; round < 5 * ROUNDS; round++) {
+		const struct format *f = format_find(slice_of(formats[number(2)]));
+		struct slice sample = slice_of(samples[number(sizeof(samples) / sizeof(samples[0]))]);
+		char line[1024];
+
+		read += split_try(f, &plain, &fast, sample);
+		for (unsigned changes = number(3); changes > 0; changes--)
+			read += split_try(f, &plain, &fast, (struct slice){line, line_change(line, sample)});
+	}
+	assert_true(read > ROUNDS);
+	splitting_close(&plain);
+	splitting_close(&fast);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_line_becomes_what_trying_all_rules_in_their_order_makes_of_it),
+		cmocka_unit_test(a_line_is_split_as_if_none_had_come_before),
 		cmocka_unit_test(an_address_is_read_as_inet_pton_reads_it),
 		cmocka_unit_test(evidence_is_the_same_as_byte_by_byte),
 	};

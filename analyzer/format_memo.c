@@ -1,0 +1,52 @@
+/* Lines of a log differ little from each other: what stands in front of a message, and the order of a security event's keys, is compared with what it was in a
+ * line before, and taken apart where it differs. The outcome is the same. */
+#include "analyzer/format_private.h"
+
+bool head_again(const struct head_memo *memo, struct slice *line, struct slice parts[HEAD_PARTS]) {
+	if (memo->n == 0 || line->n <= memo->n || line->p[memo->n] == ' ' || memcmp(line->p, memo->text, memo->n) != 0)
+		return false;
+	for (size_t i = 0; i < HEAD_PARTS; i++)
+		parts[i] =
+			memo->parts[i].there ? (struct slice){line->p + memo->parts[i].at, memo->parts[i].n} : (struct slice){0};
+	(void)slice_take(line, memo->n);
+	return true;
+}
+
+void head_keep(struct head_memo *memo, struct slice line, struct slice message, const struct slice parts[HEAD_PARTS]) {
+	size_t n = line.n - message.n;
+
+	if (n == 0 || n > HEAD_AGAIN_MAX || message.n == 0 || line.p[n - 1] != ' ' || memchr(line.p, '\033', n))
+		return;
+	for (size_t i = 0; i < HEAD_PARTS; i++) {
+		memo->parts[i].there = parts[i].p;
+		memo->parts[i].at = parts[i].p ? (uint8_t)(parts[i].p - line.p) : 0;
+		memo->parts[i].n = (uint8_t)parts[i].n;
+	}
+	memcpy(memo->text, line.p, n);
+	memo->n = (uint8_t)n;
+}
+
+/* Key=" at s: the length of the key, or 0. */
+static size_t key_length(struct slice s) {
+	struct slice at = s;
+	size_t n = slice_take_letters(&at).n;
+
+	return n > 0 && n <= KEY_MAX && slice_starts(at, "=\"") ? n : 0;
+}
+
+const struct key_memo *key_again(const struct field_names *names, size_t i, struct slice s) {
+	struct key_memo *memo = &names_memo(names)->keys[i % KEYS_AGAIN];
+	struct slice key = {s.p, 0};
+
+	if (memo->n > 0 && s.n >= memo->n + 2U && memcmp(s.p, memo->text, memo->n + 2U) == 0)
+		return memo;
+	key.n = key_length(s);
+	if (key.n == 0)
+		return NULL;
+	memo->n = (uint8_t)key.n;
+	memo->field = (int16_t)field_find(names, key);
+	memo->is_address = slice_is(key, "RemoteAddress");
+	memo->is_account = slice_is(key, "AccountID");
+	memcpy(memo->text, s.p, key.n + 2);
+	return memo;
+}
