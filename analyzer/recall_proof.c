@@ -67,6 +67,21 @@ static bool is_blind(const struct pattern *p, struct slice text, const struct sh
 	       pattern_is_blind(text, pattern_is_anchored(p), view->at, view->n);
 }
 
+/* What a group takes out of a secret folder may be a MAC with some digits, and none with others. */
+static bool takes_of_folder(const struct condition *c, struct slice subject, const struct request *request) {
+	const char *folder = request->text.p + request->folder_at;
+
+	if (request->folder_n == 0 || pattern_match(c->pattern, subject, NULL) != PATTERN_YES)
+		return false;
+	for (uint32_t g = 0; g < pattern_groups(c->pattern); g++) {
+		struct slice taken = pattern_group(c->pattern, g, subject);
+
+		if (taken.n > 0 && taken.p < folder + request->folder_n && taken.p + taken.n > folder)
+			return true;
+	}
+	return false;
+}
+
 static bool condition_is_blind(const struct condition *c, struct slice subject, const struct request *request,
                                struct view *view) {
 	if (!subject.p)
@@ -77,7 +92,7 @@ static bool condition_is_blind(const struct condition *c, struct slice subject, 
 		return true;
 	/* One that takes many steps may take too many with other digits. */
 	return c->pattern && pattern_steps(c->pattern, subject, STEPS_MAX) < STEPS_MAX &&
-	       is_blind(c->pattern, c->node->text, &c->shape, view);
+	       is_blind(c->pattern, c->node->text, &c->shape, view) && !takes_of_folder(c, subject, request);
 }
 
 static bool clues_are_blind(const struct phone_clues *clues, const struct view *view) {
