@@ -28,7 +28,7 @@
 
 struct store;
 
-#define STORE_SCHEMA 11 /* PRAGMA user_version; application_id is "pvct" */
+#define STORE_SCHEMA 12 /* PRAGMA user_version; application_id is "pvct" */
 
 enum store_mode {
 	STORE_OWN, /* takes the lock; creates what is missing; migrates an older schema after copying it aside */

@@ -1,6 +1,7 @@
 /* Registrations. Each is a row, written when somebody registers from somewhere for the first time. What a further one needs is in memory, and stands
  * by the number of the row in two tables of blobs, a page each, which are read at the first question: whose it is (`registrant`) and when it was made
- * last (`renewed`). A phone registers again and again, and nothing but four bytes change then; they are written with the batch. */
+ * last (`renewed`). A phone registers again and again, and nothing but four bytes change then; they are written with the batch: where they are all over
+ * `renewed`, as numbers and times in as few pages as hold them (`renewal`), which are taken over when there are many. */
 #include <assert.h>
 #include <endian.h>
 #include <stdlib.h>
@@ -14,6 +15,9 @@
 #define REGISTERED_MAX  200000
 #define TIMES           1000 /* in a blob of times */
 #define OWNERS          250  /* in a blob of owners */
+#define RENEWALS        500  /* in a blob of renewals */
+#define RENEWALS_MAX    256  /* such blobs */
+#define RENEWALS_SHARE  4    /* one stands for so many blobs of times, or it is not worth it */
 #define ROOM            (REGISTERED_MAX + TIMES)
 #define CHAINS          262144U
 
@@ -21,9 +25,14 @@ struct registrations {
 	uint32_t n;
 	uint32_t end;  /* no number from here on is taken */
 	uint32_t free; /* none below is free */
-	bool dirty, dirty_times[ROOM / TIMES], dirty_owners[ROOM / OWNERS];
-	uint32_t chains[CHAINS];      /* by digest */
-	struct registration at[ROOM]; /* by number; there is no row 0 */
+	bool dirty, dirty_owners[ROOM / OWNERS];
+	bool behind[ROOM / TIMES];                 /* blobs of times that lack something */
+	uint32_t blobs;                            /* of renewals */
+	uint32_t nchanged;                         /* since the last save, as many as are told: */
+	uint32_t changed[RENEWALS * RENEWALS_MAX]; /* their numbers, */
+	uint64_t is_changed[ROOM / 64 + 1];        /* each once */
+	uint32_t chains[CHAINS];                   /* by digest */
+	struct registration at[ROOM];              /* by number; there is no row 0 */
 };
 
 void store_registered_forget(struct store *s) {
@@ -83,8 +92,14 @@ static void unchain(struct registrations *r, uint32_t number) {
 }
 
 static void set_time(struct registrations *r, uint32_t number, uint32_t time) {
+	uint64_t bit = 1ULL << (number % 64);
+
 	r->at[number].time = time;
-	r->dirty_times[number / TIMES] = r->dirty = true;
+	r->behind[number / TIMES] = r->dirty = true;
+	if (r->nchanged == RENEWALS * RENEWALS_MAX || r->is_changed[number / 64] & bit)
+		return;
+	r->is_changed[number / 64] |= bit;
+	r->changed[r->nchanged++] = number;
 }
 
 static void set_owner(struct registrations *r, uint32_t number, uint64_t mac) {
@@ -120,6 +135,28 @@ static int load_times(struct store *s, struct registrations *r, struct err *err)
 		for (; number < end && get_u32(&times, &r->at[number].time) == 0; number++)
 			if (r->at[number].time != 0 && number >= r->end)
 				r->end = number + 1;
+	}
+	db_end(q);
+	return step;
+}
+
+/* What is no number of one is nothing. */
+static int load_renewals(struct store *s, struct registrations *r, struct err *err) {
+	struct query *q = db_query(s->db, "SELECT id, times FROM renewal ORDER BY id", err);
+	int step;
+
+	while ((step = db_step(q, err)) == 1) {
+		struct slice times = db_text(q, 1);
+		int64_t id = db_int(q, 0);
+		uint32_t number, time;
+
+		r->blobs = id > 0 && id < RENEWALS_MAX ? (uint32_t)id : RENEWALS_MAX;
+		while (get_u32(&times, &number) == 0 && get_u32(&times, &time) == 0 && is_number(number)) {
+			r->at[number].time = time;
+			r->behind[number / TIMES] = true;
+			if (time != 0 && number >= r->end)
+				r->end = number + 1;
+		}
 	}
 	db_end(q);
 	return step;
@@ -185,8 +222,8 @@ static int load(struct store *s, struct err *err) {
 	if (!r)
 		return err_set(err, ERR_SYSTEM, "out of memory");
 	r->free = r->end = 1;
-	if (load_times(s, r, err) != 0 || load_owners(s, r, err) != 0 || check(r, err) != 0 ||
-	    (r->n == 0 && load_rows(s, r, err) != 0)) {
+	if (load_times(s, r, err) != 0 || load_renewals(s, r, err) != 0 || load_owners(s, r, err) != 0 ||
+	    check(r, err) != 0 || (r->n == 0 && load_rows(s, r, err) != 0)) {
 		free(r);
 		return -1;
 	}
@@ -221,19 +258,56 @@ static int save_owners(struct store *s, const struct registrations *r, uint32_t 
 	                 err);
 }
 
+static int save_renewals(struct store *s, struct registrations *r, struct err *err) {
+	uint32_t bytes[RENEWALS][2];
+
+	for (uint32_t first = 0; first < r->nchanged; first += RENEWALS) {
+		uint32_t n = r->nchanged - first < RENEWALS ? r->nchanged - first : RENEWALS;
+
+		for (uint32_t i = 0; i < n; i++) {
+			bytes[i][0] = htole32(r->changed[first + i]);
+			bytes[i][1] = htole32(r->at[r->changed[first + i]].time);
+		}
+		if (save_blob(s, "INSERT INTO renewal (id, times) VALUES (?, ?)", ++r->blobs, bytes, n * sizeof(*bytes), err) !=
+		    0)
+			return -1;
+	}
+	return 0;
+}
+
+static int save_all_times(struct store *s, struct registrations *r, struct err *err) {
+	if (r->blobs > 0 && db_run(db_query(s->db, "DELETE FROM renewal", err), err) != 0)
+		return -1;
+	for (uint32_t part = 0; part < ROOM / TIMES; part++)
+		if (r->behind[part] && save_times(s, r, part, err) != 0)
+			return -1;
+	memset(r->behind, 0, sizeof(r->behind));
+	r->blobs = 0;
+	return 0;
+}
+
+static bool are_worth_it(const struct registrations *r) {
+	uint32_t blobs = (r->nchanged + RENEWALS - 1) / RENEWALS, behind = 0;
+
+	for (uint32_t part = 0; part < ROOM / TIMES; part++)
+		behind += r->behind[part];
+	return blobs * RENEWALS_SHARE < behind && r->blobs + blobs < RENEWALS_MAX;
+}
+
 int store_registered_save(struct store *s, struct err *err) {
 	struct registrations *r = s->registrations;
 
 	if (!r || !r->dirty)
 		return 0;
-	for (uint32_t part = 0; part < ROOM / TIMES; part++)
-		if (r->dirty_times[part] && save_times(s, r, part, err) != 0)
-			return -1;
+	if ((are_worth_it(r) ? save_renewals(s, r, err) : save_all_times(s, r, err)) != 0)
+		return -1;
 	for (uint32_t part = 0; part < ROOM / OWNERS; part++)
 		if (r->dirty_owners[part] && save_owners(s, r, part, err) != 0)
 			return -1;
-	memset(r->dirty_times, 0, sizeof(r->dirty_times));
+	for (uint32_t i = 0; i < r->nchanged; i++)
+		r->is_changed[r->changed[i] / 64] = 0;
 	memset(r->dirty_owners, 0, sizeof(r->dirty_owners));
+	r->nchanged = 0;
 	r->dirty = false;
 	return 0;
 }

@@ -121,4 +121,7 @@ const char *const store_steps[STORE_SCHEMA] = {
 	/* Strips of neighbours (store_glance.c), which take up what `seen` had; then there is no such table. */
 	"CREATE TABLE glance (first INTEGER PRIMARY KEY, data BLOB NOT NULL);"
 	"INSERT INTO glance (first, data) VALUES (0, x'0100');",
+
+	/* When registrations were made last, of as many as there is no need to write all of `renewed` for. */
+	"CREATE TABLE renewal (id INTEGER PRIMARY KEY, times BLOB NOT NULL);",
 };

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,6 +92,64 @@ static void a_rollback_takes_back_what_was_not_committed(void **state) {
 	expect("after", 8, NULL, 0);
 	put("101", "", 8, HOME, NOW + 63);
 	expect("anew", 8, HOME, NOW + 63);
+}
+
+#define REGISTERED 6000 /* in seven blobs */
+
+static int64_t times[REGISTERED];
+
+static void put_one(unsigned i, int64_t time) {
+	char user[16];
+
+	(void)snprintf(user, sizeof(user), "%u", i);
+	put(user, "", i + 1, i % 3 ? HOME : OTHER, time);
+	times[i] = time > times[i] ? time : times[i];
+}
+
+static void expect_times(const char *what, unsigned step) {
+	for (unsigned i = 0; i < REGISTERED; i += step)
+		expect(what, i + 1, i % 3 ? HOME : OTHER, times[i]);
+}
+
+static void times_are_exact_however_they_are_written(void **state) {
+	int64_t before[sizeof(times) / sizeof(*times)], former = 0, most = 0;
+	unsigned emptied = 0;
+	uint64_t random = 5;
+
+	(void)state;
+	for (unsigned i = 0; i < REGISTERED; i++)
+		put_one(i, NOW);
+	OK(store_commit(store, &err));
+	for (unsigned batch = 1; batch < 600; batch++) {
+		bool lost = batch % 7 == 6;
+		int64_t rows;
+
+		memcpy(before, times, sizeof(times));
+		OK(store_begin(store, &err));
+		for (unsigned k = batch == 50 ? REGISTERED : 1 + batch % 40; k > 0; k--) {
+			random = random * 6364136223846793005U + 1442695040888963407U;
+			put_one((unsigned)(random >> 33) % REGISTERED, NOW + batch + (int64_t)(random >> 60) - 8);
+		}
+		if (lost) {
+			store_rollback(store);
+			memcpy(times, before, sizeof(times));
+			continue;
+		}
+		OK(store_commit(store, &err));
+		rows = number("SELECT count(*) FROM renewal");
+		emptied += rows < former;
+		most = rows > most ? rows : most;
+		former = rows;
+		if (batch % 5 == 0)
+			store_registered_forget(store); /* what is asked next reads the rows */
+		if (batch % 50 == 0)
+			expect_times("in between", 97);
+	}
+	OK(store_begin(store, &err));
+	store_registered_forget(store);
+	expect_times("at the end", 1);
+	assert_int_equal(most, 255);
+	assert_int_equal(emptied, 2);
 }
 
 /* ---- on a disk ---- */
@@ -244,6 +303,9 @@ static void blobs_that_do_not_fit_each_other_are_told(void **state) {
 		{"owners cut short", "UPDATE registrant SET owners = x'00'", -1},
 		{"no owners", "DELETE FROM registrant", -1},
 		{"a time of no owner", "INSERT OR REPLACE INTO renewed VALUES (3, x'01000000')", -1},
+		{"a renewal of no owner", "INSERT INTO renewal VALUES (1, x'8813000001000000')", -1},
+		{"renewals cut short", "INSERT INTO renewal VALUES (1, x'010000000100')", 1},
+		{"a renewal that cannot be", "INSERT INTO renewal VALUES (-1, x'0000000001000000')", 1},
 		{"a time for number 0", "UPDATE renewed SET times = x'01' || substr(times, 2)", -1},
 		{"a part that cannot be", "INSERT INTO renewed VALUES (100000, x'01000000')", 1},
 		{"times cut short: the first ones hold", "UPDATE renewed SET times = x'00'", 1},
@@ -282,9 +344,10 @@ static void blobs_that_do_not_fit_each_other_are_told(void **state) {
 int main(void) {
 #define FOLDER(test) cmocka_unit_test_setup_teardown(test, begin_folder, end_folder)
 	const struct CMUnitTest tests[] = {
-		CASE(the_newest_registration_of_a_device_is_told), CASE(a_rollback_takes_back_what_was_not_committed),
-		CASE(blobs_that_do_not_fit_each_other_are_told),   FOLDER(what_was_committed_is_exact_after_a_kill),
-		FOLDER(registrations_of_an_older_schema_are_kept), FOLDER(beyond_their_number_the_oldest_registrations_go),
+		CASE(the_newest_registration_of_a_device_is_told),       CASE(a_rollback_takes_back_what_was_not_committed),
+		CASE(times_are_exact_however_they_are_written),          CASE(blobs_that_do_not_fit_each_other_are_told),
+		FOLDER(what_was_committed_is_exact_after_a_kill),        FOLDER(registrations_of_an_older_schema_are_kept),
+		FOLDER(beyond_their_number_the_oldest_registrations_go),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
