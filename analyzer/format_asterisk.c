@@ -7,7 +7,6 @@
  * stands twice is therefore given to nobody, and there is no address where the words before it come twice, even within a value. */
 #include <string.h>
 
-#include "analyzer/block.h"
 #include "analyzer/format_private.h"
 
 #define FILE_WORD_MAX 64
@@ -133,56 +132,79 @@ static bool address_split(struct slice value, struct line_fields *out) {
 	return true;
 }
 
-/* The first quote, where there is one: mostly it is not far. */
 static const char *quote_find(struct slice s) {
-	if (s.n >= BLOCK) {
+	for (; s.n >= BLOCK; (void)slice_take(&s, BLOCK)) {
 		unsigned quotes = block_bits((block)(block_load(s.p) == '"'));
 
 		if (quotes)
 			return s.p + __builtin_ctz(quotes);
-		(void)slice_take(&s, BLOCK);
 	}
 	return s.n ? memchr(s.p, '"', s.n) : NULL;
 }
 
-/* Up to the quote that ends a value: one before `,Key="`, or the line's last byte. *next: that key, the i-th; NULL at the end. */
-static bool value_take(const struct field_names *names, size_t i, struct slice *s, struct slice *value,
-                       const struct key_memo **next) {
-	struct slice at = *s;
+/* The keys and values of a security event, one after the other. */
+struct walk {
+	const struct field_names *names;
+	struct key_memo *keys; /* as they stood in the line before */
+	struct slice left;     /* behind `key` */
+	const char *begin;
+	const struct key_memo *key; /* NULL: there is none */
+	size_t i;                   /* its number */
+	unsigned addresses;         /* so often the words before an address have stood so far, even within a value */
+};
+
+/* The key that s begins with, as the next one. */
+static bool walk_key(struct walk *w, struct slice s) {
+	struct key_memo *key = &w->keys[w->i % KEYS_AGAIN];
+
+	if (!key_is(key, s) && !key_read(w->names, s, key))
+		return false;
+	w->key = key;
+	w->i++;
+	w->addresses += key->ends_as_address;
+	w->left = (struct slice){s.p + key->n + 2, s.n - key->n - 2};
+	return true;
+}
+
+static void walk_begin(struct walk *w, const struct field_names *names, struct slice message) {
+	*w = (struct walk){.names = names, .keys = names_memo(names)->keys, .left = message, .begin = message.p};
+	(void)walk_key(w, message);
+}
+
+/* Up to the quote that ends the value: one before `,Key="`, or the line's last byte. That key is the next one. */
+static bool walk_value(struct walk *w, struct slice *value) {
+	static const char address[] = ADDRESS_KEY "=";
+	const size_t n = sizeof(address) - 1;
+	const char *begin = w->left.p;
+	struct slice at = w->left;
 
 	while (at.n > 0) {
 		const char *quote = quote_find(at);
-		struct slice behind;
 
 		if (!quote)
 			return false;
-		behind = at = (struct slice){quote + 1, at.n - (size_t)(quote + 1 - at.p)};
-		*next = slice_skip(&behind, ',') ? key_again(names, i, behind) : NULL;
-		if (at.n == 0 || *next) {
-			*value = (struct slice){s->p, (size_t)(quote - s->p)};
-			*s = behind;
-			return true;
+		if (quote[-1] == '=' && (size_t)(quote - w->begin) >= n && memcmp(quote - n, address, n) == 0)
+			w->addresses++;
+		at = (struct slice){quote + 1, at.n - (size_t)(quote + 1 - at.p)};
+		if (at.n == 0) {
+			w->key = NULL;
+			w->left = at;
+		} else if (at.p[0] != ',' || !walk_key(w, (struct slice){at.p + 1, at.n - 1})) {
+			continue;
 		}
+		*value = (struct slice){begin, (size_t)(quote - begin)};
+		return true;
 	}
 	return false;
 }
 
-static bool comes_once(struct slice s, const char *words) {
-	size_t n = strlen(words);
-	const char *at = slice_find(s, words);
-
-	return at && !slice_find((struct slice){at + n, s.n - (size_t)(at + n - s.p)}, words);
-}
-
 /* The first key of a security event tells which it is: where no rule asks for that, or for what else stands before, the rest is left alone. */
-static const char event_key[] = "SecurityEvent";
-
 static void security_defer(const struct field_names *names, struct slice message, struct line_fields *out) {
-	const struct key_memo *key = key_again(names, 0, message);
-	struct slice rest = {message.p + sizeof(event_key) + 1, message.n - sizeof(event_key) - 1};
+	struct walk w;
 
-	out->early = key->field;
-	if (!value_take(names, 1, &rest, &out->early_text, &key))
+	walk_begin(&w, names, message);
+	out->early = w.key ? w.key->field : -1;
+	if (!walk_value(&w, &out->early_text))
 		out->early_text = (struct slice){0};
 	/* A JSON log may have a key of that name too. */
 	if (out->early >= 0 && out->at[out->early].p)
@@ -192,36 +214,32 @@ static void security_defer(const struct field_names *names, struct slice message
 
 void asterisk_finish(const struct field_names *names, struct line_fields *io) {
 	uint64_t twice[(FIELDS_MAX + 63) / 64] = {0};
-	struct slice message = io->deferred;
 	struct slice address = {0};
 	struct slice account = {0};
-	bool single = comes_once(message, "RemoteAddress=\"");
 	unsigned accounts = 0;
-	const struct key_memo *key = key_again(names, 0, message);
+	struct walk w;
 
-	for (size_t i = 1; key; i++) {
-		const struct key_memo *next;
+	walk_begin(&w, names, io->deferred);
+	while (w.key) {
+		const struct key_memo *key = w.key;
 		struct slice value;
-		int field = key->field;
 
-		(void)slice_take(&message, key->n + 2U);
-		if (!value_take(names, i, &message, &value, &next))
+		if (!walk_value(&w, &value))
 			break;
 		if (key->is_address)
 			address = value;
 		if (key->is_account && ++accounts)
 			account = value;
-		key = next;
-		if (field < FIELDS_FIXED)
+		if (key->field < FIELDS_FIXED)
 			continue;
-		if (io->at[field].p)
-			twice[field / 64] |= 1ULL << field % 64;
-		io->at[field] = value;
+		if (io->at[key->field].p)
+			twice[key->field / 64] |= 1ULL << key->field % 64;
+		io->at[key->field] = value;
 	}
-	for (unsigned w = 0; w < sizeof(twice) / sizeof(twice[0]); w++)
-		for (uint64_t left = twice[w]; left; left &= left - 1)
-			io->at[64 * w + (unsigned)__builtin_ctzll(left)] = (struct slice){0};
-	if (message.n > 0 || !single || !address.p || !address_split(address, io))
+	for (unsigned word = 0; word < sizeof(twice) / sizeof(twice[0]); word++)
+		for (uint64_t left = twice[word]; left; left &= left - 1)
+			io->at[64 * word + (unsigned)__builtin_ctzll(left)] = (struct slice){0};
+	if (w.left.n > 0 || w.addresses != 1 || !address.p || !address_split(address, io))
 		return;
 	if (accounts == 1)
 		io->at[FIELD_USER] = account;

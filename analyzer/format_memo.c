@@ -34,19 +34,16 @@ static size_t key_length(struct slice s) {
 	return n > 0 && n <= KEY_MAX && slice_starts(at, "=\"") ? n : 0;
 }
 
-const struct key_memo *key_again(const struct field_names *names, size_t i, struct slice s) {
-	struct key_memo *memo = &names_memo(names)->keys[i % KEYS_AGAIN];
-	struct slice key = {s.p, 0};
+bool key_read(const struct field_names *names, struct slice s, struct key_memo *out) {
+	const size_t address = sizeof(ADDRESS_KEY) - 1;
+	struct slice key = {s.p, key_length(s)};
 
-	if (memo->n > 0 && s.n >= memo->n + 2U && memcmp(s.p, memo->text, memo->n + 2U) == 0)
-		return memo;
-	key.n = key_length(s);
 	if (key.n == 0)
-		return NULL;
-	memo->n = (uint8_t)key.n;
-	memo->field = (int16_t)field_find(names, key);
-	memo->is_address = slice_is(key, "RemoteAddress");
-	memo->is_account = slice_is(key, "AccountID");
-	memcpy(memo->text, s.p, key.n + 2);
-	return memo;
+		return false;
+	*out = (struct key_memo){.n = (uint8_t)key.n, .field = (int16_t)field_find(names, key)};
+	out->is_account = slice_is(key, "AccountID");
+	out->ends_as_address = key.n >= address && memcmp(key.p + key.n - address, ADDRESS_KEY, address) == 0;
+	out->is_address = out->ends_as_address && key.n == address;
+	memcpy(out->text, s.p, key.n + 2);
+	return true;
 }

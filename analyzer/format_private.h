@@ -7,6 +7,7 @@
 
 #include "common/target.h"
 
+#include "analyzer/block.h"
 #include "analyzer/format.h"
 
 struct pattern;
@@ -143,7 +144,8 @@ struct head_memo {
 struct key_memo {
 	uint8_t n; /* of its name; 0: nothing is kept */
 	int16_t field;
-	bool is_address, is_account;
+	bool is_account, is_address;
+	bool ends_as_address;   /* its name ends as that of the address */
 	char text[KEY_MAX + 2]; /* Key=" */
 };
 
@@ -152,14 +154,27 @@ struct line_memo {
 	struct key_memo keys[KEYS_AGAIN];
 };
 
+#define ADDRESS_KEY "RemoteAddress"
+
 struct line_memo *names_memo(const struct field_names *names);
 /* Whether *line begins with the head that is kept, which is cut off then, and its parts told; those that are not there have p NULL. */
 bool head_again(const struct head_memo *memo, struct slice *line, struct slice parts[HEAD_PARTS]);
 /* Keeps what is in front of `message`, which goes on to the line's end: only if it ends in a blank, and does not tell by what is behind that where it ends and
  * what its parts are. */
 void head_keep(struct head_memo *memo, struct slice line, struct slice message, const struct slice parts[HEAD_PARTS]);
-/* The key that s begins with (Key="), the i-th of its line; NULL for none. It is there until the sixteenth behind it is asked for. */
-const struct key_memo *key_again(const struct field_names *names, size_t i, struct slice s);
+/* Whether s begins with this key (Key="). */
+static inline bool key_is(const struct key_memo *key, struct slice s) {
+	size_t n = key->n + 2U;
+
+	if (key->n == 0 || s.n < n)
+		return false;
+	if (n > BLOCK || s.n < BLOCK)
+		return memcmp(s.p, key->text, n) == 0;
+	return (~block_bits((block)(block_load(s.p) == block_load(key->text))) & ((1U << n) - 1)) == 0;
+}
+
+/* The key that s begins with, into *out. False: it begins with none. */
+bool key_read(const struct field_names *names, struct slice s, struct key_memo *out);
 
 /* ---- JSON keys ---- */
 

@@ -12,10 +12,17 @@
 #define HEAP_LIMIT  1024 /* KiB */
 
 #define LITERAL_FROM 96 /* bytes */
+#define HELD_MAX     23 /* bytes */
 
 struct group {
 	char name[33]; /* PCRE2's names have 32 bytes at most */
 	uint32_t number;
+};
+
+/* A short text that matched: a program's name is mostly the same again. */
+struct held {
+	uint8_t n; /* 0: none yet */
+	char text[HELD_MAX];
 };
 
 struct pattern {
@@ -28,6 +35,7 @@ struct pattern {
 	size_t literal_n;
 	size_t literal_rare; /* where in it the byte stands that is searched for */
 	char *literal;
+	struct held *held;
 };
 
 /* The length of the escape at p ("\." or "\x2e"), and the byte that it stands for, or -1 for a class or an assertion. 0 where this scanner does not
@@ -212,7 +220,8 @@ int pattern_new(struct pattern **out, struct slice text, struct err *err) {
 	p->context = pcre2_match_context_create(NULL);
 	p->literal_n = pattern_literal(text, literal);
 	p->literal = malloc(p->literal_n + 1);
-	if (!p->data || !p->context || !p->literal) {
+	p->held = calloc(1, sizeof(*p->held));
+	if (!p->data || !p->context || !p->literal || !p->held) {
 		(void)err_errno(err, "pattern");
 		goto fail;
 	}
@@ -240,6 +249,7 @@ void pattern_free(struct pattern **pattern) {
 	pcre2_match_data_free(p->data);
 	pcre2_code_free(p->code);
 	free(p->literal);
+	free(p->held);
 	free(p);
 	*pattern = NULL;
 }
@@ -282,6 +292,20 @@ enum pattern_result pattern_match(const struct pattern *p, struct slice subject,
 	if (code >= 0)
 		return PATTERN_YES;
 	return code == PCRE2_ERROR_NOMATCH ? PATTERN_NO : PATTERN_LIMIT;
+}
+
+enum pattern_result pattern_holds(const struct pattern *p, struct slice subject) {
+	struct held *held = p->held;
+	enum pattern_result result;
+
+	if (subject.n > 0 && subject.n == held->n && memcmp(held->text, subject.p, subject.n) == 0)
+		return PATTERN_YES;
+	result = pattern_match(p, subject, NULL);
+	if (result == PATTERN_YES && subject.n > 0 && subject.n <= HELD_MAX) {
+		held->n = (uint8_t)subject.n;
+		memcpy(held->text, subject.p, subject.n);
+	}
+	return result;
 }
 
 uint32_t pattern_groups(const struct pattern *p) {

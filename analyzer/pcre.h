@@ -22,6 +22,9 @@ enum pattern_result { PATTERN_NO, PATTERN_YES, PATTERN_LIMIT };
 /* In a long subject the literal that the pattern requires is tried first. no_literal: in any; set where that is what was missing (may be NULL). */
 enum pattern_result pattern_match(const struct pattern *p, struct slice subject, bool *no_literal);
 
+/* As pattern_match, for one without named groups: what it matched last is known. Nothing is told of where. */
+enum pattern_result pattern_holds(const struct pattern *p, struct slice subject);
+
 /* Named groups, 0 to count - 1. The value is that of the last match: it borrows the subject, and has p NULL where the group took no part. */
 uint32_t pattern_groups(const struct pattern *p);
 const char *pattern_group_name(const struct pattern *p, uint32_t i);

@@ -189,6 +189,11 @@ static void part_narrow(const struct dispatch *d, const struct part *part, uint3
 		field_narrow(d, part, i, fields->at[part->fields[i].field], set);
 }
 
+static void part_drop(const struct dispatch *d, const struct part *part, uint64_t *set) {
+	for (uint32_t w = 0; w < d->words; w++)
+		set[w] &= ~part->has[w];
+}
+
 void dispatch_begin(const struct dispatch *d, struct line_context *ctx, struct candidates *c) {
 	const struct part *part = &d->parts[0];
 	struct line_fields *fields = ctx->fields;
@@ -199,8 +204,11 @@ void dispatch_begin(const struct dispatch *d, struct line_context *ctx, struct c
 	for (uint32_t i = part->nearly; deferred && i < part->nfields; i++)
 		if (part->fields[i].field == fields->early)
 			field_narrow(d, part, i, fields->early_text, c->set);
+	for (uint32_t p = 1; p < d->nparts; p++)
+		if (!format_takes_message(d->parts[p].message, fields))
+			part_drop(d, &d->parts[p], c->set);
 	part_narrow(d, part, 0, part->nearly, fields, c->set);
-	if (deferred && is_empty(d, c->set))
+	if (is_empty(d, c->set))
 		return;
 	format_finish(ctx->format, ctx->rules->names, fields);
 	part_narrow(d, part, part->nearly, part->nfields, fields, c->set);
@@ -222,8 +230,8 @@ const struct rule *dispatch_next(const struct dispatch *d, struct line_context *
 			fields = rule_fields(ctx, d->rules[i]);
 			if (fields)
 				part_narrow(d, part, 0, part->nfields, fields, c->set);
-			for (uint32_t k = 0; !fields && k < d->words; k++)
-				c->set[k] &= ~part->has[k];
+			else
+				part_drop(d, part, c->set);
 		}
 	}
 	return NULL;

@@ -88,7 +88,9 @@ enum reach rule_match(struct line_context *ctx, const struct rule *rule, struct 
 				return REACH_FIELD;
 			continue;
 		}
-		switch (pattern_match(c->pattern, subjects[i], field ? &no_literal : NULL)) {
+		switch (field || pattern_groups(c->pattern) > 0
+		            ? pattern_match(c->pattern, subjects[i], field ? &no_literal : NULL)
+		            : pattern_holds(c->pattern, subjects[i])) {
 		case PATTERN_YES:
 			break;
 		case PATTERN_NO:

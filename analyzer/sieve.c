@@ -63,7 +63,8 @@ struct sieve {
 	uint16_t heads[HEADS];
 	uint16_t *lists;
 	uint64_t *state_sets;
-	int16_t *moves; /* [state][class]: UNKNOWN, or the next state; negative where it is `alone` */
+	int32_t *
+		moves; /* by state and class: UNKNOWN, or where the moves of the next state begin, negative where that is done */
 	struct known known[KNOWN];
 	/* While one is found out. */
 	uint64_t *seen;  /* places */
@@ -341,11 +342,11 @@ static void start(struct sieve *s) {
 }
 
 /* What the byte leads to, found out for its whole class. UNKNOWN where that is too much. */
-static int step(struct sieve *s, uint32_t from, unsigned class) {
+static int32_t step(struct sieve *s, uint32_t from, unsigned class) {
 	const struct state *state = &s->states[from];
 	unsigned byte = s->byte_of[class];
 	uint16_t to;
-	int move;
+	int32_t move;
 
 	if (s->credit == 0 || s->full)
 		return UNKNOWN;
@@ -361,9 +362,9 @@ static int step(struct sieve *s, uint32_t from, unsigned class) {
 	to = state_number(s, reached(s));
 	if (to == UNKNOWN)
 		return UNKNOWN;
-	move = s->states[to].alone ? -(int)to : (int)to;
-	s->moves[from * s->nclasses + class] = (int16_t)move;
-	return move;
+	move = (int32_t)(to * s->nclasses);
+	s->moves[from * s->nclasses + class] = s->states[to].done ? -move : move;
+	return s->moves[from * s->nclasses + class];
 }
 
 int sieve_close(struct sieve *s, struct err *err) {
@@ -398,27 +399,25 @@ static struct known *known_at(struct sieve *s, struct slice text) {
 static uint32_t look(struct sieve *s, struct slice text, bool *whole) {
 	const unsigned char *at = (const unsigned char *)text.p;
 	size_t n = text.n < TEXT_DEPTH ? text.n : TEXT_DEPTH;
-	uint32_t state = START;
+	int32_t row = (int32_t)(START * s->nclasses);
+	uint32_t state;
 	size_t i = 0;
 
 	*whole = true;
 	while (i < n) {
 		unsigned class = s->class_of[at[i]];
-		int move = s->moves[state * s->nclasses + class];
+		int32_t move = s->moves[(uint32_t)row + class];
 
-		if (move == UNKNOWN && (move = step(s, state, class)) == UNKNOWN) {
+		if (move == UNKNOWN && (move = step(s, (uint32_t)row / s->nclasses, class)) == UNKNOWN) {
 			*whole = false;
 			break;
 		}
 		i++;
-		if (move > 0) {
-			state = (uint32_t)move;
-			continue;
-		}
-		state = (uint32_t)-move;
-		if (i >= ALONE || s->states[state].done)
+		row = move < 0 ? -move : move;
+		if (move < 0 || (i >= ALONE && s->states[(uint32_t)row / s->nclasses].alone))
 			break;
 	}
+	state = (uint32_t)row / s->nclasses;
 	return state * SETS + (i == text.n ? SET_END : SET_STOP);
 }
 
