@@ -5,13 +5,13 @@
 #include "analyzer/sieve.h"
 
 #define PLACES_MAX 65535
-#define STATES_MAX 512
-#define LISTS_MAX  65536 /* places of all states */
+#define STATES_MAX 256
+#define LISTS_MAX  16384 /* places of all states */
 #define HEADS      1024  /* a power of two */
 #define ALONE                                                                                                          \
 	32 /* bytes that are looked at although one entry alone is undecided: most patterns are done with by then */
 #define CREDIT     4096 /* steps from state to state that may be found out at once, and */
-#define CREDIT_FOR 4    /* for each text */
+#define CREDIT_FOR 1    /* for each text */
 #define BYTES      256
 #define KNOWN      32 /* short texts, which come again: a power of two */
 #define KNOWN_MAX  24 /* bytes of one */
