@@ -329,13 +329,6 @@ bool batch_next(struct batch_walk *w) {
 	return there > 0;
 }
 
-uint64_t batch_mac(const struct batch_view *v, uint32_t number) {
-	uint64_t word;
-
-	memcpy(&word, v->records.p + (size_t)number * BATCH_RECORD, sizeof(word));
-	return le64toh(word) & ((1ULL << MAC_BITS) - 1);
-}
-
 int batch_next_checked(struct batch_walk *w, struct err *err) {
 	int there = step(w);
 

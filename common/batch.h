@@ -85,8 +85,6 @@ void batch_walk_wanted(struct batch_walk *w, const uint32_t *wanted, uint32_t n,
 bool batch_next(struct batch_walk *w);
 /* The same for events that nobody has read yet: 1; 0 behind the last, when all was sound; -1. */
 int batch_next_checked(struct batch_walk *w, struct err *err);
-/* The MAC of one event, for looking ahead. */
-uint64_t batch_mac(const struct batch_view *v, uint32_t number);
 /* Texts of whole events at the start of in, max at most: how many there are, or -1 where one is none. */
 int64_t batch_texts_check(struct slice in, uint32_t max, struct err *err);
 

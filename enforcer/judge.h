@@ -41,8 +41,11 @@ struct quiet_found {
 };
 int judge_quiet(struct judge *j, const struct event *e, struct quiet_row *row, struct quiet_found *found, bool look,
                 struct err *err);
-/* judge_quiet will be asked of that MAC. */
-void judge_hint(const struct judge *j, uint64_t mac);
+/* judge_quiet will be asked to look at that event: memory is asked for what it needs, in so many steps, each with some time behind it. */
+#define JUDGE_HINTS 3
+void judge_hint(const struct judge *j, const struct event *e, struct quiet_found *found, int step);
+/* The same where it was looked at. */
+void judge_hint_found(const struct judge *j, const struct quiet_found *found);
 
 /* Lets time alone work up to `time` (pending bans, forgetting); part of every event and command; harmless where time goes back. */
 int judge_advance(struct judge *j, int64_t time, struct err *err);

@@ -9,6 +9,7 @@
 
 #define CURSOR_TEXTS ((size_t)4 * CURSOR_NAME_MAX) /* name, file and sample of one */
 #define NAME_ROOM    (CURSOR_NAME_MAX + 8)
+#define HINT_AHEAD   8 /* events between asking memory for what was found of one and judging it */
 
 /* ---- a batch is checked ---- */
 
@@ -372,8 +373,11 @@ static int apply_events(struct link *l, int64_t now, struct batch_sums *sums, st
 	int done = 1;
 
 	link_walk(l, &w);
-	while (done > 0 && batch_next(&w))
+	while (done > 0 && batch_next(&w)) {
+		if (w.next + HINT_AHEAD < l->view.n)
+			judge_hint_found(l->e->judge, &l->found[w.next + HINT_AHEAD]);
 		done = apply_event(l, &w, now, sums, err);
+	}
 	return done;
 }
 

@@ -5,7 +5,7 @@
 
 #include "enforcer/link_private.h"
 
-#define HINT_AHEAD 8 /* events between asking memory for a device and looking at it */
+#define TOGETHER 16 /* events of which memory is asked for what they need before the first is looked at */
 
 static bool is_clean(struct slice text) {
 	for (size_t i = 0; i < text.n; i++)
@@ -61,19 +61,41 @@ static bool may_change(enum event_kind kind) {
 	       kind != EVENT_POLL_UNKNOWN;
 }
 
+struct looked {
+	struct event e;
+	struct quiet_found *found;
+	uint32_t number, row;
+	bool with_texts;
+};
+
 /* Is its evidence needed, as far as can be told before the events in front of it are judged? */
-static int is_wanted(struct link *l, const struct batch_walk *w, int64_t now, struct stirred *stirred,
-                     struct err *err) {
-	struct quiet_found *found = &l->found[w->next - 1];
-	uint64_t bit, *word = stirred_word(stirred, &w->e, &bit);
+static int is_wanted(struct link *l, const struct looked *at, int64_t now, struct stirred *stirred, struct err *err) {
+	uint64_t bit, *word = stirred_word(stirred, &at->e, &bit);
 	int quiet = 0;
 
-	*found = (struct quiet_found){0};
-	if (!l->want.all && !(*word & bit) && w->e.time <= now + LINK_AHEAD)
-		quiet = judge_quiet(l->e->judge, &w->e, &l->quiet[w->row], found, true, err);
-	if (quiet == 0 && may_change(w->e.kind))
+	if (!l->want.all && !(*word & bit) && at->e.time <= now + LINK_AHEAD)
+		quiet = judge_quiet(l->e->judge, &at->e, &l->quiet[at->row], at->found, true, err);
+	if (quiet == 0 && may_change(at->e.kind))
 		*word |= bit;
-	return quiet < 0 ? -1 : quiet == 0 && !w->with_texts;
+	return quiet < 0 ? -1 : quiet == 0 && !at->with_texts;
+}
+
+/* The next ones, at most TOGETHER: how many, *there 0 behind the last; -1. */
+static int look(struct link *l, struct batch_walk *w, struct looked at[TOGETHER], int *there, struct err *err) {
+	int n = 0;
+
+	while (n < TOGETHER && (*there = batch_next_checked(w, err)) > 0) {
+		struct quiet_found *found = &l->found[w->next - 1];
+
+		if (check_event(l, &w->e, err) < 0)
+			return -1;
+		*found = (struct quiet_found){0};
+		at[n++] = (struct looked){w->e, found, w->next - 1, w->row, w->with_texts};
+	}
+	for (int step = 0; step < JUDGE_HINTS; step++)
+		for (int i = 0; i < n; i++)
+			judge_hint(l->e->judge, &at[i].e, at[i].found, step);
+	return *there < 0 ? -1 : n;
 }
 
 void link_want_nothing(struct link *l) {
@@ -100,25 +122,28 @@ static void ask(struct link *l, uint64_t seq) {
 
 int link_want(struct link *l, uint64_t seq, struct err *err) {
 	struct stirred stirred = {{0}};
+	struct looked at[TOGETHER];
 	int64_t now = clock_now();
 	struct batch_walk w;
+	int there = 1, looked;
 	uint32_t n = 0;
-	int there;
 
 	link_walk(l, &w);
-	while ((there = batch_next_checked(&w, err)) > 0) {
-		int wanted;
-
-		if (w.next + HINT_AHEAD < l->view.n)
-			judge_hint(l->e->judge, batch_mac(&l->view, w.next + HINT_AHEAD));
-		wanted = check_event(l, &w.e, err) < 0 ? -1 : is_wanted(l, &w, now, &stirred, err);
-		if (wanted < 0)
+	while (there > 0) {
+		looked = look(l, &w, at, &there, err);
+		if (looked < 0)
 			return -1;
-		if (wanted)
-			l->want.at[n++] = w.next - 1;
+		for (int i = 0; i < looked; i++) {
+			int wanted = is_wanted(l, &at[i], now, &stirred, err);
+
+			if (wanted < 0)
+				return -1;
+			if (wanted)
+				l->want.at[n++] = at[i].number;
+		}
 	}
-	if (there < 0 || n == 0)
-		return there;
+	if (n == 0)
+		return 0;
 	l->want.n = n;
 	ask(l, seq);
 	return 1;

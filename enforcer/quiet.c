@@ -289,6 +289,21 @@ int judge_quiet(struct judge *j, const struct event *e, struct quiet_row *row, s
 	return trigger_quiet(j, e, e->mac, NULL, err) < 0 ? -1 : 1;
 }
 
-void judge_hint(const struct judge *j, uint64_t mac) {
-	memo_hint(store_memo(j->store), mac);
+void judge_hint(const struct judge *j, const struct event *e, struct quiet_found *found, int step) {
+	uint64_t mac = e->mac;
+
+	if (e->kind == EVENT_SIP_REGISTERED && e->proof != PROOF_NONE) {
+		if (step == 0)
+			found->digest = store_registered_digest(j->store, e->user, e->realm, e->ip);
+		mac = store_registration_hint(j->store, found->digest, step);
+	} else if (step > 0) {
+		return;
+	}
+	if (mac != MAC_NONE)
+		memo_hint(store_memo(j->store), mac);
+}
+
+void judge_hint_found(const struct judge *j, const struct quiet_found *found) {
+	__builtin_prefetch(found->entry);
+	store_registration_hint_at(j->store, found->registration);
 }

@@ -301,6 +301,9 @@ struct registration {
 uint64_t store_registered_digest(const struct store *s, struct slice user, struct slice realm, struct addr ip);
 /* 1 with *out, valid until one is put or a rollback; 0; -1. *number: 0, or the one that it had before. */
 int store_registration(struct store *s, uint64_t digest, uint32_t *number, struct registration **out, struct err *err);
+/* Asks memory for it, in three steps; the last one tells whose it may be, or MAC_NONE. And where its number is known. */
+uint64_t store_registration_hint(const struct store *s, uint64_t digest, int step);
+void store_registration_hint_at(const struct store *s, uint32_t number);
 /* As store_registered_put, where its user is of r->mac. */
 void store_registration_renew(struct store *s, struct registration *r, int64_t time);
 /* 1 where a registration from ip (IPv6: its /64) lies within 24h before time. */

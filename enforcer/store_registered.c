@@ -428,6 +428,24 @@ int store_registration(struct store *s, uint64_t digest, uint32_t *number, struc
 	return *number != 0;
 }
 
+uint64_t store_registration_hint(const struct store *s, uint64_t digest, int step) {
+	const struct registrations *r = s->registrations;
+	const uint32_t *first = r ? &r->chains[digest % CHAINS] : NULL;
+
+	if (step == 0)
+		__builtin_prefetch(first);
+	if (!r || step == 0)
+		return MAC_NONE;
+	if (step == 1)
+		__builtin_prefetch(&r->at[*first]);
+	return step == 1 ? MAC_NONE : r->at[*first].mac;
+}
+
+void store_registration_hint_at(const struct store *s, uint32_t number) {
+	if (s->registrations)
+		__builtin_prefetch(&s->registrations->at[number]);
+}
+
 void store_registration_renew(struct store *s, struct registration *r, int64_t time) {
 	r->users = store_users_version(s);
 	renew(s->registrations, (uint32_t)(r - s->registrations->at), time);
