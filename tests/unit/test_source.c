@@ -553,6 +553,25 @@ static void test_cut_while_read(void **state) {
 	source_set_close(&set);
 }
 
+/* As where its inode is soon another file's. */
+static void test_another_by_its_inode(void **state) {
+	struct source_notice notice = {say, NULL};
+	struct source_set *set;
+	struct err err;
+
+	(void)state;
+	source("log");
+	put("log", "w", "a1-5");
+	if (source_set_open(&set, &w.conf, w.sources, w.conf.nsources, w.cursors, w.ncursors, false, notice, &err) < 0)
+		fail_msg("%s", err.text);
+	put("log", "w", "b1-9");
+	assert_false(read_one(source_set_at(set, 0), &w.read));
+	buf_byte(&w.notices, '\0');
+	told("was replaced while it was read");
+	source_set_close(&set);
+	reads("b1-9");
+}
+
 static void test_outgrown(void **state) {
 	(void)state;
 	source("log");
@@ -991,6 +1010,8 @@ int main(void) {
 		TEST("copytruncate: the copy has the rest, the log starts anew", test_copytruncate),
 		TEST("bytes cut off before they were read are counted as lost", test_lost),
 		TEST("what a log holds behind a cut is not read as if it were its own", test_cut_while_read),
+		TEST("another log that has the inode of the one that was found is not read as if it were that",
+	         test_another_by_its_inode),
 		TEST("a truncated log that outgrew its offset is another log", test_outgrown),
 		TEST("a restored backup counts nothing twice, and what follows is read", test_restored),
 		TEST("a restored backup that was written on counts nothing twice", test_restored_and_written_on),
