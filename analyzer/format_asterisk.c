@@ -142,104 +142,88 @@ static const char *quote_find(struct slice s) {
 	return s.n ? memchr(s.p, '"', s.n) : NULL;
 }
 
-/* The keys and values of a security event, one after the other. */
-struct walk {
-	const struct field_names *names;
-	struct key_memo *keys; /* as they stood in the line before */
-	struct slice left;     /* behind `key` */
-	const char *begin;
-	const struct key_memo *key; /* NULL: there is none */
-	size_t i;                   /* its number */
-	unsigned addresses;         /* so often the words before an address have stood so far, even within a value */
-};
-
-/* The key that s begins with, as the next one. */
-static bool walk_key(struct walk *w, struct slice s) {
-	struct key_memo *key = &w->keys[w->i % KEYS_AGAIN];
-
-	if (!key_is(key, s) && !key_read(w->names, s, key))
-		return false;
-	w->key = key;
-	w->i++;
-	w->addresses += key->ends_as_address;
-	w->left = (struct slice){s.p + key->n + 2, s.n - key->n - 2};
-	return true;
+/* The key that s begins with, as the memo has it; NULL for none. */
+static inline const struct key_memo *key_at(const struct field_names *names, struct key_memo *memo, struct slice s) {
+	return key_is(memo, s) || key_read(names, s, memo) ? memo : NULL;
 }
 
-static void walk_begin(struct walk *w, const struct field_names *names, struct slice message) {
-	*w = (struct walk){.names = names, .keys = names_memo(names)->keys, .left = message, .begin = message.p};
-	(void)walk_key(w, message);
+/* The words before an address, with the quote: within a value, too. */
+static inline bool ends_as_address(const char *begin, const char *quote) {
+	static const char words[] = ADDRESS_KEY "=";
+	const size_t n = sizeof(words) - 1;
+
+	return quote[-1] == '=' && (size_t)(quote - begin) >= n && memcmp(quote - n, words, n) == 0;
 }
 
-/* Up to the quote that ends the value: one before `,Key="`, or the line's last byte. That key is the next one. */
-static bool walk_value(struct walk *w, struct slice *value) {
-	static const char address[] = ADDRESS_KEY "=";
-	const size_t n = sizeof(address) - 1;
-	const char *begin = w->left.p;
-	struct slice at = w->left;
-
-	while (at.n > 0) {
-		const char *quote = quote_find(at);
-
-		if (!quote)
-			return false;
-		if (quote[-1] == '=' && (size_t)(quote - w->begin) >= n && memcmp(quote - n, address, n) == 0)
-			w->addresses++;
-		at = (struct slice){quote + 1, at.n - (size_t)(quote + 1 - at.p)};
-		if (at.n == 0) {
-			w->key = NULL;
-			w->left = at;
-		} else if (at.p[0] != ',' || !walk_key(w, (struct slice){at.p + 1, at.n - 1})) {
-			continue;
-		}
-		*value = (struct slice){begin, (size_t)(quote - begin)};
-		return true;
-	}
-	return false;
-}
-
-/* The first key of a security event tells which it is: where no rule asks for that, or for what else stands before, the rest is left alone. */
+/* The first key of a security event tells which it is: where no rule asks for that, or for what else stands before, the rest is left alone. It is told at once
+ * where the keys begin as they did before. */
 static void security_defer(const struct field_names *names, struct slice message, struct line_fields *out) {
-	struct walk w;
+	const struct key_memo *keys = names_memo(names)->keys;
+	struct slice rest = message;
+	const char *quote;
 
-	walk_begin(&w, names, message);
-	out->early = w.key ? w.key->field : -1;
-	if (!walk_value(&w, &out->early_text))
-		out->early_text = (struct slice){0};
-	/* A JSON log may have a key of that name too. */
-	if (out->early >= 0 && out->at[out->early].p)
-		out->early = -1;
 	out->deferred = message;
+	out->early = -1;
+	/* A JSON log may have a key of that name too. */
+	if (!key_is(&keys[0], message) || keys[0].field < 0 || out->at[keys[0].field].p)
+		return;
+	(void)slice_take(&rest, keys[0].n + 2U);
+	quote = quote_find(rest);
+	if (!quote)
+		return;
+	out->early_text = slice_take(&rest, (size_t)(quote - rest.p));
+	(void)slice_take(&rest, 1);
+	if (slice_skip(&rest, ',') && key_is(&keys[1], rest))
+		out->early = keys[0].field;
 }
 
+/* A value ends with a quote before `,Key="`, or as the line's last byte. */
 void asterisk_finish(const struct field_names *names, struct line_fields *io) {
+	struct key_memo *keys = names_memo(names)->keys;
+	const char *begin = io->deferred.p;
+	struct slice rest = io->deferred;
+	const struct key_memo *key = key_at(names, &keys[0], rest);
 	uint64_t twice[(FIELDS_MAX + 63) / 64] = {0};
 	struct slice address = {0};
 	struct slice account = {0};
-	unsigned accounts = 0;
-	struct walk w;
+	unsigned addresses = 0, accounts = 0;
 
-	walk_begin(&w, names, io->deferred);
-	while (w.key) {
-		const struct key_memo *key = w.key;
-		struct slice value;
+	for (size_t i = 1; key; i++) {
+		struct slice at = {rest.p + key->n + 2, rest.n - key->n - 2};
+		struct slice value = {at.p, 0};
+		const struct key_memo *next = NULL;
+		const char *quote;
 
-		if (!walk_value(&w, &value))
+		rest = at;
+		addresses += key->ends_as_address;
+		while ((quote = quote_find(at)) != NULL) {
+			addresses += ends_as_address(begin, quote);
+			at = (struct slice){quote + 1, at.n - (size_t)(quote + 1 - at.p)};
+			if (at.n == 0)
+				break;
+			if (at.p[0] == ',' &&
+			    (next = key_at(names, &keys[i % KEYS_AGAIN], (struct slice){at.p + 1, at.n - 1})) != NULL)
+				break;
+		}
+		if (!quote)
 			break;
+		rest = next ? (struct slice){at.p + 1, at.n - 1} : at;
+		value.n = (size_t)(quote - value.p);
 		if (key->is_address)
 			address = value;
 		if (key->is_account && ++accounts)
 			account = value;
-		if (key->field < FIELDS_FIXED)
-			continue;
-		if (io->at[key->field].p)
-			twice[key->field / 64] |= 1ULL << key->field % 64;
-		io->at[key->field] = value;
+		if (key->field >= FIELDS_FIXED) {
+			if (io->at[key->field].p)
+				twice[key->field / 64] |= 1ULL << key->field % 64;
+			io->at[key->field] = value;
+		}
+		key = next;
 	}
 	for (unsigned word = 0; word < sizeof(twice) / sizeof(twice[0]); word++)
 		for (uint64_t left = twice[word]; left; left &= left - 1)
 			io->at[64 * word + (unsigned)__builtin_ctzll(left)] = (struct slice){0};
-	if (w.left.n > 0 || w.addresses != 1 || !address.p || !address_split(address, io))
+	if (rest.n > 0 || addresses != 1 || !address.p || !address_split(address, io))
 		return;
 	if (accounts == 1)
 		io->at[FIELD_USER] = account;

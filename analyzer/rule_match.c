@@ -35,7 +35,7 @@ struct line_fields *rule_fields(struct line_context *ctx, const struct rule *rul
 	return rules->tried[slot] == SECOND_READ ? second : NULL;
 }
 
-static bool list_holds(const struct condition *c, struct slice value) {
+static inline bool list_holds(const struct condition *c, struct slice value) {
 	uint64_t number;
 
 	for (uint32_t i = 0; i < c->nvalues; i++) {

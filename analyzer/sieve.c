@@ -1,6 +1,8 @@
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "analyzer/block.h"
 #include "analyzer/gate_private.h"
 #include "analyzer/sieve.h"
 
@@ -15,6 +17,7 @@
 #define BYTES      256
 #define KNOWN      32 /* short texts, which come again: a power of two */
 #define KNOWN_MAX  24 /* bytes of one */
+#define BEGINNINGS 4  /* of long ones, which come again, too */
 
 enum { UNKNOWN, START };
 
@@ -42,6 +45,13 @@ struct known {
 	char text[KNOWN_MAX];
 };
 
+/* How a long text began that was not looked at further, and which sets are its. */
+struct beginning {
+	uint8_t n; /* 0: none */
+	uint16_t sets;
+	char text[ALONE];
+};
+
 struct sieve {
 	uint32_t words;
 	uint64_t *absent; /* those that need no text */
@@ -66,6 +76,8 @@ struct sieve {
 	int32_t *
 		moves; /* by state and class: UNKNOWN, or where the moves of the next state begin, negative where that is done */
 	struct known known[KNOWN];
+	struct beginning beginnings[BEGINNINGS];
+	uint32_t oldest; /* of those */
 	/* While one is found out. */
 	uint64_t *seen;  /* places */
 	uint64_t *rest;  /* entries */
@@ -330,6 +342,7 @@ static uint16_t state_number(struct sieve *s, uint32_t n) {
 static void start(struct sieve *s) {
 	memset(s->heads, 0, sizeof(s->heads));
 	memset(s->known, 0, sizeof(s->known));
+	memset(s->beginnings, 0, sizeof(s->beginnings));
 	memset(s->moves, 0, (size_t)s->nstates * s->nclasses * sizeof(*s->moves));
 	s->nstates = START;
 	s->nlists = 0;
@@ -395,21 +408,30 @@ static struct known *known_at(struct sieve *s, struct slice text) {
 	return &s->known[(text.n * 5 + (unsigned char)text.p[0] + (unsigned char)text.p[text.n - 1] * 3) & (KNOWN - 1)];
 }
 
-/* The number of the sets of a text. *whole: it is that of all such texts from now on. */
-static uint32_t look(struct sieve *s, struct slice text, bool *whole) {
+static_assert(ALONE == 2 * BLOCK, "a beginning is compared by two blocks");
+
+static bool begins_with(struct slice text, const struct beginning *b) {
+	uint64_t same = block_bits((block)(block_load(text.p) == block_load(b->text))) |
+	                (uint64_t)block_bits((block)(block_load(text.p + BLOCK) == block_load(b->text + BLOCK))) << BLOCK;
+
+	return b->n > 0 && (~same & ((1ULL << b->n) - 1)) == 0;
+}
+
+/* The number of the sets of a text, and how many bytes tell it; 0 where there was too much to find out. */
+static uint32_t look(struct sieve *s, struct slice text, size_t *told) {
 	const unsigned char *at = (const unsigned char *)text.p;
 	size_t n = text.n < TEXT_DEPTH ? text.n : TEXT_DEPTH;
 	int32_t row = (int32_t)(START * s->nclasses);
+	bool whole = true;
 	uint32_t state;
 	size_t i = 0;
 
-	*whole = true;
 	while (i < n) {
 		unsigned class = s->class_of[at[i]];
 		int32_t move = s->moves[(uint32_t)row + class];
 
 		if (move == UNKNOWN && (move = step(s, (uint32_t)row / s->nclasses, class)) == UNKNOWN) {
-			*whole = false;
+			whole = false;
 			break;
 		}
 		i++;
@@ -417,43 +439,50 @@ static uint32_t look(struct sieve *s, struct slice text, bool *whole) {
 		if (move < 0 || (i >= ALONE && s->states[(uint32_t)row / s->nclasses].alone))
 			break;
 	}
+	*told = whole ? i : 0;
 	state = (uint32_t)row / s->nclasses;
 	return state * SETS + (i == text.n ? SET_END : SET_STOP);
 }
 
+/* As look, for texts that come again. */
+static uint32_t look_again(struct sieve *s, struct slice text) {
+	struct known *known = known_at(s, text);
+	uint32_t number;
+	size_t told;
+
+	if (known && known->n == text.n && memcmp(known->text, text.p, text.n) == 0)
+		return known->sets;
+	for (unsigned i = 0; text.n > ALONE && i < BEGINNINGS; i++)
+		if (begins_with(text, &s->beginnings[i]))
+			return s->beginnings[i].sets;
+	if (s->full)
+		start(s);
+	s->credit += s->credit < CREDIT ? CREDIT_FOR : 0;
+	number = look(s, text, &told);
+	if (known && told > 0) {
+		known->n = (uint8_t)text.n;
+		known->sets = (uint16_t)number;
+		memcpy(known->text, text.p, text.n);
+	} else if (told > 0 && told <= ALONE && text.n > ALONE) {
+		struct beginning *b = &s->beginnings[s->oldest++ % BEGINNINGS];
+
+		b->n = (uint8_t)told;
+		b->sets = (uint16_t)number;
+		memcpy(b->text, text.p, ALONE);
+	}
+	return number;
+}
+
 void sieve_narrow(struct sieve *s, struct slice text, uint64_t *set) {
 	const uint64_t *sets;
-	struct known *known;
 	uint64_t left = 0;
-	uint32_t number;
 
 	/* Those that need no text take any: often no other is left. */
 	for (uint32_t w = 0; w < s->words; w++)
 		left |= set[w] & ~s->absent[w];
 	if (!left)
 		return;
-	if (!text.p) {
-		for (uint32_t w = 0; w < s->words; w++)
-			set[w] &= s->absent[w];
-		return;
-	}
-	known = known_at(s, text);
-	if (known && known->n == text.n && memcmp(known->text, text.p, text.n) == 0) {
-		number = known->sets;
-	} else {
-		bool whole;
-
-		if (s->full)
-			start(s);
-		s->credit += s->credit < CREDIT ? CREDIT_FOR : 0;
-		number = look(s, text, &whole);
-		if (known && whole) {
-			known->n = (uint8_t)text.n;
-			known->sets = (uint16_t)number;
-			memcpy(known->text, text.p, text.n);
-		}
-	}
-	sets = s->state_sets + (size_t)number * s->words;
+	sets = text.p ? s->state_sets + (size_t)look_again(s, text) * s->words : s->absent;
 	for (uint32_t w = 0; w < s->words; w++)
 		set[w] &= sets[w];
 }

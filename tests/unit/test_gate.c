@@ -291,6 +291,7 @@ static void what_a_pattern_matches_a_sieve_of_many_lets_through(void **state) {
 	for (unsigned round = 0; round < 8; round++) {
 		struct pattern *patterns[SIEVED] = {NULL};
 		struct buf texts[SIEVED];
+		char text[48] = "";
 		struct sieve *sieve;
 		struct err err;
 
@@ -309,10 +310,10 @@ static void what_a_pattern_matches_a_sieve_of_many_lets_through(void **state) {
 		assert_int_equal(sieve_close(sieve, &err), 0);
 		for (unsigned t = 0; t < 1500; t++) {
 			uint64_t set[GATE_WORDS(SIEVED + 1)];
-			char text[48];
 			struct slice at = {text, number(sizeof(text))};
 
-			for (size_t i = 0; i < at.n; i++)
+			/* Many begin as the one before. */
+			for (size_t i = number(2) ? number(sizeof(text)) : 0; i < sizeof(text); i++)
 				text[i] = letters[number(sizeof(letters) - 1)];
 			if (number(100) == 0)
 				at = (struct slice){0};
