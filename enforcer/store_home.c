@@ -92,9 +92,16 @@ static int find_owner(struct store *s, struct slice user, struct slice realm, ui
 	return 0;
 }
 
-/* A phone registers again and again: whose users are stands by a keyed digest of what was asked, what was asked for least lately goes first. */
-#define OWNER_SETS 65536U
-#define OWNER_WAYS 4 /* a line of the processor's cache */
+/* A phone registers again and again: whose users are stands by a keyed digest of what was asked, what was asked for least lately goes first. Where many are
+ * asked for, all users are read, a part at a time: those of one row, which is nearly all, stand by the digest of that. */
+#define OWNER_SETS  65536U
+#define OWNER_WAYS  4            /* a line of the processor's cache */
+#define OWNER_ONLY  (1ULL << 63) /* beside the MAC: of a user of one row; without realm it is of any */
+#define OWNERS_MOST (OWNER_SETS * OWNER_WAYS * 5 / 8) /* devices: of more not all would find room */
+#define SCAN_MIN    256                               /* misses before it may pay to read all */
+#define SCAN_SHARE  64                                /* one of so many devices' users was missed */
+#define SCAN_EVERY  64                                /* misses between two parts: nobody waits for all of it */
+#define SCAN_ROWS   2048                              /* in one part */
 
 struct owner {
 	uint64_t digest; /* 0: nothing is here */
@@ -103,6 +110,9 @@ struct owner {
 
 struct owners {
 	struct owner sets[OWNER_SETS][OWNER_WAYS]; /* of each the one asked for last first */
+	uint64_t missed;
+	bool scanned;                  /* all users were read */
+	char from[EVENT_USER_MAX + 1]; /* users before this one were */
 };
 
 void store_owners_forget(struct store *s) {
@@ -129,7 +139,7 @@ static uint64_t owner_digest(const struct store *s, struct slice user, struct sl
 	return digest ? digest : 1;
 }
 
-/* True with *mac where it is kept. It comes to the front. */
+/* True with *mac where it is kept, as it was put. It comes to the front. */
 static bool owner_get(const struct store *s, uint64_t digest, uint64_t *mac) {
 	struct owner *set = s->owners->sets[digest % OWNER_SETS];
 
@@ -152,17 +162,75 @@ static void owner_put(const struct store *s, uint64_t digest, uint64_t mac) {
 	set[0] = (struct owner){digest, mac};
 }
 
+/* A user's rows stand together. */
+struct reading {
+	char user[EVENT_USER_MAX + 1], realm[EVENT_REALM_MAX + 1];
+	uint64_t mac;
+	unsigned rows; /* of this user, so far */
+};
+
+static void reading_put(const struct store *s, const struct reading *r) {
+	if (r->rows == 1)
+		owner_put(s, owner_digest(s, slice_of(r->user), slice_of(r->realm)), r->mac | OWNER_ONLY);
+}
+
+static int scan_part(struct store *s, struct err *err) {
+	struct query *q = db_query(s->db, "SELECT user, realm, mac FROM user WHERE user >= ? ORDER BY user", err);
+	struct reading r = {.rows = 0};
+	int step = 1;
+
+	db_bind_text(q, slice_of(s->owners->from));
+	for (unsigned n = 0; n < SCAN_ROWS && (step = db_step(q, err)) == 1; n++) {
+		if (r.rows > 0 && !slice_is(db_text(q, 0), r.user)) {
+			reading_put(s, &r);
+			r.rows = 0;
+		}
+		if (r.rows++ > 0)
+			continue;
+		db_copy_text(q, 0, r.user, sizeof(r.user));
+		db_copy_text(q, 1, r.realm, sizeof(r.realm));
+		r.mac = (uint64_t)db_int(q, 2);
+		/* What is cut is left to the query. */
+		r.rows += !slice_is(db_text(q, 0), r.user) || !slice_is(db_text(q, 1), r.realm);
+	}
+	db_end(q);
+	if (step == 0)
+		reading_put(s, &r);
+	/* The last user of a part may have more rows: he is the first of the next part. One who fills a part ends it. */
+	s->owners->scanned = step == 0 || strcmp(s->owners->from, r.user) == 0;
+	memcpy(s->owners->from, r.user, sizeof(r.user));
+	return step < 0 ? -1 : 0;
+}
+
+/* 1 with *mac, 0, -1. */
+static int owner_known(struct store *s, struct slice user, struct slice realm, uint64_t digest, uint64_t *mac,
+                       struct err *err) {
+	struct owners *o = s->owners;
+	uint64_t devices = (uint64_t)store_device_count(s);
+
+	if (owner_get(s, digest, mac) ||
+	    (realm.n > 0 && owner_get(s, owner_digest(s, user, slice_of("")), mac) && *mac & OWNER_ONLY)) {
+		*mac &= ~OWNER_ONLY;
+		return 1;
+	}
+	if (!o->scanned && ++o->missed >= SCAN_MIN && o->missed % SCAN_EVERY == 0 && o->missed >= devices / SCAN_SHARE &&
+	    devices <= OWNERS_MOST)
+		return scan_part(s, err);
+	return 0;
+}
+
 int store_device_of_user(struct store *s, struct slice user, struct slice realm, uint64_t *mac, struct err *err) {
 	uint64_t digest = owner_digest(s, user, realm);
+	int known;
 
-	if (!s->owners)
-		s->owners = calloc(1, sizeof(*s->owners));
-	if (s->owners && owner_get(s, digest, mac))
-		return 0;
+	if (!s->owners && !(s->owners = calloc(1, sizeof(*s->owners))))
+		return find_owner(s, user, realm, mac, err);
+	known = owner_known(s, user, realm, digest, mac, err);
+	if (known != 0)
+		return known < 0 ? -1 : 0;
 	if (find_owner(s, user, realm, mac, err) < 0)
 		return -1;
-	if (s->owners)
-		owner_put(s, digest, *mac);
+	owner_put(s, digest, *mac);
 	return 0;
 }
 

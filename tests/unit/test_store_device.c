@@ -367,6 +367,63 @@ static void a_user_names_a_device_only_where_it_is_certain(void **state) {
 	assert_int_equal(mac, MAC_NONE);
 }
 
+#define USERS 5000 /* more than are read at once */
+
+static uint64_t whose(unsigned user, const char *realm) {
+	char name[16];
+	uint64_t mac;
+
+	(void)snprintf(name, sizeof(name), "%05u", user);
+	OK(store_device_of_user(store, slice_of(name), slice_of(realm), &mac, &err));
+	return mac;
+}
+
+static void users_are_whose_they_are_however_many_are_asked_for(void **state) {
+	static const char *const realms[] = {"", "one.example", "two.example", "three.example"};
+	static uint64_t answers[USERS + 1][4];
+	unsigned all = 0, told = 0;
+	uint64_t random = 3;
+
+	(void)state;
+	for (unsigned i = 0; i < USERS; i++) {
+		/* One row of no realm, or of one; or some more, of this device and of others. */
+		struct device_user users[3] = {{.realm = ""}, {.realm = "one.example"}, {.realm = "two.example"}};
+		unsigned first = i % 7 == 3, n = i % 11 == 5 ? 2 : 1;
+
+		for (unsigned k = 0; k < 3; k++)
+			(void)snprintf(users[k].user, sizeof(users[k].user), "%05u", i);
+		OK(store_users_put(store, i + 1, users + first, n, &err));
+		if (i % 13 == 7)
+			OK(store_users_put(store, USERS + i + 1, users + i % 3, 1, &err));
+	}
+	for (unsigned i = 0; i <= USERS; i++)
+		for (unsigned k = 0; k < 4; k++) {
+			if (i % 50 == 0)
+				store_owners_forget(store); /* before it is worth reading all */
+			answers[i][k] = whose(i, realms[k]);
+		}
+	store_owners_forget(store);
+	for (unsigned n = 0; n < 4 * USERS; n++) {
+		unsigned i, k;
+
+		random = random * 6364136223846793005U + 1442695040888963407U;
+		i = (unsigned)(random >> 40) % (USERS + 1);
+		k = (unsigned)(random >> 33) % 4;
+		if (whose(i, realms[k]) != answers[i][k])
+			fail_msg("user %u, realm %s: %llu", i, realms[k], (unsigned long long)answers[i][k]);
+	}
+	/* They need no look into the rows any more, but where there are several. */
+	OK(db_script(store->db, "DELETE FROM user", &err));
+	for (unsigned i = 0; i < USERS; i++)
+		if (i % 7 != 3 && i % 11 != 5 && i % 13 != 7) {
+			all++;
+			told += whose(i, "four.example") == i + 1;
+		}
+	assert_true(told > all / 100 * 99); /* some gave way to what was asked since */
+	store_owners_forget(store);
+	assert_int_equal(whose(0, ""), MAC_NONE);
+}
+
 static void residents_are_counted_by_mask_prefix_age_and_account(void **state) {
 	static const struct {
 		const char *title, *at;
@@ -520,6 +577,7 @@ int main(void) {
 		CASE(more_devices_than_the_shelf_holds_are_all_read),
 		CASE(time_has_work_to_do_on_disused_homes_and_removed_devices),
 		CASE(a_user_names_a_device_only_where_it_is_certain),
+		CASE(users_are_whose_they_are_however_many_are_asked_for),
 		CASE(residents_are_counted_by_mask_prefix_age_and_account),
 		CASE(what_stands_how_is_counted_without_a_walk),
 	};
