@@ -568,6 +568,7 @@ END
 		command -v "$tool" >/dev/null || skip "needs $tool"
 	done
 	without_sanitizers "a library with them is of no use to a program without"
+	without_coverage "a library that counts is of no use to a program that does not"
 	env -u MAKEFLAGS -u MAKELEVEL make -C "$bin" -s install DESTDIR="$folder/root" >install.log 2>&1 || { cat install.log; false; }
 	data=$(dirname "$(find root -name Lockstate.pm)")/..
 	same "$(cd "$data/rules" && find . -type f | sort)" "$(cd "$top/rules" && find . -name '*.yaml' | sort)"

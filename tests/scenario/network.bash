@@ -116,7 +116,7 @@ generator() {
 
 # answer SPACE ADDRESS URL [CURL-OPTION...]: the status that a client at that address gets; 000 is none.
 answer() {
-	within "$1" curl -s -o /dev/null -w '%{http_code}' --max-time 1 --interface "$2" -A "${agent:-$phone}" "${@:4}" "$3" || true
+	within "$1" curl -s -o /dev/null -w '%{http_code}' --connect-timeout 1 --max-time 20 --interface "$2" -A "${agent:-$phone}" "${@:4}" "$3" || true
 }
 
 phone="Yealink SIP-T46S 66.86.0.15"

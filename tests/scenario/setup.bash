@@ -158,6 +158,13 @@ without_sanitizers() {
 	fi
 }
 
+# A build for coverage counts in the programs themselves.
+without_coverage() {
+	if grep -qa __gcov_dump "$bin/provctl"; then
+		skip "$1"
+	fi
+}
+
 # for_nobody: programs and rules that nobody, too, may read: the tree may stand below a folder that is root's alone.
 for_nobody() {
 	mkdir bin
