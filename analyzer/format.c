@@ -309,7 +309,8 @@ bool format_takes_message(const struct format *f, const struct line_fields *fiel
 	struct slice program = fields->at[FIELD_PROGRAM];
 
 	/* Another program's line may begin with what an attacker wrote. */
-	return fields->at[FIELD_MESSAGE].n > 0 && (!f->program || (program.p && slice_starts(program, f->program)));
+	return fields->at[FIELD_MESSAGE].n > 0 &&
+	       (!f->program || (program.n > 0 && program.p[0] == f->program[0] && slice_starts(program, f->program)));
 }
 
 bool format_split_message(const struct format *f, const struct field_names *names, struct time_context *tc,

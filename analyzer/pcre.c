@@ -12,7 +12,9 @@
 #define HEAP_LIMIT  1024 /* KiB */
 
 #define LITERAL_FROM 96 /* bytes */
-#define HELD_MAX     23 /* bytes */
+#define LITERAL_FROM_ANCHORED                                                                                          \
+	512             /* the same for a pattern that is done with a text at once where it begins otherwise */
+#define HELD_MAX 23 /* bytes */
 
 struct group {
 	char name[33]; /* PCRE2's names have 32 bytes at most */
@@ -31,6 +33,7 @@ struct pattern {
 	pcre2_match_context *context;
 	uint32_t ngroups;
 	struct group groups[PATTERN_GROUPS_MAX];
+	bool anchored;
 	bool compiled; /* to machine code */
 	size_t literal_n;
 	size_t literal_rare; /* where in it the byte stands that is searched for */
@@ -196,6 +199,7 @@ static int groups_read(struct pattern *p, struct err *err) {
 
 int pattern_new(struct pattern **out, struct slice text, struct err *err) {
 	struct pattern *p = calloc(1, sizeof(*p));
+	uint32_t options = 0;
 	char literal[PATTERN_TEXT_MAX];
 	PCRE2_UCHAR message[256];
 	PCRE2_SIZE at;
@@ -216,6 +220,8 @@ int pattern_new(struct pattern **out, struct slice text, struct err *err) {
 	}
 	if (groups_read(p, err))
 		goto fail;
+	(void)pcre2_pattern_info(p->code, PCRE2_INFO_ALLOPTIONS, &options);
+	p->anchored = options & PCRE2_ANCHORED;
 	p->data = pcre2_match_data_create_from_pattern(p->code, NULL);
 	p->context = pcre2_match_context_create(NULL);
 	p->literal_n = pattern_literal(text, literal);
@@ -255,10 +261,7 @@ void pattern_free(struct pattern **pattern) {
 }
 
 bool pattern_is_anchored(const struct pattern *p) {
-	uint32_t options = 0;
-
-	(void)pcre2_pattern_info(p->code, PCRE2_INFO_ALLOPTIONS, &options);
-	return options & PCRE2_ANCHORED;
+	return p->anchored;
 }
 
 static bool has_literal(const struct pattern *p, struct slice subject) {
@@ -282,7 +285,7 @@ enum pattern_result pattern_match(const struct pattern *p, struct slice subject,
 	int code;
 
 	/* A short subject is matched as quickly as it is searched. */
-	if ((no_literal || subject.n > LITERAL_FROM) && !has_literal(p, subject)) {
+	if ((no_literal || subject.n > (p->anchored ? LITERAL_FROM_ANCHORED : LITERAL_FROM)) && !has_literal(p, subject)) {
 		if (no_literal)
 			*no_literal = true;
 		return PATTERN_NO;
