@@ -319,6 +319,26 @@ static void rules_try(struct bench *b, struct slice line, struct buf *plain, str
 		fail_msg("%s: %.*s", format_name(b->ctx.format), (int)line.n, line.p);
 }
 
+/* A sample of any rule. */
+static struct slice sample_some(const struct rules *rules) {
+	const struct yamldoc_node *samples = rules->rules[number(rules->nrules)]->samples;
+	const struct yamldoc_node *s = samples->first;
+
+	for (uint32_t skip = number((uint32_t)samples->count); skip > 0; skip--)
+		s = s->next;
+	return yamldoc_get(s, "line")->text;
+}
+
+/* One line's beginning and another's end. */
+static struct slice splice(char *to, size_t max, struct slice a, struct slice b) {
+	size_t n = number((uint32_t)(a.n < max / 2 ? a.n : max / 2) + 1);
+	size_t left = number((uint32_t)(b.n < max / 2 ? b.n : max / 2) + 1);
+
+	memcpy(to, a.p, n);
+	memcpy(to + n, b.p + b.n - left, left);
+	return (struct slice){to, n + left};
+}
+
 /* In every format, for the second formats of messages too. */
 static void a_line_becomes_what_trying_all_rules_in_their_order_makes_of_it(void **unused) {
 	struct buf plain, fast;
@@ -343,6 +363,8 @@ static void a_line_becomes_what_trying_all_rules_in_their_order_makes_of_it(void
 					rules_try(&b, (struct slice){line, sample.n - (number(8) ? 0 : number((uint32_t)sample.n))}, &plain,
 					          &fast, &events);
 				}
+				for (unsigned change = 0; change < 8; change++)
+					rules_try(&b, splice(line, sizeof(line), sample, sample_some(b.rules)), &plain, &fast, &events);
 			}
 		}
 	assert_true(events > 1000);
