@@ -57,7 +57,7 @@ static uint64_t finish(struct sip s, const uint8_t *p, size_t n) {
 	uint64_t word = (uint64_t)n << 56;
 
 	if (n >= 8 && n % 8 > 0)
-		word |= word_at(p + n - 8) >> (64 - n % 8 * 8);
+		word |= word_at(p + n - 8) >> (-n % 8 * 8);
 	for (size_t i = 0; n < 8 && i < n; i++)
 		word |= (uint64_t)p[i] << (8 * i);
 	absorb_word(&s, word);
