@@ -47,6 +47,7 @@ struct line_context {
 	const char *account;   /* of the source, or NULL */
 	bool inventory;        /* the source's device.* events are believed; false after line_context_init */
 	struct recall *recall; /* borrowed: see recall.h. NULL after line_context_init */
+	uint64_t *alike;       /* by rule: the number of its events that say nothing of a phone; 0 until there is one */
 	struct line_fields *fields;
 	struct buf evidence; /* buf_init(.., 4 * EVENT_LINE_MAX) */
 };

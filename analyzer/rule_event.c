@@ -12,8 +12,9 @@ int line_context_init(struct line_context *ctx, const struct conf *conf, struct 
 	if (time_context_new(&made.time, zone, err))
 		return -1;
 	made.fields = malloc(sizeof(*made.fields));
-	if (!made.fields) {
-		time_context_free(&made.time);
+	made.alike = calloc(rules->nrules + 1, sizeof(*made.alike));
+	if (!made.fields || !made.alike) {
+		line_context_release(&made);
 		return err_errno(err, "fields of a line");
 	}
 	buf_init(&made.evidence, 4 * EVENT_LINE_MAX);
@@ -25,6 +26,8 @@ void line_context_release(struct line_context *ctx) {
 	time_context_free(&ctx->time);
 	free(ctx->fields);
 	ctx->fields = NULL;
+	free(ctx->alike);
+	ctx->alike = NULL;
 	buf_release(&ctx->evidence);
 }
 
@@ -238,6 +241,17 @@ static struct slice either(struct slice first, struct slice otherwise) {
 	return first.n > 0 ? first : otherwise;
 }
 
+/* All that events of the rule say alike, if nothing else: the account is the source's, or there is none. */
+static uint64_t number_of(struct line_context *ctx, const struct rule *rule, const struct event *e) {
+	bool account = ctx->account ? e->account.p == ctx->account : e->account.n == 0;
+
+	if (!account || e->vendor.n > 0 || e->model.n > 0 || e->version.n > 0)
+		return 0;
+	if (ctx->alike[rule->number] == 0)
+		ctx->alike[rule->number] = ++ctx->rules->nalike;
+	return ctx->alike[rule->number];
+}
+
 bool event_make(struct line_context *ctx, const struct rule *rule, struct line_fields *fields, struct slice line,
                 struct event *e) {
 	bool device = rule->act == RULE_KIND && rule->kind >= EVENT_DEVICE_CREATED;
@@ -280,6 +294,7 @@ bool event_make(struct line_context *ctx, const struct rule *rule, struct line_f
 	made.model = slice_cut(either(fields->at[FIELD_MODEL], asker.model), EVENT_WORD_MAX);
 	made.version = slice_cut(either(fields->at[FIELD_VERSION], asker.version), EVENT_WORD_MAX);
 	made.rule = rule->id;
+	made.alike = number_of(ctx, rule, &made);
 	/* Secrets may begin anywhere in a longer one. */
 	made.raw = line.n <= EVIDENCE_RAW_MAX;
 	made.line = made.raw ? line : evidence_of(&ctx->evidence, line, folder);

@@ -488,6 +488,8 @@ static struct dispatch *dispatch_shared(const struct rules *rules, unsigned slot
 }
 
 static int dispatch_build(struct rules *rules, struct err *err) {
+	for (uint32_t i = 0; i < rules->nrules; i++)
+		rules->rules[i]->number = i;
 	for (unsigned slot = 0; slot < FORMAT_KINDS; slot++) {
 		unsigned formats = formats_of(slot);
 

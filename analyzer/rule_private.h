@@ -44,6 +44,7 @@ enum rule_act { RULE_NOTHING, RULE_PROVISION, RULE_KIND };
 
 struct rule {
 	struct slice id;
+	uint32_t number;
 	const struct yamldoc_node *node;
 	unsigned formats;             /* bit 1 << slot */
 	unsigned first_format;        /* slot of the one named first: what its samples are, unless they say */

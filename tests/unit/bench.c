@@ -128,3 +128,16 @@ const char *told(struct bench *b, const char *line, struct event *e) {
 	(void)snprintf(text, sizeof(text), "%s %s", event_kind_name(e->kind), ip);
 	return text;
 }
+
+void alike_check(uint64_t words[ALIKE_MAX], const struct event *e) {
+	const struct slice each[] = {e->account, e->vendor, e->model, e->version, e->rule};
+	uint64_t hash = 0;
+
+	for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++)
+		hash = hash_bytes(hash ^ each[i].n, each[i].p, each[i].n);
+	assert_true(e->alike < ALIKE_MAX);
+	if (e->alike > 0 && words[e->alike] == 0)
+		words[e->alike] = hash;
+	if (e->alike > 0 && words[e->alike] != hash)
+		fail_msg("%.*s", (int)e->line.n, e->line.p);
+}

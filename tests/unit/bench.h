@@ -29,4 +29,8 @@ void bench_release(struct bench *b);
 /* "KIND ip" of what a line becomes; "none", "unreadable" or "limit". */
 const char *told(struct bench *b, const char *line, struct event *e);
 
+/* Events of equal numbers say the same of all that stands once in a batch. words: zeros at first. */
+#define ALIKE_MAX 65536
+void alike_check(uint64_t words[ALIKE_MAX], const struct event *e);
+
 #endif

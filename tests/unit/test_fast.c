@@ -309,11 +309,17 @@ static void encode(struct buf *out, struct line_context *ctx, enum outcome outco
 	event_encode(out, e);
 }
 
+static uint64_t words[ALIKE_MAX];
+
 static void rules_try(struct bench *b, struct slice line, struct buf *plain, struct buf *fast, unsigned *events) {
 	struct event e;
+	enum outcome outcome;
 
 	encode(plain, &b->ctx, event_plain(&b->ctx, line, &e), &e);
-	encode(fast, &b->ctx, rules_event(&b->ctx, line, &e), &e);
+	outcome = rules_event(&b->ctx, line, &e);
+	encode(fast, &b->ctx, outcome, &e);
+	if (outcome == OUTCOME_EVENT)
+		alike_check(words, &e);
 	*events += plain->n > 1;
 	if (!slice_same((struct slice){plain->p, plain->n}, (struct slice){fast->p, fast->n}))
 		fail_msg("%s: %.*s", format_name(b->ctx.format), (int)line.n, line.p);

@@ -31,8 +31,6 @@ static void encode(struct buf *out, struct line_context *ctx, enum outcome outco
 	event_encode(out, e);
 }
 
-#define ALIKE_MAX 65536
-
 /* Of the words of the first event of each number. */
 static uint64_t words[ALIKE_MAX];
 
@@ -74,20 +72,6 @@ static void pair_close(struct pair *p) {
 	bench_release(&p->plain);
 }
 
-/* Events of equal numbers say the same of all that stands once in a batch. */
-static void alike_check(const struct event *e) {
-	const struct slice each[] = {e->account, e->vendor, e->model, e->version, e->rule};
-	uint64_t hash = 0;
-
-	for (size_t i = 0; i < sizeof(each) / sizeof(each[0]); i++)
-		hash = hash_bytes(hash ^ each[i].n, each[i].p, each[i].n);
-	assert_true(e->alike < ALIKE_MAX);
-	if (e->alike > 0 && words[e->alike] == 0)
-		words[e->alike] = hash;
-	if (e->alike > 0 && words[e->alike] != hash)
-		fail_msg("%.*s", (int)e->line.n, e->line.p);
-}
-
 static void pair_try(struct pair *p, struct slice line) {
 	struct request request;
 	enum outcome outcome;
@@ -105,7 +89,7 @@ static void pair_try(struct pair *p, struct slice line) {
 	outcome = rules_event(&p->recalling, line, &e);
 	encode(&p->is, &p->recalling, outcome, &e);
 	if (outcome == OUTCOME_EVENT)
-		alike_check(&e);
+		alike_check(words, &e);
 	if (!slice_same((struct slice){p->expected.p, p->expected.n}, (struct slice){p->is.p, p->is.n}))
 		fail_msg("%.*s", (int)line.n, line.p);
 }
