@@ -162,8 +162,7 @@ void judge_forget(struct judge *j) {
 	struct err ignored;
 
 	j->sums = j->flushed;
-	j->quiet.scanned = false;
-	j->quiet.missed = j->quiet.from = 0;
+	j->quiet.missed = 0;
 	/* A store that cannot even be read fails the next event in turn. */
 	if (store_number(j->store, "time", &j->now, &ignored) < 0)
 		j->now = 0;

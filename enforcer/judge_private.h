@@ -30,8 +30,6 @@ struct judge {
 		uint32_t nstirred, nresets;
 		uint32_t by_account; /* kinds that some of the latter count by account */
 		uint64_t missed;     /* devices that were not in mind */
-		uint64_t from;       /* devices before this MAC were read */
-		bool scanned;        /* all were */
 	} quiet;
 };
 

@@ -14,6 +14,7 @@
 
 struct memo {
 	struct memo_entry *slots;
+	void *memory; /* that the slots are in */
 	uint32_t nslots, n;
 	uint32_t era, version;
 	struct buf texts; /* of all words: three texts each, as put_text writes them */
@@ -26,19 +27,17 @@ static int slots_new(struct memo *m, uint32_t nslots) {
 	/* Past the last own slot there is room for what was pushed on: no chain wraps around. */
 	size_t size = (nslots + PROBES) * sizeof(struct memo_entry);
 	bool large = size >= LARGE;
-	struct memo_entry *slots;
+	char *memory = calloc(1, size + (large ? LARGE_PAGE : 0)); /* so much is zero as it comes, and touched nowhere */
 
-	if (large)
-		size = (size + LARGE_PAGE - 1) / LARGE_PAGE * LARGE_PAGE;
-	slots = large ? aligned_alloc(LARGE_PAGE, size) : calloc(1, size);
-	if (!slots)
+	if (!memory)
 		return -1;
+	m->memory = memory;
 	/* Look-ups are all over it: of small pages the processor would have to look for each page, too. */
 	if (large) {
-		(void)madvise(slots, size, MADV_HUGEPAGE);
-		memset(slots, 0, size);
+		memory += LARGE_PAGE - (uintptr_t)memory % LARGE_PAGE;
+		(void)madvise(memory, size, MADV_HUGEPAGE);
 	}
-	m->slots = slots;
+	m->slots = (struct memo_entry *)(void *)memory;
 	m->nslots = nslots;
 	m->n = 0;
 	return 0;
@@ -61,7 +60,7 @@ struct memo *memo_new(void) {
 void memo_free(struct memo **m) {
 	if (!*m)
 		return;
-	free((*m)->slots);
+	free((*m)->memory);
 	free((*m)->at);
 	free((*m)->words);
 	buf_release(&(*m)->texts);
@@ -106,12 +105,15 @@ struct memo_entry *memo_find(struct memo *m, uint64_t mac, uint64_t place) {
 	return NULL;
 }
 
-static void place_entry(struct memo *m, const struct memo_entry *entry) {
+/* instead: of the one that is there, which stays otherwise. */
+static void place_entry(struct memo *m, const struct memo_entry *entry, bool instead) {
 	struct memo_entry *e = &m->slots[own_slot(m, mac_of(entry))];
 	bool full = m->n >= m->nslots / 4 * 3;
 
 	for (uint32_t i = 0; i < PROBES; i++) {
 		if (mac_of(&e[i]) == mac_of(entry) && e[i].place == entry->place) {
+			if (!instead)
+				return;
 			e[i] = *entry;
 			m->version++;
 			return;
@@ -136,19 +138,40 @@ static void grow(struct memo *m, uint32_t more) {
 		return; /* then those that are there give way */
 	for (uint32_t i = 0; i < old.nslots + PROBES; i++)
 		if (old.slots[i].mac != 0)
-			place_entry(m, &old.slots[i]);
-	free(old.slots);
+			place_entry(m, &old.slots[i], true);
+	free(old.memory);
 	m->version++;
 }
 
-void memo_put(struct memo *m, const struct memo_entry *entry) {
-	if (m->n >= m->nslots / 4 * 3 && m->nslots < MEMO_SLOTS)
+static void make_room(struct memo *m, uint32_t more) {
+	while (m->n + more > m->nslots / 4 * 3 && m->nslots < MEMO_SLOTS) {
+		uint32_t before = m->nslots;
+
 		grow(m, m->nslots < MEMO_SLOTS / 2 ? m->nslots * 2 : MEMO_SLOTS);
-	place_entry(m, entry);
+		if (m->nslots == before)
+			break;
+	}
+}
+
+void memo_put(struct memo *m, const struct memo_entry *entry) {
+	make_room(m, 1);
+	place_entry(m, entry, true);
+}
+
+void memo_fill(struct memo *m, const struct memo_entry *entries, uint32_t n) {
+	make_room(m, n);
+	for (uint32_t i = 0; i < n; i++)
+		memo_hint(m, mac_of(&entries[i]));
+	for (uint32_t i = 0; i < n; i++)
+		place_entry(m, &entries[i], false);
+}
+
+bool memo_has_room(const struct memo *m) {
+	return m->n < MEMO_SLOTS / 4 * 3;
 }
 
 void memo_expect(struct memo *m, uint64_t entries) {
-	uint64_t slots = (m->n + entries) / 2 * 3;
+	uint64_t slots = entries / 2 * 3;
 
 	if (slots > MEMO_SLOTS)
 		slots = MEMO_SLOTS;

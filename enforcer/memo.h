@@ -38,11 +38,14 @@ void memo_drop(struct memo *m, uint64_t mac);
 /* NULL where there is none. Valid until the next memo_put or memo_drop. */
 struct memo_entry *memo_find(struct memo *m, uint64_t mac, uint64_t place);
 void memo_put(struct memo *m, const struct memo_entry *entry);
-/* So many are to come: room for them at once, rather than by growing, which for a moment takes both. */
+/* Puts those of n entries that are not there: of many at once memory is not waited for one by one. */
+void memo_fill(struct memo *m, const struct memo_entry *entries, uint32_t n);
+/* So many there will be: room for them at once, rather than by growing, which for a moment takes both. */
 void memo_expect(struct memo *m, uint64_t entries);
 /* While it stays the same an entry that was found is where it was, and what it was but for `seen`. */
 uint32_t memo_version(const struct memo *m);
 uint32_t memo_count(const struct memo *m);
+bool memo_has_room(const struct memo *m); /* nothing gives way yet to what is put */
 /* The newest `seen` of its entries, 0 without. */
 uint32_t memo_seen(const struct memo *m, uint64_t mac);
 /* Calls each() for all entries, which it may change but for mac and place. Stops at the first non-zero and returns it. */

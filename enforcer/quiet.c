@@ -10,10 +10,11 @@
 #include "enforcer/judge_private.h"
 #include "enforcer/memo.h"
 
-#define SCAN_MIN    256 /* misses before it may pay to read all devices */
-#define SCAN_SHARE  128 /* one of so many devices was missed */
-#define SCAN_EVERY  64  /* misses between two parts of that: nobody waits for all of it */
-#define SCAN_STRIPS 32  /* in one part, some thousand devices */
+#define READ_MIN     64  /* misses before it may pay to read a device's neighbours with it */
+#define READ_SHARE   256 /* one of so many devices was missed */
+#define READ_AT_ONCE 256 /* entries */
+
+#define PLACE_OF_NEIGHBOURS UINT64_MAX /* IPv6 that is nobody's */
 
 /* Which place an address is, as learned homes are compared; 0 where that cannot be told in 64 bits. */
 static uint64_t place_of(const struct conf *conf, struct addr ip) {
@@ -56,11 +57,10 @@ static uint32_t short_time(int64_t time) {
 	return time < 0 ? 0 : time > UINT32_MAX ? UINT32_MAX : (uint32_t)time;
 }
 
-/* Keeps in mind that a device has its home there. `words` is the number of its words, never 0. */
-static void keep_in_mind(struct judge *j, const struct glance *g, uint32_t words, const struct home *home,
-                         uint64_t place) {
-	struct memo *memo = store_memo(j->store);
-	struct memo_entry entry = {
+/* What is to be kept in mind of a device that has its home there; false: nothing. `words` is the number of its words, never 0. */
+static bool entry_of(const struct glance *g, uint32_t words, const struct home *home, uint64_t place,
+                     struct memo_entry *out) {
+	*out = (struct memo_entry){
 		.mac = g->mac << MEMO_MAC_BITS | (home->backed ? MEMO_BACKED : 0) | words,
 		.place = place,
 		.from = short_time(g->changed),
@@ -68,64 +68,84 @@ static void keep_in_mind(struct judge *j, const struct glance *g, uint32_t words
 		.seen = short_time(g->seen),
 		.stored = short_time(g->seen),
 	};
-
-	if (place != 0 && g->changed < UINT32_MAX)
-		memo_put(memo, &entry);
+	return place != 0 && g->changed < UINT32_MAX;
 }
 
-/* While all are read: the numbers of the words in the strip at hand, 0 where there is none yet. */
+/* While neighbours are read: what is to be kept in mind of them, and the numbers of their words, 0 where there is none yet. */
 struct reading {
-	struct judge *judge;
-	uint32_t strip, era;
+	const struct conf *conf;
+	struct memo *memo;
+	uint32_t n, era;
+	struct memo_entry entries[READ_AT_ONCE];
 	uint16_t numbers[UINT8_MAX + 1];
 };
 
-static uint32_t number_of(struct reading *r, struct memo *memo, const struct glance *g) {
-	uint16_t *number = &r->numbers[g->same];
+/* That neighbours were read is kept in mind beside them, as a place of the MAC that they begin with at which nobody ever is. */
+static bool neighbours_wanted(void *context, uint64_t first) {
+	struct reading *r = context;
+	const struct memo_entry mark = {.mac = first << MEMO_MAC_BITS | MEMO_WORDS, .place = PLACE_OF_NEIGHBOURS};
 
-	if (r->strip != g->strip || r->era != memo_era(memo)) {
-		memset(r->numbers, 0, sizeof(r->numbers));
-		r->strip = g->strip;
-		r->era = memo_era(memo);
-	}
-	if (*number == 0)
-		*number = (uint16_t)memo_words_put(memo, &g->words);
-	return *number;
+	if (memo_find(r->memo, first, PLACE_OF_NEIGHBOURS))
+		return false;
+	memo_put(r->memo, &mark);
+	memset(r->numbers, 0, sizeof(r->numbers));
+	r->era = memo_era(r->memo);
+	return true;
 }
 
-/* A phone that polls through a secret folder is looked for with it. What is in mind already knows better when it was seen. */
-static void remember_device(void *context, const struct glance *g) {
+static uint32_t number_of(struct reading *r, const struct glance *g) {
+	uint32_t number = r->numbers[g->same];
+
+	if (number != 0)
+		return number;
+	number = memo_words_put(r->memo, &g->words);
+	/* All numbers began anew with this one. */
+	if (r->era != memo_era(r->memo)) {
+		memset(r->numbers, 0, sizeof(r->numbers));
+		r->n = 0;
+		r->era = memo_era(r->memo);
+	}
+	r->numbers[g->same] = (uint16_t)number;
+	return number;
+}
+
+static void neighbours_keep(struct reading *r) {
+	memo_fill(r->memo, r->entries, r->n);
+	r->n = 0;
+}
+
+/* A phone that polls through a secret folder is looked for with it. */
+static void neighbour_add(void *context, const struct glance *g) {
 	struct reading *r = context;
-	const struct conf *conf = r->judge->conf;
-	struct memo *memo = store_memo(r->judge->store);
 
 	for (uint32_t i = 0; i < g->homes.n; i++) {
 		const struct home *home = &g->homes.at[i];
-		uint64_t place = is_of_its_place(&g->homes, home, conf) ? place_of(conf, home->at.base) : 0;
-		uint32_t words;
+		uint64_t place = is_of_its_place(&g->homes, home, r->conf) ? place_of(r->conf, home->at.base) : 0;
+		uint32_t words = place != 0 ? number_of(r, g) : 0;
 
-		place = place != 0 ? place ^ g->folder : 0;
-		if (place == 0 || memo_find(memo, g->mac, place))
+		if (words == 0 || !entry_of(g, words, home, place ^ g->folder, &r->entries[r->n]))
 			continue;
-		words = number_of(r, memo, g);
-		if (words != 0)
-			keep_in_mind(r->judge, g, words, home, place);
+		if (++r->n == READ_AT_ONCE)
+			neighbours_keep(r);
 	}
 }
 
-/* Where so much is missing that reading all is quicker, part by part. */
-static int remember_more(struct judge *j, struct err *err) {
-	struct reading part = {.judge = j};
-	int more;
+/* Where so much is missing that the neighbours of what is missing will be, too. */
+static int look_at(struct judge *j, uint64_t mac, struct glance *out, struct err *err) {
+	struct reading r;
+	const struct neighbours others = {neighbours_wanted, neighbour_add, &r};
+	uint64_t devices = (uint64_t)store_device_count(j->store);
+	int found;
 
-	if (j->quiet.scanned || ++j->quiet.missed < SCAN_MIN || j->quiet.missed % SCAN_EVERY != 0 ||
-	    j->quiet.missed < (uint64_t)store_device_count(j->store) / SCAN_SHARE)
-		return 0;
-	if (j->quiet.from == 0)
-		memo_expect(store_memo(j->store), (uint64_t)store_device_count(j->store));
-	more = store_glances(j->store, &j->quiet.from, SCAN_STRIPS, remember_device, &part, err);
-	j->quiet.scanned = more == 0;
-	return more < 0 ? -1 : 0;
+	r.conf = j->conf;
+	r.memo = store_memo(j->store);
+	r.n = 0;
+	if (++j->quiet.missed < READ_MIN || j->quiet.missed < devices / READ_SHARE || !memo_has_room(r.memo))
+		return store_glance(j->store, mac, NULL, out, err);
+	memo_expect(r.memo, devices);
+	found = store_glance(j->store, mac, &others, out, err);
+	neighbours_keep(&r);
+	return found;
 }
 
 /* 1 with *out, 0, -1. */
@@ -133,6 +153,7 @@ static int remembered(struct judge *j, uint64_t mac, struct addr ip, uint64_t pl
                       struct memo_entry **out, struct err *err) {
 	struct memo *memo = store_memo(j->store);
 	const struct home *home;
+	struct memo_entry entry;
 	struct glance g;
 	uint32_t words;
 	int found;
@@ -140,18 +161,16 @@ static int remembered(struct judge *j, uint64_t mac, struct addr ip, uint64_t pl
 	*out = memo_find(memo, mac, place);
 	if (*out)
 		return 1;
-	if (remember_more(j, err) < 0)
-		return -1;
+	found = look_at(j, mac, &g, err);
+	if (found <= 0)
+		return found;
 	*out = memo_find(memo, mac, place);
 	if (*out)
 		return 1;
-	found = store_glance(j->store, mac, &g, err);
-	if (found <= 0)
-		return found;
 	home = folder == 0 || g.folder == folder ? home_of_place(&g.homes, j->conf, ip) : NULL;
 	words = home ? memo_words_put(memo, &g.words) : 0;
-	if (words != 0)
-		keep_in_mind(j, &g, words, home, place);
+	if (words != 0 && entry_of(&g, words, home, place, &entry))
+		memo_put(memo, &entry);
 	*out = memo_find(memo, mac, place);
 	return *out != NULL;
 }

@@ -201,16 +201,18 @@ struct glance {
 	int64_t changed, seen;
 	uint64_t folder;
 	struct memo_words words;
-	uint32_t strip; /* those that come with the same strip and the same number have the same words */
-	unsigned same;
+	unsigned same; /* neighbours with the same number have the same words */
 	struct homes homes;
 };
-/* 1 found, 0 not, -1. Quicker than store_device where the device was not asked for lately. */
-int store_glance(struct store *s, uint64_t mac, struct glance *out, struct err *err);
-/* So many strips of them, in MAC order, from *from on (0 at first), which is moved behind them: 1 there may be more, 0, -1. Within each() nothing may be
- * asked or changed. */
-int store_glances(struct store *s, uint64_t *from, uint32_t strips, void (*each)(void *context, const struct glance *g),
-                  void *context, struct err *err);
+/* Some hundred neighbours by MAC that are read as one: wanted() is told which MAC they begin with, and each() gets all of them in order, but those that
+ * were changed in this transaction. Neither may ask or change anything. */
+struct neighbours {
+	bool (*wanted)(void *context, uint64_t first);
+	void (*each)(void *context, const struct glance *g);
+	void *context;
+};
+/* 1 found, 0 not, -1. Quicker than store_device where the device was not asked for lately; where that is so `others` (may be NULL) is asked. */
+int store_glance(struct store *s, uint64_t mac, const struct neighbours *others, struct glance *out, struct err *err);
 
 /* What the judge keeps in mind of devices at home (memo.h), here because it is void when the rows change: of a device that is put or deleted,
  * and of all after a rollback or store_set_conf. */

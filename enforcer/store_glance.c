@@ -290,32 +290,42 @@ static int of_row(struct store *s, uint64_t mac, struct glance *out, struct err 
 	return found;
 }
 
-static int of_strips(struct store *s, uint64_t mac, struct glance *out, struct err *err) {
+static int of_strips(struct store *s, uint64_t mac, const struct neighbours *others, struct glance *out,
+                     struct err *err) {
 	struct neighbour n;
 	struct strip strip;
+	struct glance g;
 	uint64_t first;
-	int step;
+	bool all;
+	int step, found = 0;
 
 	if (strip_of(s, mac, &first, NULL, err) < 0)
 		return -1;
 	if (strip_begin(&strip, (struct slice){s->glances.old.p, s->glances.old.n}) < 0)
 		return corrupt(err);
-	while ((step = strip_next(&strip, &n)) == 1 && n.mac < mac)
-		;
-	if (step == 0 || (step == 1 && n.mac != mac))
-		return 0;
-	if (step < 0 || glance_decode(n.bytes, out) < 0)
-		return corrupt(err);
-	of_strip(&strip, &n, out);
-	return 1;
+	all = others && others->wanted(others->context, first);
+	while ((step = strip_next(&strip, &n)) == 1 && (all || n.mac <= mac)) {
+		if (!all && n.mac != mac)
+			continue;
+		if (glance_decode(n.bytes, &g) < 0)
+			return corrupt(err);
+		of_strip(&strip, &n, &g);
+		if (n.mac == mac) {
+			*out = g;
+			found = 1;
+		}
+		if (all && !is_late(&s->glances, n.mac))
+			others->each(others->context, &g);
+	}
+	return step < 0 ? corrupt(err) : found;
 }
 
-int store_glance(struct store *s, uint64_t mac, struct glance *out, struct err *err) {
+int store_glance(struct store *s, uint64_t mac, const struct neighbours *others, struct glance *out, struct err *err) {
 	int found;
 
 	if (is_late(&s->glances, mac) || shelf_get(&s->shelf, mac))
 		return of_row(s, mac, out, err);
-	found = of_strips(s, mac, out, err);
+	found = of_strips(s, mac, others, out, err);
 	if (found == 0)
 		(void)shelf_put(&s->shelf, mac, (struct slice){0}); /* asked for again at once, and then perhaps made */
 	return found;
@@ -323,48 +333,11 @@ int store_glance(struct store *s, uint64_t mac, struct glance *out, struct err *
 
 int store_seen_at(struct store *s, uint64_t mac, int64_t *seen, struct err *err) {
 	struct glance g = {0};
-	int found = of_strips(s, mac, &g, err);
+	int found = of_strips(s, mac, NULL, &g, err);
 
 	if (found == 1 && *seen < g.seen)
 		*seen = g.seen;
 	return found < 0 ? -1 : 0;
-}
-
-int store_glances(struct store *s, uint64_t *from, uint32_t strips, void (*each)(void *context, const struct glance *g),
-                  void *context, struct err *err) {
-	struct query *q;
-	struct strip strip;
-	struct neighbour n;
-	struct glance g = {.strip = 0};
-	uint64_t next = *from;
-	int step;
-
-	if (store_glances_flush(s, err) < 0)
-		return -1;
-	q = db_query(s->db, "SELECT first, data FROM glance WHERE first >= ? ORDER BY first LIMIT ?", err);
-	db_bind(q, (int64_t)*from);
-	db_bind(q, strips);
-	while ((step = db_step(q, err)) == 1) {
-		int more = strip_begin(&strip, db_text(q, 1));
-
-		next = (uint64_t)db_int(q, 0) + 1;
-		g.strip++;
-		while (more >= 0 && (more = strip_next(&strip, &n)) == 1) {
-			of_strip(&strip, &n, &g);
-			more = glance_decode(n.bytes, &g);
-			if (more == 0)
-				each(context, &g);
-		}
-		if (more < 0) {
-			step = corrupt(err);
-			break;
-		}
-	}
-	db_end(q);
-	if (step < 0)
-		return -1;
-	*from = next;
-	return g.strip == strips;
 }
 
 /* ---- for a state of an older schema ---- which had when devices were seen in rows for 256 MACs each: MAC (6 bytes) and time (4), in order. */

@@ -64,60 +64,79 @@ void glance_encode(const struct device *d, struct buf *out) {
 	memcpy(out->p + begin + LENGTH_AT, &length, sizeof(length));
 }
 
-uint32_t glance_seen(const char *bytes) {
-	uint32_t seen;
-
-	memcpy(&seen, bytes + SEEN_AT, sizeof(seen));
-	return le32toh(seen);
-}
-
 void glance_set_seen(char *bytes, uint32_t seen) {
 	seen = htole32(seen);
 	memcpy(bytes + SEEN_AT, &seen, sizeof(seen));
 }
 
-static int get_home(struct slice *in, struct home *h) {
-	static const uint8_t v4[12] = {[10] = 0xff, [11] = 0xff};
-	uint8_t head, bits = 128;
-	uint32_t used = 0;
-	size_t n;
+static uint32_t read_u32(const char *p) {
+	uint32_t v;
 
-	if (get_u8(in, &head) < 0 || (head & 3) > HOME_GIVEN || (!(head & HOME_FULL) && get_u8(in, &bits) < 0) ||
-	    bits > 128)
-		return -1;
+	memcpy(&v, p, sizeof(v));
+	return le32toh(v);
+}
+
+uint32_t glance_seen(const char *bytes) {
+	return read_u32(bytes + SEEN_AT);
+}
+
+/* Where it ends, or NULL where it is none. All are read when a pass begins, so that each byte is looked at once. */
+static const char *read_home(const char *p, const char *end, struct home *h) {
+	static const uint8_t v4[12] = {[10] = 0xff, [11] = 0xff};
+	unsigned head, n;
+
+	if (p == end)
+		return NULL;
+	head = (uint8_t)*p++;
 	n = head & HOME_V4 ? 4 : sizeof(h->at.base.b);
-	if (in->n < n)
-		return -1;
-	if (head & HOME_V4)
+	if ((head & 3) > HOME_GIVEN ||
+	    (size_t)(end - p) < (head & HOME_FULL ? 0U : 1U) + n + ((head & 3) == HOME_POLL ? sizeof(uint32_t) : 0))
+		return NULL;
+	h->at.bits = head & HOME_FULL ? 128 : (uint8_t)*p++;
+	if (h->at.bits > 128)
+		return NULL;
+	if (head & HOME_V4) {
 		memcpy(h->at.base.b, v4, sizeof(v4));
-	memcpy(h->at.base.b + sizeof(h->at.base.b) - n, in->p, n);
-	*in = (struct slice){in->p + n, in->n - n};
-	if ((head & 3) == HOME_POLL && get_u32(in, &used) < 0)
-		return -1;
-	h->at.bits = bits;
+		memcpy(h->at.base.b + sizeof(v4), p, 4);
+	} else {
+		memcpy(h->at.base.b, p, sizeof(h->at.base.b));
+	}
+	p += n;
 	h->kind = (enum home_kind)(head & 3);
 	h->backed = (head & HOME_BACKED) != 0;
-	h->used = used;
-	return 0;
+	h->used = 0;
+	if (h->kind == HOME_POLL) {
+		h->used = read_u32(p);
+		p += sizeof(uint32_t);
+	}
+	return p;
 }
 
 int glance_decode(struct slice bytes, struct glance *g) {
-	struct slice in = {bytes.p + HEAD, bytes.n - HEAD};
-	uint32_t changed = 0;
-	uint8_t head;
+	const char *p = bytes.p + HEAD + 1, *end = bytes.p + bytes.n;
+	unsigned head = (uint8_t)bytes.p[HEAD], n = head & (HAS_FOLDER - 1);
+	uint64_t folder;
 
-	g->folder = 0;
-	if (get_u8(&in, &head) < 0 || (head & (HAS_FOLDER - 1)) > DEVICE_HOMES_MAX)
+	if (n > DEVICE_HOMES_MAX)
 		return -1;
-	g->homes.n = head & (HAS_FOLDER - 1);
-	if (g->homes.n > 0 && (get_u32(&in, &changed) < 0 || (head & HAS_FOLDER && get_u64(&in, &g->folder) < 0)))
-		return -1;
-	for (uint32_t i = 0; i < g->homes.n; i++)
-		if (get_home(&in, &g->homes.at[i]) < 0)
-			return -1;
-	g->changed = changed;
 	g->seen = glance_seen(bytes.p);
-	return in.n == 0 ? 0 : -1;
+	g->changed = 0;
+	g->folder = 0;
+	g->homes.n = n;
+	if (n > 0) {
+		if ((size_t)(end - p) < sizeof(uint32_t) + (head & HAS_FOLDER ? sizeof(folder) : 0))
+			return -1;
+		g->changed = read_u32(p);
+		p += sizeof(uint32_t);
+		if (head & HAS_FOLDER) {
+			memcpy(&folder, p, sizeof(folder));
+			g->folder = le64toh(folder);
+			p += sizeof(folder);
+		}
+	}
+	for (unsigned i = 0; i < n && p; i++)
+		p = read_home(p, end, &g->homes.at[i]);
+	return p == end ? 0 : -1;
 }
 
 /* ---- a strip ---- */

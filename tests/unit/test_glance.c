@@ -50,6 +50,7 @@ static void is_that_device(const struct glance *g, const struct device *d) {
 struct walk {
 	struct device *at;
 	unsigned n, met;
+	uint64_t first; /* of the neighbours that were met last */
 };
 
 static int take_device(void *context, const struct device *d, struct err *ignored) {
@@ -58,6 +59,14 @@ static int take_device(void *context, const struct device *d, struct err *ignore
 	(void)ignored;
 	w->at[w->n++] = *d;
 	return 0;
+}
+
+static bool are_others(void *context, uint64_t first) {
+	struct walk *w = context;
+	bool others = w->met == 0 || first != w->first;
+
+	w->first = first;
+	return others;
 }
 
 static void meet_device(void *context, const struct glance *g) {
@@ -70,26 +79,29 @@ static void meet_device(void *context, const struct glance *g) {
 static void all_are_those_of_the_rows(void) {
 	const struct device_filter all = {.shard = -1, .removed = true};
 	struct walk walk = {.at = calloc(MACS, sizeof(struct device))};
+	const struct neighbours others = {are_others, meet_device, &walk};
 
 	assert_non_null(walk.at);
+	OK(store_glances_flush(store, &err));
+	shelf_clear(&store->shelf);
 	OK(store_devices(store, &all, take_device, &walk, &err));
-	for (uint32_t strips = 1; strips <= 100; strips += 33) {
-		uint64_t from = 0;
-		int more = 1;
+	for (unsigned i = 0; i < walk.n; i++) {
+		unsigned before = walk.met;
+		struct glance g;
 
-		walk.met = 0;
-		while (more == 1)
-			more = store_glances(store, &from, strips, meet_device, &walk, &err);
-		assert_int_equal(more, 0);
-		assert_int_equal(walk.met, walk.n);
+		assert_int_equal(store_glance(store, walk.at[i].mac, &others, &g, &err), 1);
+		is_that_device(&g, &walk.at[i]);
+		assert_true(walk.met > i);
+		assert_true(walk.met == before || before == i);
 	}
+	assert_int_equal(walk.met, walk.n);
 	free(walk.at);
 }
 
 static void one_is_that_of_its_row(uint64_t mac) {
 	struct device d;
 	struct glance g;
-	int found = store_glance(store, mac, &g, &err);
+	int found = store_glance(store, mac, NULL, &g, &err);
 
 	assert_int_equal(found, store_device(store, mac, &d, &err));
 	if (found)
@@ -154,6 +166,31 @@ static void a_look_tells_what_the_rows_tell(void **state) {
 		}
 	}
 	all_are_those_of_the_rows();
+}
+
+static void what_was_changed_in_the_transaction_is_not_among_neighbours(void **state) {
+	struct walk walk = {.at = calloc(10, sizeof(struct device))};
+	const struct neighbours others = {are_others, meet_device, &walk};
+	struct device d;
+	struct glance g;
+
+	(void)state;
+	assert_non_null(walk.at);
+	for (unsigned i = 0; i < 10; i++) {
+		d = device(mac_at(i), "acct1", DEVICE_LOCKED);
+		OK(store_device_put(store, &d, &err));
+		if (i != 4)
+			walk.at[walk.n++] = d;
+	}
+	OK(store_glances_flush(store, &err));
+	d = device(mac_at(4), "acct2", DEVICE_UNLOCKED);
+	OK(store_device_put(store, &d, &err));
+	shelf_clear(&store->shelf);
+	assert_int_equal(store_glance(store, mac_at(4), &others, &g, &err), 1);
+	assert_int_equal(walk.met, 0); /* it is not asked for in its strip */
+	assert_int_equal(store_glance(store, mac_at(7), &others, &g, &err), 1);
+	assert_int_equal(walk.met, 9);
+	free(walk.at);
 }
 
 /* ---- when they were seen ---- */
@@ -245,17 +282,23 @@ static void a_state_without_it_gets_it_and_what_was_seen_is_kept(void **state) {
 
 /* ---- what is no strip ---- */
 
+static bool all(void *context, uint64_t first) {
+	(void)context;
+	(void)first;
+	return true;
+}
+
 static void ignore(void *context, const struct glance *g) {
 	(void)context;
 	(void)g;
 }
 
 static void no_cut_of_a_strip_is_one(void **state) {
+	const struct neighbours others = {all, ignore, NULL};
 	struct device d = device(mac_at(7), "acct1", DEVICE_LOCKED);
 	struct glance g;
 	struct query *q;
 	struct buf whole;
-	uint64_t from;
 
 	(void)state;
 	add_home(&d, "203.0.113.7", HOME_POLL, true, NOW);
@@ -274,8 +317,7 @@ static void no_cut_of_a_strip_is_one(void **state) {
 		db_bind_bytes(q, whole.p, n);
 		OK(db_run(q, &err));
 		shelf_clear(&store->shelf);
-		from = 0;
-		if (store_glance(store, d.mac, &g, &err) != -1 || store_glances(store, &from, 1, ignore, NULL, &err) != -1)
+		if (store_glance(store, d.mac, NULL, &g, &err) != -1 || store_glance(store, d.mac, &others, &g, &err) != -1)
 			fail_msg("%zu bytes of %zu", n, whole.n);
 		assert_non_null(strstr(err.text, "recover"));
 	}
@@ -328,13 +370,14 @@ static void the_longest_device_that_there_can_be_is_kept(void **state) {
 	OK(store_device_put(store, &d, &err));
 	OK(store_glances_flush(store, &err));
 	shelf_clear(&store->shelf);
-	assert_int_equal(store_glance(store, d.mac, &g, &err), 1);
+	assert_int_equal(store_glance(store, d.mac, NULL, &g, &err), 1);
 	assert_int_equal(g.homes.n, DEVICE_HOMES_MAX);
 }
 
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		CASE(a_look_tells_what_the_rows_tell),
+		CASE(what_was_changed_in_the_transaction_is_not_among_neighbours),
 		CASE(only_the_newest_sighting_is_kept_and_no_change_loses_it),
 		CASE(a_state_without_it_gets_it_and_what_was_seen_is_kept),
 		CASE(no_cut_of_a_strip_is_one),

@@ -36,6 +36,7 @@ static void what_is_put_is_found_until_it_is_dropped(void **state) {
 	}
 	memo_clear(m);
 	assert_int_equal(memo_count(m), 0);
+	assert_true(memo_has_room(m));
 	assert_null(memo_find(m, 2, 1));
 	memo_free(&m);
 }
@@ -52,6 +53,7 @@ static void it_holds_no_more_than_it_may(void **state) {
 		assert_non_null(memo_find(m, mac, 1));
 	}
 	assert_true(memo_count(m) <= MEMO_SLOTS);
+	assert_false(memo_has_room(m));
 	for (uint64_t mac = 1; mac <= 2 * (uint64_t)MEMO_SLOTS; mac++)
 		found += memo_find(m, mac, 1) != NULL;
 	assert_int_equal(found, memo_count(m));
@@ -69,6 +71,27 @@ static void all_places_of_a_device_are_seen_at_once(void **state) {
 	memo_find(m, 7, 2)->seen = 11;
 	assert_int_equal(memo_seen(m, 7), 11);
 	assert_int_equal(memo_seen(m, 8), 0);
+	memo_free(&m);
+}
+
+static void what_is_there_stays_where_many_are_filled_in(void **state) {
+	enum { MANY = 3000 };
+	struct memo_entry *entries = calloc(MANY, sizeof(*entries)), there = entry_of(7, 1);
+	struct memo *m = memo_new();
+
+	(void)state;
+	assert_non_null(entries);
+	there.seen = 11;
+	memo_put(m, &there);
+	for (uint32_t i = 0; i < MANY; i++)
+		entries[i] = entry_of(1 + i / 2, 1 + i % 2);
+	memo_fill(m, entries, MANY);
+	memo_fill(m, entries, MANY);
+	assert_int_equal(memo_count(m), MANY);
+	assert_int_equal(memo_find(m, 7, 1)->seen, 11);
+	assert_int_equal(memo_find(m, 7, 2)->seen, 5);
+	assert_int_equal(memo_find(m, MANY / 2, 2)->seen, 5);
+	free(entries);
 	memo_free(&m);
 }
 
@@ -112,6 +135,7 @@ int main(void) {
 		cmocka_unit_test(what_is_put_is_found_until_it_is_dropped),
 		cmocka_unit_test(it_holds_no_more_than_it_may),
 		cmocka_unit_test(all_places_of_a_device_are_seen_at_once),
+		cmocka_unit_test(what_is_there_stays_where_many_are_filled_in),
 		cmocka_unit_test(words_have_numbers_and_an_empty_one_says_nothing),
 	};
 

@@ -96,7 +96,7 @@ static void expect_device(unsigned n, const char *home, bool backed, const char 
 	OK(store_seen_at(g.store, mac_of(n), &seen, &g.err));
 	assert_int_equal(seen, MADE);
 	shelf_clear(&g.store->shelf);
-	assert_int_equal(store_glance(g.store, mac_of(n), &look, &g.err), 1);
+	assert_int_equal(store_glance(g.store, mac_of(n), NULL, &look, &g.err), 1);
 	assert_int_equal(look.seen, MADE);
 	assert_true(slice_is(look.words.model, "T46S"));
 	OK(store_residents(g.store, g.conf, addr_of(home), MADE, &residents, &g.err));

@@ -235,31 +235,80 @@ static void a_home_that_was_left_since_it_was_looked_at_is_none(void **state) {
 	judging_end(&g);
 }
 
-static void many_that_are_missing_are_read_part_by_part(void **state) {
-	enum { MANY = 5000 };
-	uint32_t first = 0;
-	struct judging g;
+static void nothing_is_in_memory(struct judging *g) {
+	judging_restart(g);
+	store_rollback(g->store);
+	assert_int_equal(store_begin(g->store, &g->err), 0);
+}
+
+static int look_at_home(struct judging *g, unsigned n, const char *vendor) {
+	struct event e = {.kind = EVENT_PROVISION_SERVED, .proof = PROOF_HANDSHAKE, .mac = mac_of(n), .time = START};
 	struct quiet_row row = {0};
 	struct quiet_found found = {0};
+
+	e.ip = addr_of("203.0.113.1");
+	e.vendor = slice_of(vendor);
+	return judge_quiet(g->judge, &e, &row, &found, true, &g->err);
+}
+
+static void where_many_are_missing_their_neighbours_are_read_with_them(void **state) {
+	enum { MANY = 5000 };
+	unsigned alone = 0;
+	struct judging g;
 
 	(void)state;
 	judging_begin(&g, "");
 	for (unsigned i = 0; i < MANY; i++)
 		judging_device(&g, mac_of(i), "acct1", "203.0.113.1");
-	memo_clear(store_memo(g.store));
-	for (unsigned i = 0; i < 2048; i++) {
-		/* The last ones first, as others are read from the first on. */
-		struct event e = {
-			.kind = EVENT_PROVISION_SERVED, .proof = PROOF_HANDSHAKE, .mac = mac_of(MANY - 1 - i), .time = START};
-
-		found.entry = NULL;
-		e.ip = addr_of("203.0.113.1");
-		assert_int_equal(judge_quiet(g.judge, &e, &row, &found, false, &g.err), 1);
-		if (memo_count(store_memo(g.store)) > i + 1 && first == 0)
-			first = memo_count(store_memo(g.store)) - i;
+	nothing_is_in_memory(&g);
+	for (unsigned i = 0; i < MANY; i++) {
+		assert_int_equal(look_at_home(&g, MANY - 1 - i, ""), 1);
+		alone += memo_count(store_memo(g.store)) == i + 1;
 	}
-	assert_in_range(first, 32, MANY - 1000);
-	assert_int_equal(memo_count(store_memo(g.store)), MANY);
+	assert_in_range(alone, 32, 200);
+	assert_in_range(memo_count(store_memo(g.store)), MANY, MANY + MANY / 50);
+	judging_end(&g);
+}
+
+static void put_words(struct memo *memo, uint32_t n) {
+	for (uint32_t i = 0; i < n; i++) {
+		const struct memo_words words = {.version = {(const char *)&i, sizeof(i)}};
+
+		assert_true(memo_words_put(memo, &words) > 0);
+	}
+}
+
+static void neighbours_have_their_words_though_numbers_begin_anew_among_them(void **state) {
+	enum { MANY = 90, NOBODY = 1000 };
+	static const char *const vendors[] = {"Yealink", "Snom", "Polycom"};
+	struct memo *memo;
+	struct judging g;
+	uint32_t era;
+
+	(void)state;
+	judging_begin(&g, "");
+	for (unsigned i = 0; i < MANY; i++) {
+		struct device d;
+
+		judging_device(&g, mac_of(i), "acct1", "203.0.113.1");
+		assert_int_equal(store_device(g.store, mac_of(i), &d, &g.err), 1);
+		(void)snprintf(d.vendor, sizeof(d.vendor), "%s", vendors[i * 3 / MANY]);
+		assert_int_equal(store_device_put(g.store, &d, &g.err), 0);
+	}
+	nothing_is_in_memory(&g);
+	memo = store_memo(g.store);
+	for (unsigned i = 0; i < NOBODY; i++) /* so much is missing */
+		assert_int_equal(look_at_home(&g, NOBODY + i, ""), 0);
+	memo_clear(memo);
+	put_words(memo, MEMO_WORDS - 1);
+	era = memo_era(memo);
+	assert_int_equal(look_at_home(&g, MANY - 1, vendors[2]), 1);
+	assert_true(memo_era(memo) > era);
+	put_words(memo, MEMO_WORDS - 3); /* numbers of before stand for others now */
+	for (unsigned i = 0; i < MANY; i++)
+		for (unsigned k = 0; k < 3; k++)
+			if (look_at_home(&g, i, vendors[k]) != (k == i * 3 / MANY))
+				fail_msg("device %u, %s", i, vendors[k]);
 	judging_end(&g);
 }
 
@@ -310,7 +359,8 @@ int main(void) {
 		cmocka_unit_test(looking_changes_nothing),
 		cmocka_unit_test(a_home_that_was_left_since_it_was_looked_at_is_none),
 		cmocka_unit_test(when_a_phone_was_seen_is_written_down_a_day_later),
-		cmocka_unit_test(many_that_are_missing_are_read_part_by_part),
+		cmocka_unit_test(where_many_are_missing_their_neighbours_are_read_with_them),
+		cmocka_unit_test(neighbours_have_their_words_though_numbers_begin_anew_among_them),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
