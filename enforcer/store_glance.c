@@ -237,29 +237,34 @@ int store_glances_see(struct store *s, const struct sighting *seen, uint32_t n, 
 	struct glances *g = &s->glances;
 	struct neighbour one;
 	struct strip strip;
-	uint64_t first = 0, next = 0;
+	uint64_t first = 0;
 
 	if (store_glances_flush(s, err) < 0)
 		return -1;
 	for (uint32_t i = 0; i < n;) {
+		uint32_t from = i;
+		bool newer = false;
 		int left;
 
-		if (strip_of(s, seen[i].mac, &first, &next, err) < 0)
+		if (strip_of(s, seen[i].mac, &first, NULL, err) < 0)
 			return -1;
-		left = strip_begin(&strip, (struct slice){g->old.p, g->old.n});
-		while (left == 0 && (left = strip_next(&strip, &one)) == 1) {
+		left = strip_begin(&strip, (struct slice){g->old.p, g->old.n}) < 0 ? -1 : strip_next(&strip, &one);
+		for (; left > 0 && i < n; left = strip_next(&strip, &one)) {
 			for (; i < n && seen[i].mac < one.mac; i++)
 				;
-			if (i < n && seen[i].mac == one.mac && seen[i].seen > glance_seen(one.bytes.p))
+			if (i == n || seen[i].mac != one.mac)
+				continue;
+			if (seen[i].seen > glance_seen(one.bytes.p)) {
 				glance_set_seen(g->old.p + (one.bytes.p - g->old.p), seen[i].seen);
-			left = 0;
+				newer = true;
+			}
+			i++;
 		}
 		if (left < 0)
 			return corrupt(err);
-		for (; i < n && seen[i].mac < next; i++)
-			;
-		if (strip_write(s, first, &g->old, err) < 0)
+		if (newer && strip_write(s, first, &g->old, err) < 0)
 			return -1;
+		i += i == from; /* of nobody: it is behind all of its strip */
 	}
 	return 0;
 }

@@ -7,6 +7,7 @@
 
 #define FIRST_ROOM 1024
 #define AT_ONCE    4096
+#define HINT_AHEAD 16 /* devices between asking memory for one and looking at it */
 #define MAC_BYTES  6
 
 struct sightings {
@@ -66,6 +67,8 @@ static int write_down(struct store *s, const struct sightings *all, struct err *
 	uint32_t n = 0;
 
 	for (uint32_t i = 0; i < all->n; i++) {
+		if (i + HINT_AHEAD < all->n)
+			memo_hint(s->memo, all->macs[i + HINT_AHEAD]);
 		if (i == 0 || all->macs[i] != all->macs[i - 1])
 			seen[n++] = (struct sighting){all->macs[i], memo_seen(s->memo, all->macs[i])};
 		if (n == AT_ONCE && store_glances_see(s, seen, n, err) < 0)
