@@ -11,6 +11,7 @@
 #include "enforcer/store_private.h"
 
 #define STRIP_SPLIT 2600 /* of one that became too long: there is room in its parts */
+#define STRIP_FULL  3600 /* of many that come at once */
 #define LATE_MAX    16384
 #define LATE_BYTES  ((size_t)16 << 20)
 #define MADE        "glance.made"
@@ -128,16 +129,17 @@ static int strip_write(struct store *s, uint64_t first, const struct buf *bytes,
 static int strips_write(struct store *s, uint64_t first, uint32_t n, struct err *err) {
 	struct glances *g = &s->glances;
 	uint32_t i = strip_put(&g->new, g->all, n, STRIP_BYTES);
+	size_t limit = n > 2 * i ? STRIP_FULL : STRIP_SPLIT;
 
 	if (i < n)
-		i = strip_put(&g->new, g->all, n, STRIP_SPLIT);
+		i = strip_put(&g->new, g->all, n, limit);
 	while (!g->new.failed) {
 		if (strip_write(s, first, &g->new, err) < 0)
 			return -1;
 		if (i == n)
 			return 0;
 		first = g->all[i].mac;
-		i += strip_put(&g->new, g->all + i, n - i, STRIP_SPLIT);
+		i += strip_put(&g->new, g->all + i, n - i, limit);
 	}
 	return err_set(err, ERR_SYSTEM, "out of memory");
 }
