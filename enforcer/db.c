@@ -26,14 +26,22 @@ struct db {
 	unsigned nqueries;
 };
 
-/* ---- the file: each page with its sum ---- */
+/* ---- the files: each page with its sum, and the log by many pages ---- */
 
-/* SQLite's own file system, but for the database file itself: its pages are sealed as they are written, and checked as they are read. The
- * log that is written ahead has sums of SQLite's. */
+#define LOG_TOGETHER 131072 /* bytes */
+
+/* SQLite's own file system, but for the database file itself: its pages are sealed as they are written, and checked as they are read; and for the
+ * log that is written ahead, which has sums of SQLite's: what it writes page by page goes to the system together, before anything else is done
+ * with the log. */
 struct sealed_file {
 	sqlite3_file base;
 	bool sealed; /* as the first page read or written says; a file of old is not */
-				 /* SQLite's own file follows. */
+	struct {
+		char *bytes; /* LOG_TOGETHER, NULL until the first of them */
+		int n;
+		sqlite3_int64 offset;
+	} late; /* of the log: not written yet */
+			/* SQLite's own file follows. */
 };
 
 static sqlite3_vfs *system_files;
@@ -145,16 +153,90 @@ static const sqlite3_io_methods sealed_methods = {
 	.xShmUnmap = sealed_shm_unmap,
 };
 
+static int log_flush(sqlite3_file *file) {
+	struct sealed_file *f = (struct sealed_file *)(void *)file;
+	int n = f->late.n;
+
+	f->late.n = 0;
+	return n == 0 ? SQLITE_OK : real(file)->pMethods->xWrite(real(file), f->late.bytes, n, f->late.offset);
+}
+
+static int log_write(sqlite3_file *file, const void *p, int n, sqlite3_int64 offset) {
+	struct sealed_file *f = (struct sealed_file *)(void *)file;
+	int code = SQLITE_OK;
+
+	if (f->late.n + n > LOG_TOGETHER || f->late.offset + f->late.n != offset)
+		code = log_flush(file);
+	if (code != SQLITE_OK)
+		return code;
+	if (!f->late.bytes)
+		f->late.bytes = malloc(LOG_TOGETHER);
+	if (!f->late.bytes || n > LOG_TOGETHER)
+		return real(file)->pMethods->xWrite(real(file), p, n, offset);
+	if (f->late.n == 0)
+		f->late.offset = offset;
+	memcpy(f->late.bytes + f->late.n, p, (size_t)n);
+	f->late.n += n;
+	return SQLITE_OK;
+}
+
+static int log_close(sqlite3_file *file) {
+	int code = log_flush(file), closed = sealed_close(file);
+
+	free(((struct sealed_file *)(void *)file)->late.bytes);
+	return code != SQLITE_OK ? code : closed;
+}
+
+static int log_read(sqlite3_file *file, void *p, int n, sqlite3_int64 offset) {
+	int code = log_flush(file);
+
+	return code != SQLITE_OK ? code : real(file)->pMethods->xRead(real(file), p, n, offset);
+}
+
+static int log_truncate(sqlite3_file *file, sqlite3_int64 size) {
+	int code = log_flush(file);
+
+	return code != SQLITE_OK ? code : sealed_truncate(file, size);
+}
+
+static int log_sync(sqlite3_file *file, int flags) {
+	int code = log_flush(file);
+
+	return code != SQLITE_OK ? code : sealed_sync(file, flags);
+}
+
+static int log_size(sqlite3_file *file, sqlite3_int64 *size) {
+	int code = log_flush(file);
+
+	return code != SQLITE_OK ? code : sealed_size(file, size);
+}
+
+static const sqlite3_io_methods log_methods = {
+	.iVersion = 1,
+	.xClose = log_close,
+	.xRead = log_read,
+	.xWrite = log_write,
+	.xTruncate = log_truncate,
+	.xSync = log_sync,
+	.xFileSize = log_size,
+	.xLock = sealed_lock,
+	.xUnlock = sealed_unlock,
+	.xCheckReservedLock = sealed_is_reserved,
+	.xFileControl = sealed_control,
+	.xSectorSize = sealed_sector,
+	.xDeviceCharacteristics = sealed_traits,
+};
+
 static int sealed_open(sqlite3_vfs *vfs, const char *name, sqlite3_file *file, int flags, int *got) {
 	int code;
 
 	(void)vfs;
-	if (!(flags & SQLITE_OPEN_MAIN_DB))
+	if (!(flags & (SQLITE_OPEN_MAIN_DB | SQLITE_OPEN_WAL)))
 		return system_files->xOpen(system_files, name, file, flags, got);
 	memset(file, 0, sizeof(struct sealed_file));
 	code = system_files->xOpen(system_files, name, real(file), flags, got);
 	if (real(file)->pMethods)
-		file->pMethods = &sealed_methods;
+		file->pMethods = flags & SQLITE_OPEN_MAIN_DB ? &sealed_methods : &log_methods;
 	return code;
 }
 

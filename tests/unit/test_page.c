@@ -1,11 +1,14 @@
 /* What a disk gives back otherwise than it was written is noticed, and never taken for data. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -186,10 +189,100 @@ static void every_byte(void **state) {
 	assert_true(hash == whole);
 }
 
+/* ---- the log that is written ahead ---- */
+
+#define ROWS   300 /* of a page each: more than is held in memory */
+#define ROUNDS 40
+
+/* What row i holds begins with values[i]. */
+static bool is_row(struct db *db, unsigned i, uint32_t value) {
+	struct query *q = db_query(db, "SELECT substr(data, 1, 8) FROM t WHERE id = ?", &err);
+	char text[16];
+	bool same;
+
+	(void)snprintf(text, sizeof(text), "%08x", value);
+	db_bind(q, i);
+	same = db_step(q, &err) == 1 && slice_is(db_text(q, 0), text);
+	db_end(q);
+	return same;
+}
+
+static void put_row(struct db *db, unsigned i, uint32_t value) {
+	struct query *q =
+		db_query(db, "INSERT OR REPLACE INTO t (id, data) VALUES (?1, printf('%08x', ?2) || zeroblob(3900))", &err);
+
+	db_bind(q, i);
+	db_bind(q, value);
+	OK(db_run(q, &err));
+}
+
+/* Some rows in each transaction, every third of which is taken back. half: the last one is not at its end. */
+static void write_rounds(struct db *db, bool half, uint32_t values[ROWS]) {
+	uint32_t before[ROWS];
+	uint64_t random = 9;
+
+	for (unsigned round = 0; round < ROUNDS + (unsigned)half; round++) {
+		memcpy(before, values, sizeof(before));
+		OK(db_script(db, "BEGIN IMMEDIATE", &err));
+		for (unsigned k = round % 4 == 1 ? 3 : 200; k > 0; k--) {
+			unsigned i;
+
+			random = random * 6364136223846793005U + 1442695040888963407U;
+			i = (unsigned)(random >> 40) % ROWS;
+			values[i] = (uint32_t)(random >> 32);
+			put_row(db, i, values[i]);
+			i = (unsigned)(random >> 33) % ROWS;
+			assert_true(values[i] == 0 || is_row(db, i, values[i]));
+		}
+		if (round == ROUNDS || round % 3 == 2)
+			memcpy(values, before, sizeof(before));
+		if (round < ROUNDS)
+			OK(db_script(db, round % 3 == 2 ? "ROLLBACK" : "COMMIT", &err));
+	}
+}
+
+static void are_whole_after_a_kill(bool half) {
+	static const char settings[] = "PRAGMA synchronous = FULL; PRAGMA cache_size = 10; PRAGMA wal_autocheckpoint = 500;"
+								   "CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY, data BLOB)";
+	uint32_t *values = mmap(NULL, ROWS * sizeof(*values), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	struct db *db = NULL;
+	int status;
+	pid_t child;
+
+	assert_true(values != MAP_FAILED);
+	(void)snprintf(path, sizeof(path), "%s/log-%d.db", folder, half);
+	child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		OK(db_open(&db, path, DB_WRITE, &err));
+		OK(db_run(db_query(db, "PRAGMA journal_mode = WAL", &err), &err));
+		OK(db_script(db, settings, &err));
+		write_rounds(db, half, values);
+		(void)raise(SIGKILL);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	OK(db_open(&db, path, DB_WRITE, &err));
+	OK(db_check(db, &err));
+	for (unsigned i = 0; i < ROWS; i++)
+		if (values[i] != 0 && !is_row(db, i, values[i]))
+			fail_msg("row %u", i);
+	db_close(&db);
+	(void)munmap(values, ROWS * sizeof(*values));
+}
+
+static void a_transaction_reads_what_it_wrote_and_is_whole_after_a_kill(void **state) {
+	(void)state;
+	are_whole_after_a_kill(false);
+	are_whole_after_a_kill(true);
+}
+
 int main(void) {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(page_sums),
 		cmocka_unit_test_setup_teardown(every_byte, begin_folder, end_folder),
+		cmocka_unit_test_setup_teardown(a_transaction_reads_what_it_wrote_and_is_whole_after_a_kill, begin_folder,
+	                                    end_folder),
 	};
 
 	return cmocka_run_group_tests_name("page", tests, NULL, NULL);
