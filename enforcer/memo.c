@@ -173,6 +173,10 @@ bool memo_has_room(const struct memo *m) {
 void memo_expect(struct memo *m, uint64_t entries) {
 	uint64_t slots = entries / 2 * 3;
 
+	if (slots <= m->nslots)
+		return;
+	if (slots < (uint64_t)m->nslots * 2)
+		slots = (uint64_t)m->nslots * 2;
 	if (slots > MEMO_SLOTS)
 		slots = MEMO_SLOTS;
 	if (slots > m->nslots)

@@ -75,6 +75,7 @@ static bool entry_of(const struct glance *g, uint32_t words, const struct home *
 struct reading {
 	const struct conf *conf;
 	struct memo *memo;
+	uint64_t devices; /* that there are */
 	uint32_t n, era;
 	struct memo_entry entries[READ_AT_ONCE];
 	uint16_t numbers[UINT8_MAX + 1];
@@ -87,6 +88,7 @@ static bool neighbours_wanted(void *context, uint64_t first) {
 
 	if (memo_find(r->memo, first, PLACE_OF_NEIGHBOURS))
 		return false;
+	memo_expect(r->memo, r->devices);
 	memo_put(r->memo, &mark);
 	memset(r->numbers, 0, sizeof(r->numbers));
 	r->era = memo_era(r->memo);
@@ -134,15 +136,14 @@ static void neighbour_add(void *context, const struct glance *g) {
 static int look_at(struct judge *j, uint64_t mac, struct glance *out, struct err *err) {
 	struct reading r;
 	const struct neighbours others = {neighbours_wanted, neighbour_add, &r};
-	uint64_t devices = (uint64_t)store_device_count(j->store);
 	int found;
 
 	r.conf = j->conf;
 	r.memo = store_memo(j->store);
+	r.devices = (uint64_t)store_device_count(j->store);
 	r.n = 0;
-	if (++j->quiet.missed < READ_MIN || j->quiet.missed < devices / READ_SHARE || !memo_has_room(r.memo))
+	if (++j->quiet.missed < READ_MIN || j->quiet.missed < r.devices / READ_SHARE || !memo_has_room(r.memo))
 		return store_glance(j->store, mac, NULL, out, err);
-	memo_expect(r.memo, devices);
 	found = store_glance(j->store, mac, &others, out, err);
 	neighbours_keep(&r);
 	return found;
