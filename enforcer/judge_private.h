@@ -46,8 +46,9 @@ struct facts {
 	bool first_folder;        /* a poll only because the device had no secret folder yet: it backs nothing */
 	/* Worked out when asked for, by facts_known. */
 	bool known_done, known;
-	uint64_t subject; /* digest of the MAC that it is about, 0 until it was asked for */
-	uint32_t who;     /* as trigger_who tells, 0 until it was asked */
+	/* Digests, 0 until they were asked for: of the MAC that it is about, of its user, of what makes lines one. */
+	uint64_t subject, user, fold;
+	uint32_t who; /* as trigger_who tells, 0 until it was asked */
 };
 
 int facts_gather(struct judge *j, const struct event *e, struct facts *f, struct err *err);

@@ -141,8 +141,8 @@ int store_may_ban_of(struct store *s, struct addr ip, int64_t time, struct err *
 
 /* ---- what was answered lately ---- an answer holds from its time on until the ban that it tells ends: what else there was ends sooner. */
 
-#define TOLD_SETS 512
-#define TOLD_WAYS 4
+#define TOLD_SETS 256
+#define TOLD_WAYS 8
 
 struct answer {
 	struct prefix at;

@@ -364,7 +364,7 @@ static int resets_quiet(struct judge *j, const struct event *e, uint64_t mac, ui
 	f.has_device = mac != MAC_NONE;
 	f.removed = false;
 	f.device.mac = mac;
-	f.subject = 0;
+	f.subject = f.user = 0;
 	f.who = who ? *who : 0;
 	named = counters_name(j->counters, address_of(e->ip), trigger_who(j, &f));
 	if (who)

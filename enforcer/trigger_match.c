@@ -98,12 +98,15 @@ static uint64_t subject_digest(const struct judge *j, struct facts *f) {
 	return f->subject;
 }
 
-static uint64_t user_digest(const struct judge *j, const struct event *e) {
+static uint64_t user_digest(const struct judge *j, struct facts *f) {
 	struct parts parts;
 
+	if (f->user)
+		return f->user;
 	parts.n = 0;
-	parts_add_user(&parts, e);
-	return parts_digest(j, &parts);
+	parts_add_user(&parts, f->e);
+	f->user = parts_digest(j, &parts);
+	return f->user;
 }
 
 uint32_t trigger_who(const struct judge *j, struct facts *f) {
@@ -112,7 +115,7 @@ uint32_t trigger_who(const struct judge *j, struct facts *f) {
 	if (subject_mac(f) != MAC_NONE)
 		f->who = (uint32_t)subject_digest(j, f);
 	else if (f->e->user.n > 0)
-		f->who = (uint32_t)user_digest(j, f->e);
+		f->who = (uint32_t)user_digest(j, f);
 	else
 		return 0;
 	if (!f->who)
@@ -303,11 +306,28 @@ static uint64_t mac_digest(const struct judge *j, struct facts *f, const struct 
 	return parts_digest(j, &parts);
 }
 
+/* Of what makes lines one. */
+static uint64_t fold_digest(const struct judge *j, struct facts *f) {
+	const struct event *e = f->e;
+	uint8_t kind = (uint8_t)e->kind, proof = (uint8_t)e->proof;
+	struct parts parts;
+
+	if (f->fold)
+		return f->fold;
+	parts.n = 0;
+	parts_add(&parts, j->log.p, j->log.n);
+	parts_add(&parts, e->ip.b, sizeof e->ip.b);
+	parts_add(&parts, &e->once, sizeof e->once);
+	parts_add(&parts, &kind, sizeof kind);
+	parts_add(&parts, &proof, sizeof proof);
+	f->fold = parts_digest(j, &parts);
+	return f->fold;
+}
+
 bool trigger_entry(const struct judge *j, struct facts *f, const struct trigger *t, const struct subject *s,
                    struct counter_entry *out) {
 	const struct event *e = f->e;
 	struct counter_entry entry = {.time = e->time, .who = trigger_who(j, f), .contributor = s->contributor};
-	struct parts parts;
 
 	switch (t->count) {
 	case COUNT_EVENTS:
@@ -320,20 +340,11 @@ bool trigger_entry(const struct judge *j, struct facts *f, const struct trigger 
 	case COUNT_DISTINCT_USER:
 		if (e->user.n == 0)
 			return false;
-		entry.value = user_digest(j, e);
+		entry.value = user_digest(j, f);
 		break;
 	}
-	if (e->once != 0) {
-		uint8_t kind = (uint8_t)e->kind, proof = (uint8_t)e->proof;
-
-		parts.n = 0;
-		parts_add(&parts, j->log.p, j->log.n);
-		parts_add(&parts, e->ip.b, sizeof e->ip.b);
-		parts_add(&parts, &e->once, sizeof e->once);
-		parts_add(&parts, &kind, sizeof kind);
-		parts_add(&parts, &proof, sizeof proof);
-		entry.fold = parts_digest(j, &parts);
-	}
+	if (e->once != 0)
+		entry.fold = fold_digest(j, f);
 	*out = entry;
 	return true;
 }
