@@ -32,7 +32,7 @@ struct db {
 
 /* SQLite's own file system, but for the database file itself: its pages are sealed as they are written, and checked as they are read; and for the
  * log that is written ahead, which has sums of SQLite's: what it writes page by page goes to the system together, before anything else is done
- * with the log. */
+ * with the log. With synchronous=FULL it is synced at each commit, before another connection may look at what was written. */
 struct sealed_file {
 	sqlite3_file base;
 	bool sealed; /* as the first page read or written says; a file of old is not */
