@@ -41,7 +41,8 @@ struct quiet_found {
 };
 int judge_quiet(struct judge *j, const struct event *e, struct quiet_row *row, struct quiet_found *found, bool look,
                 struct err *err);
-/* judge_quiet will be asked to look at that event: memory is asked for what it needs, in so many steps, each with some time behind it. */
+/* judge_quiet will be asked to look at that event: memory is asked for what it needs, in one step, or for a registration in
+ * so many, each with some time behind it. */
 #define JUDGE_HINTS 3
 void judge_hint(const struct judge *j, const struct event *e, struct quiet_found *found, int step);
 /* The same where it was looked at. */

@@ -82,17 +82,23 @@ static int is_wanted(struct link *l, const struct looked *at, int64_t now, struc
 
 /* The next ones, at most TOGETHER: how many, *there 0 behind the last; -1. */
 static int look(struct link *l, struct batch_walk *w, struct looked at[TOGETHER], int *there, struct err *err) {
-	int n = 0;
+	int n = 0, steps = 1;
 
 	while (n < TOGETHER && (*there = batch_next_checked(w, err)) > 0) {
-		struct quiet_found *found = &l->found[w->next - 1];
+		struct looked *one = &at[n++];
 
 		if (check_event(l, &w->e, err) < 0)
 			return -1;
-		*found = (struct quiet_found){0};
-		at[n++] = (struct looked){w->e, found, w->next - 1, w->row, w->with_texts};
+		one->e = w->e;
+		one->number = w->next - 1;
+		one->row = w->row;
+		one->with_texts = w->with_texts;
+		one->found = &l->found[one->number];
+		*one->found = (struct quiet_found){0};
+		if (one->e.kind == EVENT_SIP_REGISTERED)
+			steps = JUDGE_HINTS;
 	}
-	for (int step = 0; step < JUDGE_HINTS; step++)
+	for (int step = 0; step < steps; step++)
 		for (int i = 0; i < n; i++)
 			judge_hint(l->e->judge, &at[i].e, at[i].found, step);
 	return *there < 0 ? -1 : n;
