@@ -1,4 +1,4 @@
-/* Whether what becomes of a request is the same whatever stands where it is marked. Gates, which see the same bytes, only leave out what does not match. */
+/* Whether what becomes of a request is the same whatever stands where it is marked. Gates and sieves, which see the same bytes, only leave out what does not match. */
 #include <string.h>
 
 #include "analyzer/recall.h"
@@ -82,17 +82,22 @@ static bool takes_of_folder(const struct condition *c, struct slice subject, con
 	return false;
 }
 
-static bool condition_is_blind(const struct condition *c, struct slice subject, const struct request *request,
+static bool condition_is_blind(struct condition *c, struct slice subject, const struct request *request,
                                struct view *view) {
+	const struct shape *shape;
+
 	if (!subject.p)
 		return true;
 	if (!view_make(request, subject, view))
 		return false;
-	if (!view->marked || !shape_meets(&c->shape, view))
+	if (!view->marked)
 		return true;
+	shape = condition_shape(c);
+	if (!shape || !shape_meets(shape, view))
+		return shape != NULL;
 	/* One that takes many steps may take too many with other digits. */
 	return c->pattern && pattern_steps(c->pattern, subject, STEPS_MAX) < STEPS_MAX &&
-	       is_blind(c->pattern, c->node->text, &c->shape, view) && !takes_of_folder(c, subject, request);
+	       is_blind(c->pattern, c->node->text, shape, view) && !takes_of_folder(c, subject, request);
 }
 
 static bool clues_are_blind(const struct phone_clues *clues, const struct view *view) {
@@ -152,7 +157,7 @@ bool request_is_blind(struct line_context *ctx, const struct request *request, b
 		return false;
 	for (uint32_t i = 0; i < rules->nby[slot]; i++)
 		for (uint32_t c = 0; c < rules->by[slot][i]->nconditions; c++) {
-			const struct condition *condition = &rules->by[slot][i]->conditions[c];
+			struct condition *condition = &rules->by[slot][i]->conditions[c];
 
 			if (!condition_is_blind(condition, fields->at[condition->field], request, &view))
 				return false;

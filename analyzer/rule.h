@@ -1,6 +1,6 @@
 /* rule: from fields to one event. Rules are YAML (provctl-rules(5)), read in the order of conf_rule_files; a later rule of the same id
  * replaces the former in its place. Patterns are PCRE2 with JIT and match limits (pcre.c, the one wrapper of pcre2.h);
- * a pattern runs only where a literal that it requires is present in its field.
+ * a pattern runs only where a look at its field leaves it a chance (sieve.h).
  *
  * Files: rule_load.c (YAML to rules), rule_dispatch.c (of all rules those that a line has a chance to match), rule_match.c (fields to a match), rule_event.c (a match to an event: kind by status, proof,
  * imposter, forwarded address, MAC, poll claim), evidence.c (the line without secrets), phone.c (what agent and path tell of the asker),

@@ -108,6 +108,22 @@ static void value_shape(struct shape *s, const struct value *v) {
 	}
 }
 
+const struct shape *condition_shape(struct condition *c) {
+	if (c->shape)
+		return c->shape;
+	c->shape = malloc(sizeof(*c->shape));
+	if (!c->shape)
+		return NULL;
+	if (c->pattern) {
+		pattern_shape(c->pattern, c->node->text, c->shape);
+		return c->shape;
+	}
+	shape_none(c->shape);
+	for (uint32_t i = 0; i < c->nvalues; i++)
+		value_shape(c->shape, &c->values[i]);
+	return c->shape;
+}
+
 static int condition_read(struct rules *rules, const struct yamldoc_node *node, struct condition *c, struct err *err) {
 	uint32_t n = 0;
 
@@ -120,18 +136,14 @@ static int condition_read(struct rules *rules, const struct yamldoc_node *node, 
 		c->values = calloc(node->count, sizeof(*c->values));
 		if (!c->values)
 			return err_errno(err, "rules");
-		shape_none(&c->shape);
-		for (const struct yamldoc_node *i = node->first; i; i = i->next) {
-			if (value_read(i, c->field, &c->values[n], err))
+		for (const struct yamldoc_node *i = node->first; i; i = i->next)
+			if (value_read(i, c->field, &c->values[n++], err))
 				return -1;
-			value_shape(&c->shape, &c->values[n++]);
-		}
 		c->nvalues = n;
 		return 0;
 	}
 	if (pattern_read(node, &c->pattern, err))
 		return -1;
-	pattern_shape(c->pattern, node->text, &c->shape);
 	c->groups = calloc(pattern_groups(c->pattern) + 1, sizeof(*c->groups));
 	if (!c->groups)
 		return err_errno(err, "rules");
@@ -310,6 +322,7 @@ static void rule_free(struct rule **rule) {
 		return;
 	for (uint32_t i = 0; i < r->nconditions; i++) {
 		pattern_free(&r->conditions[i].pattern);
+		free(r->conditions[i].shape);
 		free(r->conditions[i].groups);
 		free(r->conditions[i].values);
 	}

@@ -29,7 +29,7 @@
 struct condition {
 	const struct yamldoc_node *node;
 	int field;
-	struct shape shape;      /* of what it takes */
+	struct shape *shape;     /* see condition_shape */
 	struct pattern *pattern; /* or NULL: a list */
 	int *groups;             /* field of each of its groups */
 	uint32_t nvalues;
@@ -157,6 +157,8 @@ void phones_free(struct rules *rules);
 /* A scalar as a pattern. */
 int pattern_read(const struct yamldoc_node *node, struct pattern **out, struct err *err);
 void pattern_shape(const struct pattern *p, struct slice text, struct shape *out);
+/* Of what it takes; made when it is asked for first, which is seldom. NULL where memory is out. */
+const struct shape *condition_shape(struct condition *c);
 /* The member `samples`: a list that is not empty; NULL with the fault otherwise. */
 const struct yamldoc_node *samples_read(const struct yamldoc_node *owner, struct err *err);
 
