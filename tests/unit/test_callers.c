@@ -307,8 +307,8 @@ static void begin_a_hundred_requests(void) {
 	for (int i = 0; i < 100; i++) {
 		int fd = raw_connection();
 
-		/* Begun, and never finished. */
-		if (fd >= 0 && write(fd, "\377\0\0\0q{", 6) != 6)
+		/* Begun, and never finished, where it was not refused already. */
+		if (fd >= 0 && send(fd, "\377\0\0\0q{", 6, MSG_NOSIGNAL) != 6)
 			(void)close(fd);
 	}
 }
