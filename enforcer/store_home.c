@@ -140,8 +140,8 @@ static uint64_t owner_digest(const struct store *s, struct slice user, struct sl
 }
 
 /* True with *mac where it is kept, as it was put. It comes to the front. */
-static bool owner_get(const struct store *s, uint64_t digest, uint64_t *mac) {
-	struct owner *set = s->owners->sets[digest % OWNER_SETS];
+static bool owner_get(struct owners *o, uint64_t digest, uint64_t *mac) {
+	struct owner *set = o->sets[digest % OWNER_SETS];
 
 	for (unsigned i = 0; i < OWNER_WAYS; i++)
 		if (set[i].digest == digest) {
@@ -155,8 +155,8 @@ static bool owner_get(const struct store *s, uint64_t digest, uint64_t *mac) {
 	return false;
 }
 
-static void owner_put(const struct store *s, uint64_t digest, uint64_t mac) {
-	struct owner *set = s->owners->sets[digest % OWNER_SETS];
+static void owner_put(struct owners *o, uint64_t digest, uint64_t mac) {
+	struct owner *set = o->sets[digest % OWNER_SETS];
 
 	memmove(set + 1, set, (OWNER_WAYS - 1) * sizeof(*set));
 	set[0] = (struct owner){digest, mac};
@@ -169,20 +169,20 @@ struct reading {
 	unsigned rows; /* of this user, so far */
 };
 
-static void reading_put(const struct store *s, const struct reading *r) {
+static void reading_put(const struct store *s, struct owners *o, const struct reading *r) {
 	if (r->rows == 1)
-		owner_put(s, owner_digest(s, slice_of(r->user), slice_of(r->realm)), r->mac | OWNER_ONLY);
+		owner_put(o, owner_digest(s, slice_of(r->user), slice_of(r->realm)), r->mac | OWNER_ONLY);
 }
 
-static int scan_part(struct store *s, struct err *err) {
+static int scan_part(struct store *s, struct owners *o, struct err *err) {
 	struct query *q = db_query(s->db, "SELECT user, realm, mac FROM user WHERE user >= ? ORDER BY user", err);
 	struct reading r = {.rows = 0};
 	int step = 1;
 
-	db_bind_text(q, slice_of(s->owners->from));
+	db_bind_text(q, slice_of(o->from));
 	for (unsigned n = 0; n < SCAN_ROWS && (step = db_step(q, err)) == 1; n++) {
 		if (r.rows > 0 && !slice_is(db_text(q, 0), r.user)) {
-			reading_put(s, &r);
+			reading_put(s, o, &r);
 			r.rows = 0;
 		}
 		if (r.rows++ > 0)
@@ -195,10 +195,10 @@ static int scan_part(struct store *s, struct err *err) {
 	}
 	db_end(q);
 	if (step == 0)
-		reading_put(s, &r);
+		reading_put(s, o, &r);
 	/* The last user of a part may have more rows: he is the first of the next part. One who fills a part ends it. */
-	s->owners->scanned = step == 0 || strcmp(s->owners->from, r.user) == 0;
-	memcpy(s->owners->from, r.user, sizeof(r.user));
+	o->scanned = step == 0 || strcmp(o->from, r.user) == 0;
+	memcpy(o->from, r.user, sizeof(r.user));
 	return step < 0 ? -1 : 0;
 }
 
@@ -208,14 +208,14 @@ static int owner_known(struct store *s, struct slice user, struct slice realm, u
 	struct owners *o = s->owners;
 	uint64_t devices = (uint64_t)store_device_count(s);
 
-	if (owner_get(s, digest, mac) ||
-	    (realm.n > 0 && owner_get(s, owner_digest(s, user, slice_of("")), mac) && *mac & OWNER_ONLY)) {
+	if (owner_get(o, digest, mac) ||
+	    (realm.n > 0 && owner_get(o, owner_digest(s, user, slice_of("")), mac) && *mac & OWNER_ONLY)) {
 		*mac &= ~OWNER_ONLY;
 		return 1;
 	}
 	if (!o->scanned && ++o->missed >= SCAN_MIN && o->missed % SCAN_EVERY == 0 && o->missed >= devices / SCAN_SHARE &&
 	    devices <= OWNERS_MOST)
-		return scan_part(s, err);
+		return scan_part(s, o, err);
 	return 0;
 }
 
@@ -230,7 +230,7 @@ int store_device_of_user(struct store *s, struct slice user, struct slice realm,
 		return known < 0 ? -1 : 0;
 	if (find_owner(s, user, realm, mac, err) < 0)
 		return -1;
-	owner_put(s, digest, *mac);
+	owner_put(s->owners, digest, *mac);
 	return 0;
 }
 
