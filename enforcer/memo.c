@@ -7,6 +7,7 @@
 
 #define SLOTS_FIRST 1024U
 #define PROBES      256U /* slots that an entry may lie behind its own: whoever chooses MACs does not make this slow */
+#define FILL_AHEAD  16   /* entries between asking memory for one's slot and looking at it */
 #define LARGE_PAGE  ((size_t)2 << 20)
 #define LARGE       (4 * LARGE_PAGE) /* a table of so many bytes and more is in such pages */
 #define WORDS_SLOTS 65536U
@@ -160,10 +161,13 @@ void memo_put(struct memo *m, const struct memo_entry *entry) {
 
 void memo_fill(struct memo *m, const struct memo_entry *entries, uint32_t n) {
 	make_room(m, n);
-	for (uint32_t i = 0; i < n; i++)
-		memo_hint(m, mac_of(&entries[i]));
-	for (uint32_t i = 0; i < n; i++)
-		place_entry(m, &entries[i], false);
+	/* Not by memo_hint: that changes nothing, so that the compiler would leave out the call. */
+	for (uint32_t i = 0; i < n + FILL_AHEAD; i++) {
+		if (i < n)
+			__builtin_prefetch(&m->slots[own_slot(m, mac_of(&entries[i]))]);
+		if (i >= FILL_AHEAD)
+			place_entry(m, &entries[i - FILL_AHEAD], false);
+	}
 }
 
 bool memo_has_room(const struct memo *m) {
