@@ -111,8 +111,9 @@ struct owner {
 struct owners {
 	struct owner sets[OWNER_SETS][OWNER_WAYS]; /* of each the one asked for last first */
 	uint64_t missed;
-	bool scanned;                  /* all users were read */
-	char from[EVENT_USER_MAX + 1]; /* users before this one were */
+	bool scanned;              /* all users were read */
+	char from[EVENT_USER_MAX]; /* users before this one were */
+	size_t nfrom;
 };
 
 void store_owners_forget(struct store *s) {
@@ -164,14 +165,32 @@ static void owner_put(struct owners *o, uint64_t digest, uint64_t mac) {
 
 /* A user's rows stand together. */
 struct reading {
-	char user[EVENT_USER_MAX + 1], realm[EVENT_REALM_MAX + 1];
-	uint64_t mac;
-	unsigned rows; /* of this user, so far */
+	char user[EVENT_USER_MAX];
+	size_t n;
+	uint64_t digest, mac; /* of his first row */
+	unsigned rows;
 };
 
-static void reading_put(const struct store *s, struct owners *o, const struct reading *r) {
+static bool is_same_user(const struct reading *r, struct slice user) {
+	return r->rows > 0 && slice_same(user, (struct slice){r->user, r->n});
+}
+
+static void reading_put(struct owners *o, const struct reading *r) {
 	if (r->rows == 1)
-		owner_put(o, owner_digest(s, slice_of(r->user), slice_of(r->realm)), r->mac | OWNER_ONLY);
+		owner_put(o, r->digest, r->mac | OWNER_ONLY);
+}
+
+/* One who cannot be asked for is none: he has rows enough. */
+static void reading_begin(const struct store *s, struct reading *r, struct slice user, struct slice realm,
+                          uint64_t mac) {
+	bool sound = user.n <= EVENT_USER_MAX && realm.n <= EVENT_REALM_MAX;
+
+	r->n = sound ? user.n : 0;
+	if (r->n > 0)
+		memcpy(r->user, user.p, r->n);
+	r->digest = sound ? owner_digest(s, user, realm) : 0;
+	r->mac = mac;
+	r->rows = sound ? 1 : 2;
 }
 
 static int scan_part(struct store *s, struct owners *o, struct err *err) {
@@ -179,26 +198,24 @@ static int scan_part(struct store *s, struct owners *o, struct err *err) {
 	struct reading r = {.rows = 0};
 	int step = 1;
 
-	db_bind_text(q, slice_of(o->from));
+	db_bind_text(q, (struct slice){o->from, o->nfrom});
 	for (unsigned n = 0; n < SCAN_ROWS && (step = db_step(q, err)) == 1; n++) {
-		if (r.rows > 0 && !slice_is(db_text(q, 0), r.user)) {
-			reading_put(s, o, &r);
-			r.rows = 0;
-		}
-		if (r.rows++ > 0)
+		struct slice user = db_text(q, 0);
+
+		if (is_same_user(&r, user)) {
+			r.rows++;
 			continue;
-		db_copy_text(q, 0, r.user, sizeof(r.user));
-		db_copy_text(q, 1, r.realm, sizeof(r.realm));
-		r.mac = (uint64_t)db_int(q, 2);
-		/* What is cut is left to the query. */
-		r.rows += !slice_is(db_text(q, 0), r.user) || !slice_is(db_text(q, 1), r.realm);
+		}
+		reading_put(o, &r);
+		reading_begin(s, &r, user, db_text(q, 1), (uint64_t)db_int(q, 2));
 	}
 	db_end(q);
 	if (step == 0)
-		reading_put(s, o, &r);
+		reading_put(o, &r);
 	/* The last user of a part may have more rows: he is the first of the next part. One who fills a part ends it. */
-	o->scanned = step == 0 || strcmp(o->from, r.user) == 0;
-	memcpy(o->from, r.user, sizeof(r.user));
+	o->scanned = step == 0 || r.n == 0 || is_same_user(&r, (struct slice){o->from, o->nfrom});
+	memcpy(o->from, r.user, r.n);
+	o->nfrom = r.n;
 	return step < 0 ? -1 : 0;
 }
 
