@@ -235,6 +235,33 @@ static void a_home_that_was_left_since_it_was_looked_at_is_none(void **state) {
 	judging_end(&g);
 }
 
+/* The same of a registration: a poll backs the new home, so that one from there would change nothing. */
+static void a_registration_from_a_home_that_was_left_since_is_judged(void **state) {
+	const struct order order = {.time = START};
+	struct judging g;
+	struct event old = {.kind = EVENT_SIP_REGISTERED, .proof = PROOF_HANDSHAKE, .time = START + 3};
+	struct event new = {.kind = EVENT_PROVISION_SERVED, .proof = PROOF_HANDSHAKE, .mac = mac_of(1), .time = START + 1};
+	struct quiet_row row = {0};
+	struct quiet_found before = {0}, after = {0};
+
+	(void)state;
+	judging_begin(&g, "");
+	judging_device(&g, mac_of(1), "acct1", "203.0.113.1");
+	judging_user(&g, mac_of(1), "101");
+	old.user = slice_of("101");
+	old.ip = addr_of("203.0.113.1");
+	new.ip = addr_of("203.0.113.2");
+	assert_int_equal(judge_quiet(g.judge, &old, &row, &before, true, &g.err), 1);
+	assert_int_equal(judge_unlock_account(g.judge, &order, "acct1", HOUR, false, any_device, NULL, &g.err), 0);
+	judging_event(&g, new);
+	new.kind = EVENT_POLL_SERVED;
+	new.time++;
+	judging_event(&g, new);
+	assert_int_equal(judge_quiet(g.judge, &new, &row, &after, false, &g.err), 1);
+	assert_int_equal(judge_quiet(g.judge, &old, &row, &before, false, &g.err), 0);
+	judging_end(&g);
+}
+
 static void nothing_is_in_memory(struct judging *g) {
 	judging_restart(g);
 	store_rollback(g->store);
@@ -358,6 +385,7 @@ int main(void) {
 		cmocka_unit_test(triggers_count_the_same_whether_events_are_looked_up_or_judged),
 		cmocka_unit_test(looking_changes_nothing),
 		cmocka_unit_test(a_home_that_was_left_since_it_was_looked_at_is_none),
+		cmocka_unit_test(a_registration_from_a_home_that_was_left_since_is_judged),
 		cmocka_unit_test(when_a_phone_was_seen_is_written_down_a_day_later),
 		cmocka_unit_test(where_many_are_missing_their_neighbours_are_read_with_them),
 		cmocka_unit_test(neighbours_have_their_words_though_numbers_begin_anew_among_them),
