@@ -3,8 +3,13 @@
 #include "analyzer/format_private.h"
 
 bool head_again(const struct head_memo *memo, struct slice *line, struct slice parts[HEAD_PARTS]) {
-	if (memo->n == 0 || line->n <= memo->n || line->p[memo->n] == ' ' || memcmp(line->p, memo->text, memo->n) != 0)
+	if (memo->n == 0 || line->n <= memo->n || line->p[memo->n] == ' ' ||
+	    memcmp(line->p, memo->text, memo->fraction) != 0 ||
+	    memcmp(line->p + memo->behind, memo->text + memo->behind, memo->n - memo->behind) != 0)
 		return false;
+	for (size_t i = memo->fraction; i < memo->behind; i++)
+		if (line->p[i] < '0' || line->p[i] > '9')
+			return false;
 	for (size_t i = 0; i < HEAD_PARTS; i++)
 		parts[i] =
 			memo->parts[i].there ? (struct slice){line->p + memo->parts[i].at, memo->parts[i].n} : (struct slice){0};
@@ -14,6 +19,7 @@ bool head_again(const struct head_memo *memo, struct slice *line, struct slice p
 
 void head_keep(struct head_memo *memo, struct slice line, struct slice message, const struct slice parts[HEAD_PARTS]) {
 	size_t n = line.n - message.n;
+	struct slice stamp = parts[0];
 
 	if (n == 0 || n > HEAD_AGAIN_MAX || message.n == 0 || line.p[n - 1] != ' ' || memchr(line.p, '\033', n))
 		return;
@@ -21,6 +27,14 @@ void head_keep(struct head_memo *memo, struct slice line, struct slice message, 
 		memo->parts[i].there = parts[i].p;
 		memo->parts[i].at = parts[i].p ? (uint8_t)(parts[i].p - line.p) : 0;
 		memo->parts[i].n = (uint8_t)parts[i].n;
+	}
+	memo->fraction = memo->behind = 0;
+	while (stamp.n > 0 && !slice_skip(&stamp, '.') && !slice_skip(&stamp, ','))
+		(void)slice_take(&stamp, 1);
+	if (stamp.n > 0) {
+		memo->fraction = (uint8_t)(stamp.p - line.p);
+		(void)slice_take_digits(&stamp);
+		memo->behind = (uint8_t)(stamp.p - line.p);
 	}
 	memcpy(memo->text, line.p, n);
 	memo->n = (uint8_t)n;

@@ -132,7 +132,8 @@ char *scratch_to_decode(struct line_fields *out, struct slice s);
 
 /* What stood in front of a message, and what was found in it. */
 struct head_memo {
-	uint8_t n; /* 0: nothing is kept */
+	uint8_t n;                /* 0: nothing is kept */
+	uint8_t fraction, behind; /* from here to there its stamp has digits, which may be others */
 	struct {
 		uint8_t at, n;
 		bool there;
@@ -157,7 +158,8 @@ struct line_memo {
 #define ADDRESS_KEY "RemoteAddress"
 
 struct line_memo *names_memo(const struct field_names *names);
-/* Whether *line begins with the head that is kept, which is cut off then, and its parts told; those that are not there have p NULL. */
+/* Whether *line begins with the head that is kept, but for a fraction of its second; which is cut off then, and its parts told, the stamp first. Those that are not
+ * there have p NULL. */
 bool head_again(const struct head_memo *memo, struct slice *line, struct slice parts[HEAD_PARTS]);
 /* Keeps what is in front of `message`, which goes on to the line's end: only if it ends in a blank, and does not tell by what is behind that where it ends and
  * what its parts are. */

@@ -18,7 +18,9 @@ struct time_context {
 	/* The stamp decoded last, without its fraction: most lines share the second of the one before. */
 	char last[STAMP_MAX];
 	size_t last_n;
-	bool last_whole; /* it had no fraction */
+	bool last_whole; /* it had no fraction; else where that stood, with how many digits behind which mark */
+	size_t last_point, last_digits;
+	char last_mark;
 	int64_t last_time;
 };
 
@@ -241,8 +243,8 @@ static bool stamp_parse(const struct time_context *tc, struct slice s, int64_t *
 	return true;
 }
 
-/* The text without its fraction, into key. 0 where it is too long to be a stamp. */
-static size_t stamp_key(struct slice text, char key[STAMP_MAX]) {
+/* The text without its fraction, which stood at *point, into key. 0 where it is too long to be a stamp. */
+static size_t stamp_key(struct slice text, char key[STAMP_MAX], size_t *point) {
 	size_t i = 0;
 	size_t n = 0;
 
@@ -251,7 +253,7 @@ static size_t stamp_key(struct slice text, char key[STAMP_MAX]) {
 	while (i < text.n && text.p[i] != '.' && text.p[i] != ',')
 		i++;
 	memcpy(key, text.p, i);
-	n = i;
+	n = *point = i;
 	if (i < text.n)
 		for (i++; i < text.n && digit(text.p[i]);)
 			i++;
@@ -260,27 +262,42 @@ static size_t stamp_key(struct slice text, char key[STAMP_MAX]) {
 	return n + text.n - i;
 }
 
+/* It differs from the stamp decoded last in the digits of the fraction alone. */
+static bool stamp_is_near(const struct time_context *tc, struct slice text) {
+	size_t behind = tc->last_point + 1 + tc->last_digits;
+
+	if (tc->last_n == 0 || tc->last_whole || tc->last_digits == 0 || text.n != tc->last_n + 1 + tc->last_digits ||
+	    text.p[tc->last_point] != tc->last_mark || memcmp(text.p, tc->last, tc->last_point) != 0 ||
+	    memcmp(text.p + behind, tc->last + tc->last_point, text.n - behind) != 0)
+		return false;
+	for (size_t i = tc->last_point + 1; i < behind; i++)
+		if (!digit(text.p[i]))
+			return false;
+	return true;
+}
+
 bool stamp_decode(struct time_context *tc, struct slice text, int64_t *out) {
 	char key[STAMP_MAX];
 	int64_t time = TIME_NONE;
-	size_t n;
+	size_t n, point;
 
-	if (stamp_is_last(tc, text)) {
+	if (stamp_is_last(tc, text) || stamp_is_near(tc, text)) {
 		*out = tc->last_time;
 		return true;
 	}
-	n = stamp_key(text, key);
+	n = stamp_key(text, key, &point);
 	if (n == 0)
 		return false;
-	if (n == tc->last_n && memcmp(key, tc->last, n) == 0) {
-		*out = tc->last_time;
-		return true;
-	}
 	if (!stamp_parse(tc, text, &time) || time <= TIME_NONE)
 		return false;
 	memcpy(tc->last, key, n);
 	tc->last_n = n;
 	tc->last_whole = n == text.n;
+	if (!tc->last_whole) {
+		tc->last_point = point;
+		tc->last_mark = text.p[point];
+		tc->last_digits = text.n - n - 1;
+	}
 	tc->last_time = time;
 	if (time > tc->highest)
 		tc->highest = time;

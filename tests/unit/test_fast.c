@@ -410,6 +410,7 @@ static bool split_try(const struct format *f, struct splitting *plain, struct sp
 	bool read;
 
 	memset(names_memo(plain->names), 0, sizeof(struct line_memo));
+	time_context_resume(plain->time, time_context_highest(plain->time));
 	read = format_split(f, plain->names, plain->time, line, plain->fields);
 	if (format_split(f, fast->names, fast->time, line, fast->fields) != read)
 		fail_msg("%s: %.*s", format_name(f), (int)line.n, line.p);
@@ -457,6 +458,12 @@ static void a_line_is_split_as_if_none_had_come_before(void **unused) {
 		"[2026-11-22 10:00:00] VERBOSE[1310] : : : calls",
 		"[2026-11-22 10:00:00] no level",
 		"2026-11-22T10:00:00+00:00 sbc kamailio[1234]: NOTICE: <script>: provctl: registered",
+		"2026-11-22T10:00:00.123456+00:00 sbc kamailio[1234]: NOTICE: <script>: provctl: registered",
+		"2026-11-22T10:00:00.654321+00:00 sbc kamailio[1234]: NOTICE: <script>: provctl: registered",
+		"2026-11-22 10:00:00,12 kamailio: x",
+		"[2026-11-22 10:00:00.123] NOTICE[1310] chan_sip.c: x",
+		"[2026-11-22 10:00:00.456] NOTICE[1310] chan_sip.c: x",
+		"[1795341600.151] NOTICE[1310] chan_sip.c: x",
 		"Nov 22 10:00:00 sbc /usr/sbin/kamailio: NOTICE: x",
 		"Nov 22 10:00:00 kamailio[1]: x: y",
 		"Nov 22 10:00:00 sbc NOTICE x",
