@@ -64,7 +64,8 @@ EXTRA_DIST += tests/scenario/spray.pl tests/scenario/traffic.pl tests/fault/faul
 EXTRA_DIST += tests/bench/Bench.pm tests/bench/bench.pl tests/bench/bench.sh tests/bench/counts tests/bench/latency.pl tests/bench/plot.pl tests/bench/verdict.pl
 EXTRA_DIST += tests/scenario/portal.bash tests/scenario/portal_attack.pl tests/scenario/portal_lift.pl tests/scenario/portal_roles.pl \
 	tests/scenario/portal_routes.pl
-EXTRA_DIST += tests/coverage.h tests/coverage.sh tests/lint.sh tests/mutate.sh tests/mutations
+EXTRA_DIST += tests/coverage.h tests/coverage.sh tests/lint.sh tests/mutate.sh tests/mutations \
+	tests/valgrind.sh tests/valgrind.supp
 EXTRA_DIST += tests/bats.sh tests/tap.sh $(SCRIPT_TESTS) tests/story.pl tests/scenario/setup.bash tests/scenario/golden.bash
 EXTRA_DIST += tests/scenario/ask.pl tests/scenario/network.bash tests/scenario/generator.php
 
@@ -373,4 +374,8 @@ mutate:
 # What the tests run of analyzer, enforcer and common: see tests/coverage.sh.
 coverage:
 	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' bash $(top_srcdir)/tests/coverage.sh
-.PHONY: coverage mutate
+
+# The unit tests under valgrind, `make valgrind ONLY=REGEX` for some: see tests/valgrind.sh.
+valgrind: all $(UNIT_TESTS)
+	top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' ONLY='$(ONLY)' bash $(top_srcdir)/tests/valgrind.sh $(UNIT_TESTS)
+.PHONY: coverage mutate valgrind
