@@ -208,10 +208,10 @@ bounded() {
 		rules:
 		  - id: site.backtracks
 		    format: [combined]
-		    where: {file: '^(a+)+$'}
+		    where: {file: '^(a+)+(?=-)'}
 		    event: sip.scan
 		    samples:
-		      - line: '203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] "GET /aaa HTTP/1.1" 200 5 "-" "-"'
+		      - line: '203.0.113.7 - - [22/Nov/2026:10:00:00 +0000] "GET /aaa- HTTP/1.1" 200 5 "-" "-"'
 		        expect: {event: sip.scan, ip: 203.0.113.7, time: 2026-11-22T10:00:00Z}
 	END
 	configure "rules: [$folder/rules]"
@@ -219,7 +219,7 @@ bounded() {
 	has "site.backtracks"
 	has "backtracks"
 	hostile=$(printf 'a%.0s' {1..3000})
-	for n in {1..500}; do web 198.51.100.9 "GET /${hostile}b" 404; done
+	for n in {1..500}; do web 198.51.100.9 "GET /${hostile}" 404; done
 	for n in {10..24}; do fetch 198.51.100.7 0004f20000$n 404; done
 	TIMEFORMAT=%U
 	{ time pass; } 2>used
