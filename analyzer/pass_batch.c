@@ -331,6 +331,8 @@ int batch_flush(struct run *r, struct err *err) {
 		if (uplink_send(&r->up, (struct slice){b->frame.p, b->frame.n}, err) < 0)
 			return -1;
 		r->unanswered++;
+		/* What comes next has all its time before it goes, however few events it is. */
+		r->flushed = milliseconds();
 	}
 	return 0;
 }
