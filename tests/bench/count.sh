@@ -15,6 +15,7 @@ export LC_ALL=C TZ=UTC PROVCTL_CLOCK=@1797000000
 inputs=(
 	"web combined 500 2000 12000 a line of a phone at home"
 	"asterisk asterisk 500 2000 12000 a line of a SIP server"
+	"kamailio syslog 500 2000 12000 a line of another SIP server"
 	"first combined 0 1000 4000 the first line of a phone"
 )
 
