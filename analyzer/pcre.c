@@ -294,7 +294,8 @@ enum pattern_result pattern_match(const struct pattern *p, struct slice subject,
 	                   : pcre2_match(p->code, text, subject.n, 0, 0, p->data, p->context);
 	if (code >= 0)
 		return PATTERN_YES;
-	return code == PCRE2_ERROR_NOMATCH ? PATTERN_NO : PATTERN_LIMIT;
+	/* What lacks it does not match, however many steps it takes to find that out. */
+	return code == PCRE2_ERROR_NOMATCH || !has_literal(p, subject) ? PATTERN_NO : PATTERN_LIMIT;
 }
 
 enum pattern_result pattern_holds(const struct pattern *p, struct slice subject) {

@@ -8,7 +8,7 @@
 
 #define PLACES_MAX 65535
 #define STATES_MAX 256
-#define LISTS_MAX  16384 /* places of all states */
+#define LISTS_MAX  16384 /* places of all states beside the first */
 #define HEADS      1024  /* a power of two */
 #define ALONE                                                                                                          \
 	32 /* bytes that are looked at although one entry alone is undecided: most patterns are done with by then */
@@ -329,7 +329,7 @@ static uint16_t state_number(struct sieve *s, uint32_t n) {
 		if (s->states[i].n == n && memcmp(s->lists + s->states[i].list, s->found, n * sizeof(*s->found)) == 0 &&
 		    memcmp(sets_of(s, i), s->rest, s->words * sizeof(*s->rest)) == 0)
 			return i;
-	if (s->nstates == STATES_MAX || s->nlists + n > LISTS_MAX) {
+	if (s->nstates == STATES_MAX || s->nlists + n > LISTS_MAX + s->nplaces) {
 		s->full = true;
 		return UNKNOWN;
 	}
@@ -387,7 +387,7 @@ int sieve_close(struct sieve *s, struct err *err) {
 	s->graph = NULL;
 	classes_find(s);
 	/* What no text leads to costs no memory. */
-	s->lists = malloc(LISTS_MAX * sizeof(*s->lists));
+	s->lists = malloc((LISTS_MAX + s->nplaces) * sizeof(*s->lists));
 	s->state_sets = malloc((size_t)STATES_MAX * SETS * s->words * sizeof(*s->state_sets) + 1);
 	s->moves = calloc(STATES_MAX, s->nclasses * sizeof(*s->moves));
 	s->seen = malloc(words * sizeof(*s->seen));

@@ -220,6 +220,46 @@ static void a_blind_pattern_does_the_same_whatever_digits_stand_there(void **sta
 	assert_true(blind > 5000 && matched > 5000);
 }
 
+/* However many texts there are: the first is one's, and the last another's. */
+static void a_sieve_of_very_many_texts_keeps_out_none_of_them(void **state) {
+	enum { TEXTS = 20000 }; /* three places each */
+	struct sieve *sieve;
+	struct err err;
+
+	(void)state;
+	assert_int_equal(sieve_new(&sieve, 2, &err), 0);
+	for (unsigned i = 0; i < TEXTS; i++) {
+		char text[2] = {(char)('a' + i % 26), (char)('a' + i / 26 % 26)};
+
+		assert_int_equal(sieve_add_text(sieve, i / (TEXTS - 1), (struct slice){text, 2}, &err), 0);
+	}
+	assert_int_equal(sieve_close(sieve, &err), 0);
+	for (unsigned round = 0; round < 3; round++)
+		for (unsigned i = 0; i < 676; i++) {
+			char text[2] = {(char)('a' + i % 26), (char)('a' + i / 26)};
+			uint64_t set[1] = {3};
+
+			sieve_narrow(sieve, (struct slice){text, 2}, set);
+			assert_true(set[0] & 1);
+		}
+	sieve_free(&sieve);
+}
+
+static void what_is_dead_already_could_not_match_however_long_it_is(void **state) {
+	static char text[3 * TEXT_DEPTH];
+	struct slice pattern = slice_of("^/never/");
+
+	(void)state;
+	memset(text, 'x', sizeof(text));
+	text[0] = '/';
+	assert_false(pattern_could_match(pattern, (struct slice){text, TEXT_DEPTH}));
+	assert_false(pattern_could_match(pattern, (struct slice){text, sizeof(text)}));
+	assert_true(pattern_could_match(slice_of("^/x*$"), (struct slice){text, TEXT_DEPTH}));
+	assert_false(pattern_could_match(slice_of("^/x*y$"), (struct slice){text, TEXT_DEPTH}));
+	assert_true(
+		pattern_could_match(slice_of("^/x*y$"), (struct slice){text, sizeof(text)})); /* beyond what is looked at */
+}
+
 static void a_gate_narrows_as_the_shapes_of_its_entries_do(void **state) {
 	static const char *const patterns[] = {"^a", "^[ab]+$", "^$", "^.{3}$", "^b?c", "^(?:ab|ba)", "^[^a]{2}"};
 	static const char letters[] = "abc";
@@ -354,6 +394,8 @@ int main(void) {
 		cmocka_unit_test(shapes_take_what_can_match),
 		cmocka_unit_test(what_a_pattern_matches_its_shape_takes),
 		cmocka_unit_test(a_blind_pattern_does_the_same_whatever_digits_stand_there),
+		cmocka_unit_test(a_sieve_of_very_many_texts_keeps_out_none_of_them),
+		cmocka_unit_test(what_is_dead_already_could_not_match_however_long_it_is),
 		cmocka_unit_test(a_gate_narrows_as_the_shapes_of_its_entries_do),
 		cmocka_unit_test(what_a_pattern_matches_a_sieve_of_many_lets_through),
 	};

@@ -483,6 +483,13 @@ static void a_pattern_past_its_limit_drops_the_line(void **state) {
 	assert_string_equal(told(&b, HEAD "\"GET /aaaaaaaaaaaaaaaaaaaaaa HTTP/1.1\" 200" TAIL, &e), "limit");
 	assert_string_equal(told(&b, HEAD "\"GET /aab HTTP/1.1\" 200" TAIL, &e), "none");
 	bench_release(&b);
+	/* Nor does one that lacks what the pattern cannot do without, even where nothing else of it is understood. */
+	file_write("r/a.yaml",
+	           "rules:\n  - id: a\n    format: combined\n    where: {file: '^(?:[[:alpha:]]+ ?)*(?:\\w+ ?)*LITERAL'}\n"
+	           "    event: provision\n    samples: [{line: x, expect: none}]\n");
+	bench_set(&b, configured("rules: [r]\n"), "combined", NULL);
+	assert_string_equal(told(&b, HEAD "\"GET /" MANY MANY "=L HTTP/1.1\" 200" TAIL, &e), "none");
+	bench_release(&b);
 	/* What could not match whatever the steps drops nothing. */
 	file_write("r/a.yaml",
 	           "rules:\n  - id: a\n    format: combined\n    where: {file: '^(?:a+)+[^a]$'}\n    event: provision\n"
