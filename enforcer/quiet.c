@@ -27,8 +27,8 @@ static uint64_t place_of(const struct conf *conf, struct addr ip) {
 	}
 	memcpy(&half, ip.b, sizeof(half));
 	half = be64toh(half);
-	/* Below 2^32 it would read as IPv4: ::/32 is nobody's. */
-	return bits6 > 0 && bits6 <= 64 && half >> 32 ? half & UINT64_MAX << (64 - bits6) : 0;
+	/* Below 2^32 it would read as IPv4: ::/32 is nobody's. So is the last /64, which stands for neighbours. */
+	return bits6 > 0 && bits6 <= 64 && half >> 32 && half != UINT64_MAX ? half & UINT64_MAX << (64 - bits6) : 0;
 }
 
 static unsigned bits_of_home(const struct conf *conf, struct addr ip) {
@@ -252,7 +252,8 @@ static int is_backed(struct judge *j, const struct event *e, uint64_t mac, struc
 	const struct memo *memo = store_memo(j->store);
 	struct memo_entry *entry = known->entry;
 
-	if (!entry || known->version != memo_version(memo)) {
+	/* Its user may have become another device's since. */
+	if (!entry || known->version != memo_version(memo) || entry->mac >> MEMO_MAC_BITS != mac) {
 		int found = place == 0 ? 0 : remembered(j, mac, e->ip, place, 0, &entry, err);
 
 		if (found <= 0)

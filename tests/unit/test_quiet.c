@@ -262,6 +262,41 @@ static void a_registration_from_a_home_that_was_left_since_is_judged(void **stat
 	judging_end(&g);
 }
 
+static void a_registration_of_a_user_who_has_become_anothers_since_is_judged(void **state) {
+	struct judging g;
+	struct event e = {.kind = EVENT_SIP_REGISTERED, .proof = PROOF_HANDSHAKE, .time = START + 3};
+	struct quiet_row row = {0};
+	struct quiet_found before = {0};
+
+	(void)state;
+	judging_begin(&g, "");
+	judging_device(&g, mac_of(1), "acct1", "203.0.113.1");
+	judging_device(&g, mac_of(2), "acct2", "203.0.113.2");
+	judging_user(&g, mac_of(1), "101");
+	e.user = slice_of("101");
+	e.ip = addr_of("203.0.113.1");
+	assert_int_equal(judge_quiet(g.judge, &e, &row, &before, true, &g.err), 1);
+	assert_int_equal(store_users_put(g.store, mac_of(1), NULL, 0, &g.err), 0);
+	judging_user(&g, mac_of(2), "101");
+	assert_int_equal(judge_quiet(g.judge, &e, &row, &before, false, &g.err), 0);
+	judging_end(&g);
+}
+
+/* The last /64 of all is how it is noted that neighbours were read. */
+static void nobody_is_at_home_in_the_last_network(void **state) {
+	struct judging g;
+	struct event e = {.kind = EVENT_PROVISION_SERVED, .proof = PROOF_HANDSHAKE, .mac = mac_of(1), .time = START + 3};
+	struct quiet_row row = {0};
+	struct quiet_found found = {0};
+
+	(void)state;
+	judging_begin(&g, "");
+	judging_device(&g, mac_of(1), "acct1", "ffff:ffff:ffff:ffff::1");
+	e.ip = addr_of("ffff:ffff:ffff:ffff::1");
+	assert_int_equal(judge_quiet(g.judge, &e, &row, &found, true, &g.err), 0);
+	judging_end(&g);
+}
+
 static void nothing_is_in_memory(struct judging *g) {
 	judging_restart(g);
 	store_rollback(g->store);
@@ -386,6 +421,8 @@ int main(void) {
 		cmocka_unit_test(looking_changes_nothing),
 		cmocka_unit_test(a_home_that_was_left_since_it_was_looked_at_is_none),
 		cmocka_unit_test(a_registration_from_a_home_that_was_left_since_is_judged),
+		cmocka_unit_test(a_registration_of_a_user_who_has_become_anothers_since_is_judged),
+		cmocka_unit_test(nobody_is_at_home_in_the_last_network),
 		cmocka_unit_test(when_a_phone_was_seen_is_written_down_a_day_later),
 		cmocka_unit_test(where_many_are_missing_their_neighbours_are_read_with_them),
 		cmocka_unit_test(neighbours_have_their_words_though_numbers_begin_anew_among_them),
