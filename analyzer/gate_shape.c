@@ -96,7 +96,7 @@ bool pattern_could_match(struct slice pattern, struct slice text) {
 	now[begin] = true;
 	for (size_t place = 0; place <= text.n && !could; place++) {
 		if (place == TEXT_DEPTH && place < text.n)
-			return memchr(now, true, g.n) != NULL;
+			return memchr(now, 1, g.n) != NULL;
 		memset(next, 0, g.n);
 		memset(seen, 0, g.n);
 		for (unsigned i = 0; i < g.n && !could; i++)
