@@ -56,22 +56,13 @@ static void ends_find(const struct graph *g, const struct jumps *jumps, const st
 /* What can be reached from a node without a byte, and with the byte at this place. True: some bytes that may stand there lead on towards the end, others not. */
 static bool step_from(const struct graph *g, unsigned node, const struct byte_set *byte, const bool *can, bool *seen,
                       bool *next) {
-	unsigned waiting[NODES_MAX];
-	unsigned n = 0;
+	unsigned reached[NODES_MAX];
+	unsigned n = graph_reach(g, node, seen, reached);
 	bool differs = false;
 
-	seen[node] = true;
-	waiting[n++] = node;
-	while (n > 0) {
-		const struct node *at = &g->nodes[waiting[--n]];
-		unsigned to[2] = {at->a, at->b};
-		unsigned count = at->kind == NODE_GO ? 1 : at->kind == NODE_SPLIT ? 2 : 0;
+	for (unsigned k = 0; k < n; k++) {
+		const struct node *at = &g->nodes[reached[k]];
 
-		for (unsigned i = 0; i < count; i++)
-			if (!seen[to[i]]) {
-				seen[to[i]] = true;
-				waiting[n++] = to[i];
-			}
 		if (at->kind != NODE_SET || !set_meets(&at->set, byte))
 			continue;
 		next[at->a] = true;

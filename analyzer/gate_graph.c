@@ -441,3 +441,22 @@ bool graph_read(struct graph *g, struct slice pattern, unsigned *begin) {
 	*begin = all.begin;
 	return !g->unknown && g->left.n == 0;
 }
+
+unsigned graph_reach(const struct graph *g, unsigned node, bool *seen, unsigned out[NODES_MAX]) {
+	unsigned n = 0;
+
+	seen[node] = true;
+	out[n++] = node;
+	for (unsigned k = 0; k < n; k++) {
+		const struct node *at = &g->nodes[out[k]];
+		unsigned to[2] = {at->a, at->b};
+		unsigned count = at->kind == NODE_GO ? 1 : at->kind == NODE_SPLIT ? 2 : 0;
+
+		for (unsigned i = 0; i < count; i++)
+			if (!seen[to[i]]) {
+				seen[to[i]] = true;
+				out[n++] = to[i];
+			}
+	}
+	return n;
+}

@@ -39,6 +39,9 @@ static inline void set_add(struct byte_set *set, unsigned first, unsigned last) 
 		set->bits[b / 64] |= 1ULL << b % 64;
 }
 
+/* What can be reached from a node without a byte, into `out`, itself first; what `seen` has is left out, and noted there else. How many. */
+unsigned graph_reach(const struct graph *g, unsigned node, bool *seen, unsigned out[NODES_MAX]);
+
 /* Where the graph begins in *begin. False: the pattern is not known. */
 bool graph_read(struct graph *g, struct slice pattern, unsigned *begin);
 

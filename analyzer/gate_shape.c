@@ -3,21 +3,12 @@
 
 /* All that can be reached from a node without a byte, of which the bytes lead on to `next`. */
 static void reach(const struct graph *g, unsigned node, unsigned place, struct shape *s, bool *seen, bool *next) {
-	unsigned waiting[NODES_MAX];
-	unsigned n = 0;
+	unsigned reached[NODES_MAX];
+	unsigned n = graph_reach(g, node, seen, reached);
 
-	seen[node] = true;
-	waiting[n++] = node;
-	while (n > 0) {
-		const struct node *at = &g->nodes[waiting[--n]];
-		unsigned to[2] = {at->a, at->b};
-		unsigned count = at->kind == NODE_GO ? 1 : at->kind == NODE_SPLIT ? 2 : 0;
+	for (unsigned k = 0; k < n; k++) {
+		const struct node *at = &g->nodes[reached[k]];
 
-		for (unsigned i = 0; i < count; i++)
-			if (!seen[to[i]]) {
-				seen[to[i]] = true;
-				waiting[n++] = to[i];
-			}
 		if (at->kind == NODE_SET) {
 			for (unsigned w = 0; w < 4; w++)
 				s->at[place].bits[w] |= at->set.bits[w];
@@ -61,21 +52,12 @@ static bool set_has(const struct byte_set *set, unsigned char byte) {
 
 /* Follows a node without a byte, and with this one, or to the end where it is negative. True: whatever follows, it matches. */
 static bool follow(const struct graph *g, unsigned node, int byte, bool *seen, bool *next) {
-	unsigned waiting[NODES_MAX];
-	unsigned n = 0;
+	unsigned reached[NODES_MAX];
+	unsigned n = graph_reach(g, node, seen, reached);
 
-	seen[node] = true;
-	waiting[n++] = node;
-	while (n > 0) {
-		const struct node *at = &g->nodes[waiting[--n]];
-		unsigned to[2] = {at->a, at->b};
-		unsigned count = at->kind == NODE_GO ? 1 : at->kind == NODE_SPLIT ? 2 : 0;
+	for (unsigned k = 0; k < n; k++) {
+		const struct node *at = &g->nodes[reached[k]];
 
-		for (unsigned i = 0; i < count; i++)
-			if (!seen[to[i]]) {
-				seen[to[i]] = true;
-				waiting[n++] = to[i];
-			}
 		if (at->kind == NODE_REST || (at->kind == NODE_END && byte < 0))
 			return true;
 		if (at->kind == NODE_SET && byte >= 0 && set_has(&at->set, (unsigned char)byte))
