@@ -251,7 +251,6 @@ static int tick(struct run *r, struct err *err) {
 	run_show(r);
 	if (now - r->flushed < FLUSH_EVERY)
 		return 0;
-	r->flushed = now;
 	return batch_flush(r, err);
 }
 

@@ -313,7 +313,7 @@ int batch_flush(struct run *r, struct err *err) {
 
 		more = batch_moved(r, b);
 		if (b->nslots == 0)
-			return 0;
+			break;
 		result = batch_wait(r, r->most_unanswered - 1, err);
 		if (result != 0)
 			return result;
@@ -331,9 +331,9 @@ int batch_flush(struct run *r, struct err *err) {
 		if (uplink_send(&r->up, (struct slice){b->frame.p, b->frame.n}, err) < 0)
 			return -1;
 		r->unanswered++;
-		/* What comes next has all its time before it goes, however few events it is. */
-		r->flushed = milliseconds();
 	}
+	/* What comes next has all its time before it goes, however few events it is. */
+	r->flushed = milliseconds();
 	return 0;
 }
 

@@ -127,11 +127,8 @@ static int ask(struct run *r, struct err *err) {
 
 /* Sends what there is, now or, where it only moves cursors, within MOVED_EVERY. */
 static int send_round(struct run *r, struct err *err) {
-	int64_t now = milliseconds();
-
-	if (!batch_has_events(r) && now < r->flushed + MOVED_EVERY)
+	if (!batch_has_events(r) && milliseconds() < r->flushed + MOVED_EVERY)
 		return 0;
-	r->flushed = now;
 	return batch_flush(r, err);
 }
 
