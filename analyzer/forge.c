@@ -244,7 +244,7 @@ void forge_line(struct buf *out, struct slice line, const struct forge_span *spa
 		buf_text(out, "&x=");
 	for (size_t i = 0; i < words.n; i++) {
 		unsigned char c = (unsigned char)words.p[i];
-		bool version = c == ' ' && words.n - i > 4 && memcmp(words.p + i, " HTTP", 5) == 0;
+		bool version = slice_starts((struct slice){words.p + i, words.n - i}, " HTTP");
 
 		/* What would make another request of it: asking for something else is no forgery. */
 		if ((span->place == FORGE_FOLDER && (c == '?' || c == '#' || c == '/' || version)) ||

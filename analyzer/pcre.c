@@ -11,9 +11,10 @@
 #define DEPTH_LIMIT 1000
 #define HEAP_LIMIT  1024 /* KiB */
 
-#define LITERAL_FROM 96 /* bytes */
-#define LITERAL_FROM_ANCHORED                                                                                          \
-	512             /* the same for a pattern that is done with a text at once where it begins otherwise */
+/* Bytes of a subject in which the literal is looked for first; an anchored pattern is done at once with a text that begins otherwise. */
+#define LITERAL_FROM          96
+#define LITERAL_FROM_ANCHORED 512
+
 #define HELD_MAX 23 /* bytes */
 
 struct group {

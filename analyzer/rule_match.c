@@ -21,8 +21,6 @@ struct line_fields *rule_fields(struct line_context *ctx, const struct rule *rul
 		return ctx->fields;
 	slot = format_slot(rule->message);
 	second = rules->second[slot];
-	if (rules->tried[slot] == SECOND_UNTRIED && !format_takes_message(rule->message, ctx->fields))
-		rules->tried[slot] = SECOND_NOT;
 	if (rules->tried[slot] == SECOND_UNTRIED) {
 		memcpy(second->at, ctx->fields->at, (size_t)field_count(rules->names) * sizeof(second->at[0]));
 		second->has_time = ctx->fields->has_time;
