@@ -89,10 +89,6 @@ static uint32_t own_slot(const struct memo *m, uint64_t mac) {
 	return (uint32_t)((h >> 32) * m->nslots >> 32);
 }
 
-static uint64_t mac_of(const struct memo_entry *e) {
-	return e->mac >> MEMO_MAC_BITS;
-}
-
 void memo_hint(const struct memo *m, uint64_t mac) {
 	__builtin_prefetch(&m->slots[own_slot(m, mac)]);
 }
@@ -101,18 +97,18 @@ struct memo_entry *memo_find(struct memo *m, uint64_t mac, uint64_t place) {
 	struct memo_entry *e = &m->slots[own_slot(m, mac)];
 
 	for (uint32_t i = 0; i < PROBES && e[i].mac != 0; i++)
-		if (mac_of(&e[i]) == mac && e[i].place == place)
+		if (memo_mac(&e[i]) == mac && e[i].place == place)
 			return &e[i];
 	return NULL;
 }
 
 /* instead: of the one that is there, which stays otherwise. */
 static void place_entry(struct memo *m, const struct memo_entry *entry, bool instead) {
-	struct memo_entry *e = &m->slots[own_slot(m, mac_of(entry))];
+	struct memo_entry *e = &m->slots[own_slot(m, memo_mac(entry))];
 	bool full = m->n >= m->nslots / 4 * 3;
 
 	for (uint32_t i = 0; i < PROBES; i++) {
-		if (mac_of(&e[i]) == mac_of(entry) && e[i].place == entry->place) {
+		if (memo_mac(&e[i]) == memo_mac(entry) && e[i].place == entry->place) {
 			if (!instead)
 				return;
 			e[i] = *entry;
@@ -164,7 +160,7 @@ void memo_fill(struct memo *m, const struct memo_entry *entries, uint32_t n) {
 	/* Not by memo_hint: that changes nothing, so that the compiler would leave out the call. */
 	for (uint32_t i = 0; i < n + FILL_AHEAD; i++) {
 		if (i < n)
-			__builtin_prefetch(&m->slots[own_slot(m, mac_of(&entries[i]))]);
+			__builtin_prefetch(&m->slots[own_slot(m, memo_mac(&entries[i]))]);
 		if (i >= FILL_AHEAD)
 			place_entry(m, &entries[i - FILL_AHEAD], false);
 	}
@@ -192,7 +188,7 @@ static void take_out(struct memo *m, uint32_t i) {
 	uint32_t end = m->nslots + PROBES, hole = i;
 
 	for (uint32_t k = i + 1; k < end && m->slots[k].mac != 0; k++)
-		if (own_slot(m, mac_of(&m->slots[k])) <= hole) {
+		if (own_slot(m, memo_mac(&m->slots[k])) <= hole) {
 			m->slots[hole] = m->slots[k];
 			hole = k;
 		}
@@ -205,7 +201,7 @@ void memo_drop(struct memo *m, uint64_t mac) {
 	uint32_t own = own_slot(m, mac), i = own;
 
 	while (i < own + PROBES && m->slots[i].mac != 0)
-		if (mac_of(&m->slots[i]) == mac)
+		if (memo_mac(&m->slots[i]) == mac)
 			take_out(m, i);
 		else
 			i++;
@@ -224,7 +220,7 @@ uint32_t memo_seen(const struct memo *m, uint64_t mac) {
 	uint32_t seen = 0;
 
 	for (uint32_t i = 0; i < PROBES && e[i].mac != 0; i++)
-		if (mac_of(&e[i]) == mac && e[i].seen > seen)
+		if (memo_mac(&e[i]) == mac && e[i].seen > seen)
 			seen = e[i].seen;
 	return seen;
 }

@@ -27,6 +27,10 @@ struct memo_entry {
 #define MEMO_WORDS    0x7fffU /* mask; 0 is none */
 #define MEMO_MAC_BITS 16
 
+static inline uint64_t memo_mac(const struct memo_entry *e) {
+	return e->mac >> MEMO_MAC_BITS;
+}
+
 struct memo;
 
 struct memo *memo_new(void); /* NULL: out of memory */

@@ -206,18 +206,27 @@ static int quiet_place(struct judge *j, const struct event *e, struct quiet_row 
 	return found <= 0 ? found : !has_news(j, e, *out, row);
 }
 
+/* What was found before is there yet, and of the device that is asked for now: a user may have become another's since. */
+static bool is_there_yet(const struct quiet_found *known, const struct memo *memo, uint64_t mac) {
+	return known->entry && known->version == memo_version(memo) && memo_mac(known->entry) == mac;
+}
+
+static void note_found(struct quiet_found *known, const struct memo *memo, struct memo_entry *entry) {
+	known->entry = entry;
+	known->version = memo_version(memo);
+}
+
 static int quiet_fetch(struct judge *j, const struct event *e, struct quiet_row *row, struct quiet_found *known,
                        bool look, struct err *err) {
 	const struct memo *memo = store_memo(j->store);
 	struct memo_entry *entry = known->entry;
 
-	if (look || !entry || known->version != memo_version(memo)) {
+	if (look || !is_there_yet(known, memo, e->mac)) {
 		int found = quiet_place(j, e, row, &entry, err);
 
 		if (found <= 0)
 			return found;
-		known->entry = entry;
-		known->version = memo_version(memo);
+		note_found(known, memo, entry);
 	}
 	if (e->time < entry->from || e->time >= entry->until ||
 	    (e->kind == EVENT_POLL_SERVED && !(entry->mac & MEMO_BACKED)))
@@ -252,14 +261,12 @@ static int is_backed(struct judge *j, const struct event *e, uint64_t mac, struc
 	const struct memo *memo = store_memo(j->store);
 	struct memo_entry *entry = known->entry;
 
-	/* Its user may have become another device's since. */
-	if (!entry || known->version != memo_version(memo) || entry->mac >> MEMO_MAC_BITS != mac) {
+	if (!is_there_yet(known, memo, mac)) {
 		int found = place == 0 ? 0 : remembered(j, mac, e->ip, place, 0, &entry, err);
 
 		if (found <= 0)
 			return found;
-		known->entry = entry;
-		known->version = memo_version(memo);
+		note_found(known, memo, entry);
 	}
 	return e->time >= entry->from && e->time < entry->until && entry->mac & MEMO_BACKED;
 }

@@ -29,7 +29,7 @@ static int gather(void *context, struct memo_entry *e) {
 		all->macs = more;
 		all->room = room;
 	}
-	all->macs[all->n++] = e->mac >> MEMO_MAC_BITS;
+	all->macs[all->n++] = memo_mac(e);
 	e->stored = e->seen;
 	return 0;
 }

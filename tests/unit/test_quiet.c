@@ -236,20 +236,27 @@ static void a_home_that_was_left_since_it_was_looked_at_is_none(void **state) {
 }
 
 /* The same of a registration: a poll backs the new home, so that one from there would change nothing. */
+/* A device whose user has registered from its home. */
+static struct event registered_at_home(struct judging *g) {
+	struct event e = {.kind = EVENT_SIP_REGISTERED, .proof = PROOF_HANDSHAKE, .time = START + 3};
+
+	judging_begin(g, "");
+	judging_device(g, mac_of(1), "acct1", "203.0.113.1");
+	judging_user(g, mac_of(1), "101");
+	e.user = slice_of("101");
+	e.ip = addr_of("203.0.113.1");
+	return e;
+}
+
 static void a_registration_from_a_home_that_was_left_since_is_judged(void **state) {
 	const struct order order = {.time = START};
 	struct judging g;
-	struct event old = {.kind = EVENT_SIP_REGISTERED, .proof = PROOF_HANDSHAKE, .time = START + 3};
+	struct event old = registered_at_home(&g);
 	struct event new = {.kind = EVENT_PROVISION_SERVED, .proof = PROOF_HANDSHAKE, .mac = mac_of(1), .time = START + 1};
 	struct quiet_row row = {0};
 	struct quiet_found before = {0}, after = {0};
 
 	(void)state;
-	judging_begin(&g, "");
-	judging_device(&g, mac_of(1), "acct1", "203.0.113.1");
-	judging_user(&g, mac_of(1), "101");
-	old.user = slice_of("101");
-	old.ip = addr_of("203.0.113.1");
 	new.ip = addr_of("203.0.113.2");
 	assert_int_equal(judge_quiet(g.judge, &old, &row, &before, true, &g.err), 1);
 	assert_int_equal(judge_unlock_account(g.judge, &order, "acct1", HOUR, false, any_device, NULL, &g.err), 0);
@@ -264,17 +271,12 @@ static void a_registration_from_a_home_that_was_left_since_is_judged(void **stat
 
 static void a_registration_of_a_user_who_has_become_anothers_since_is_judged(void **state) {
 	struct judging g;
-	struct event e = {.kind = EVENT_SIP_REGISTERED, .proof = PROOF_HANDSHAKE, .time = START + 3};
+	struct event e = registered_at_home(&g);
 	struct quiet_row row = {0};
 	struct quiet_found before = {0};
 
 	(void)state;
-	judging_begin(&g, "");
-	judging_device(&g, mac_of(1), "acct1", "203.0.113.1");
 	judging_device(&g, mac_of(2), "acct2", "203.0.113.2");
-	judging_user(&g, mac_of(1), "101");
-	e.user = slice_of("101");
-	e.ip = addr_of("203.0.113.1");
 	assert_int_equal(judge_quiet(g.judge, &e, &row, &before, true, &g.err), 1);
 	assert_int_equal(store_users_put(g.store, mac_of(1), NULL, 0, &g.err), 0);
 	judging_user(&g, mac_of(2), "101");
