@@ -469,35 +469,33 @@ static void a_later_rule_of_the_same_id_replaces_the_former(void **state) {
 
 #define MANY "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 
-static void a_pattern_past_its_limit_drops_the_line(void **state) {
+/* What one rule, which asks the file for that pattern, makes of a file. */
+static void file_told(const char *pattern, const char *line, const char *wanted) {
+	char text[512];
 	struct bench b;
 	struct event e;
 
-	(void)state;
-	file_write("r/a.yaml",
-	           "rules:\n  - id: a\n    format: combined\n    where: {file: '^(?:a+)+(?=b)'}\n    event: provision\n"
-	           "    samples: [{line: x, expect: none}]\n");
+	(void)snprintf(text, sizeof(text),
+	               "rules:\n  - id: a\n    format: combined\n    where: {file: '%s'}\n    event: provision\n"
+	               "    samples: [{line: x, expect: none}]\n",
+	               pattern);
+	file_write("r/a.yaml", text);
 	bench_set(&b, configured("rules: [r]\n"), "combined", NULL);
-	assert_string_equal(told(&b, HEAD "\"GET /" MANY MANY " HTTP/1.1\" 200" TAIL, &e), "limit");
-	/* Some million steps, which PCRE2 by itself would take. */
-	assert_string_equal(told(&b, HEAD "\"GET /aaaaaaaaaaaaaaaaaaaaaa HTTP/1.1\" 200" TAIL, &e), "limit");
-	assert_string_equal(told(&b, HEAD "\"GET /aab HTTP/1.1\" 200" TAIL, &e), "none");
-	bench_release(&b);
-	/* Nor does one that lacks what the pattern cannot do without, even where nothing else of it is understood. */
-	file_write("r/a.yaml",
-	           "rules:\n  - id: a\n    format: combined\n    where: {file: '^(?:[[:alpha:]]+ ?)*(?:\\w+ ?)*LITERAL'}\n"
-	           "    event: provision\n    samples: [{line: x, expect: none}]\n");
-	bench_set(&b, configured("rules: [r]\n"), "combined", NULL);
-	assert_string_equal(told(&b, HEAD "\"GET /" MANY MANY "=L HTTP/1.1\" 200" TAIL, &e), "none");
-	bench_release(&b);
-	/* What could not match whatever the steps drops nothing. */
-	file_write("r/a.yaml",
-	           "rules:\n  - id: a\n    format: combined\n    where: {file: '^(?:a+)+[^a]$'}\n    event: provision\n"
-	           "    samples: [{line: x, expect: none}]\n");
-	bench_set(&b, configured("rules: [r]\n"), "combined", NULL);
-	assert_string_equal(told(&b, HEAD "\"GET /" MANY MANY " HTTP/1.1\" 200" TAIL, &e), "none");
+	assert_string_equal(told(&b, line, &e), wanted);
 	bench_release(&b);
 	file_remove("r/a.yaml");
+}
+
+static void a_pattern_past_its_limit_drops_the_line(void **state) {
+	(void)state;
+	file_told("^(?:a+)+(?=b)", HEAD "\"GET /" MANY MANY " HTTP/1.1\" 200" TAIL, "limit");
+	/* Some million steps, which PCRE2 by itself would take. */
+	file_told("^(?:a+)+(?=b)", HEAD "\"GET /aaaaaaaaaaaaaaaaaaaaaa HTTP/1.1\" 200" TAIL, "limit");
+	file_told("^(?:a+)+(?=b)", HEAD "\"GET /aab HTTP/1.1\" 200" TAIL, "none");
+	/* What could not match whatever the steps drops nothing. */
+	file_told("^(?:a+)+[^a]$", HEAD "\"GET /" MANY MANY " HTTP/1.1\" 200" TAIL, "none");
+	/* Nor does one that lacks what the pattern cannot do without, even where nothing else of it is understood. */
+	file_told("^(?:[[:alpha:]]+ ?)*(?:\\w+ ?)*LITERAL", HEAD "\"GET /" MANY MANY "=L HTTP/1.1\" 200" TAIL, "none");
 }
 
 static void a_rule_that_fails_half_way_leaves_nothing_behind(void **state) {
