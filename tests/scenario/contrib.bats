@@ -547,11 +547,13 @@ words_of_bash() {
 @test "completion: zsh completes at a prompt" {
 	command -v zsh >/dev/null || skip "no zsh here"
 	zsh -f -c 'zmodload zsh/zpty' 2>/dev/null || skip "no zsh/zpty here"
+	# What is waited for is a prompt that its own command line does not spell: the terminal echoes that line, broken wherever
+	# the host's name and the folders end.
 	cat >complete.zsh <<'END'
 zmodload zsh/zpty
 zpty it zsh -f -i
-zpty -w it "PS1='%% '; fpath=($1 \$fpath); path=($2 \$path); autoload -U compinit; compinit -u -D; print ready"
-zpty -r -m it seen '*ready*ready*'
+zpty -w it "fpath=($1 \$fpath); path=($2 \$path); autoload -U compinit; compinit -u -D; PS1='here''after> '"
+zpty -r -m it seen '*hereafter> *'
 zpty -n -w it $'provctl clear-e\t'
 zpty -r -m it seen '*clear-exposed*'
 print -r -- $seen
