@@ -8,7 +8,8 @@ libanalyzer_a_SOURCES = \
 	analyzer/journal.c analyzer/journal.h \
 	analyzer/guess.c analyzer/guess.h \
 	analyzer/pass.c analyzer/pass.h analyzer/pass_private.h \
-	analyzer/pass_batch.c analyzer/pass_feed.c analyzer/pass_follow.c \
+	analyzer/pass_batch.c analyzer/pass_feed.c analyzer/pass_follow.c analyzer/pass_worker.c \
+	analyzer/lane.c analyzer/lane.h analyzer/worker.c analyzer/worker.h \
 	analyzer/pcre.c analyzer/pcre.h \
 	analyzer/evidence.c analyzer/explain.c analyzer/forge.c analyzer/forge.h analyzer/geo.c analyzer/geo.h analyzer/phone.c \
 	analyzer/recall.c analyzer/recall.h analyzer/recall_proof.c analyzer/recall_request.c analyzer/rule.h analyzer/rule_private.h analyzer/rule_dispatch.c analyzer/rule_event.c analyzer/rule_load.c \

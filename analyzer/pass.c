@@ -10,6 +10,7 @@
 #define SHOW_EVERY  100
 #define TICK_EVENTS 256     /* events between two looks at the clock */
 #define FAULT_NAME  "rules" /* of the notice about an analyzer that could not be started */
+#define WORKER_LOST "one of the processes that read logs beside each other ended too early: one alone read them all"
 #define STALE_MAX   1000    /* another analyzer that always is quicker gets somewhere, so this ends long before */
 
 int64_t milliseconds(void) {
@@ -77,7 +78,7 @@ static int setting_init(struct setting *s, const struct pass *p, const struct co
 	return 0;
 }
 
-static int settings_init(struct run *r, struct err *err) {
+int settings_init(struct run *r, struct err *err) {
 	r->settings = calloc(r->p->nsources + 1, sizeof(*r->settings));
 	r->setting_of = calloc(r->p->nsources + 1, sizeof(*r->setting_of));
 	if (!r->settings || !r->setting_of)
@@ -97,7 +98,7 @@ static int settings_init(struct run *r, struct err *err) {
 	return 0;
 }
 
-static void settings_release(struct run *r) {
+void settings_release(struct run *r) {
 	for (uint32_t i = 0; i < r->nsettings; i++)
 		setting_release(&r->settings[i]);
 	free(r->settings);
@@ -134,6 +135,8 @@ static void session_close(struct run *r) {
 	r->heap = NULL;
 	r->nfeeds = r->nheap = 0;
 	source_set_close(&r->set);
+	for (unsigned i = 0; r->p->workers && i < r->p->workers->n; i++)
+		worker_halt(&r->p->workers->at[i]);
 }
 
 static int feeds_open(struct run *r, uint32_t logs, struct err *err) {
@@ -185,6 +188,8 @@ static int session_open(struct run *r, struct err *err) {
 	r->p->sums.logs = r->nfeeds;
 	if (result == 0 && r->watch)
 		result = follow_logs(r, err);
+	else if (result == 0)
+		workers_lend(r);
 	r->opened = milliseconds();
 	r->opening = r->opened - began;
 	return result < 0 ? -1 : batch_reset(r, err);
@@ -258,9 +263,12 @@ static int tick(struct run *r, struct err *err) {
 static int feed_advance(struct run *r, struct feed *f, struct err *err) {
 	f->state = FEED_READING;
 	while (f->state == FEED_READING && f->read.lines < f->until) {
-		int result;
+		int result = f->worker ? feed_hear(r, f, err) : feed_read(f, err);
 
-		feed_read(r, f);
+		if (result < 0)
+			run_notice(r, slice_of(r->p->sources[source_conf(f->source)].path), slice_of(err->text));
+		if (result > 0)
+			return result;
 		if (f->state != FEED_READING)
 			break;
 		result = tick(r, err);
@@ -326,7 +334,12 @@ static int session_merge(struct run *r, struct err *err) {
 
 	if (result == 0)
 		result = batch_flush(r, err);
-	return result == 0 ? batch_settle(r, err) : result;
+	if (result == 0 || result == RUN_ANEW) {
+		int settled = batch_settle(r, err);
+
+		result = settled == 0 ? result : settled;
+	}
+	return result;
 }
 
 static int session_run(struct run *r, struct err *err) {
@@ -336,7 +349,7 @@ static int session_run(struct run *r, struct err *err) {
 		result = r->p->follow ? run_follow(r, err) : session_merge(r, err);
 	if (result == 0)
 		show(r);
-	if (result == RUN_STALE && r->input_known)
+	if (result > 0 && r->input_known)
 		batch_recall(r, &r->feeds[r->nfeeds - 1]);
 	session_close(r);
 	return result;
@@ -352,6 +365,8 @@ static int end(struct run *r, struct err *err) {
 	uint64_t seq;
 
 	tell_geo(r);
+	if (r->p->workers && r->p->workers->n > 0)
+		run_notice(r, slice_of("workers"), slice_of(r->alone ? WORKER_LOST : ""));
 	if (uplink_done(&r->up, err) < 0 || uplink_answer(&r->up, &type, &seq, err) < 0)
 		return -1;
 	return type == LINK_ACK ? 0 : err_set(err, ERR_INPUT, "link: the end of the pass was not taken");

@@ -20,6 +20,7 @@
 
 #include "analyzer/rule.h"
 #include "analyzer/source.h"
+#include "analyzer/worker.h"
 
 /* Of what was committed. */
 struct pass_sums {
@@ -51,9 +52,14 @@ struct pass {
 	void (*alive)(void *context); /* it goes on, and the enforcer answers. May be NULL */
 	/* Of a pass that follows: called once, when the enforcer has told from where the logs are read on. May be NULL. */
 	void (*begins)(void *context);
+	/* Who reads the longest logs of a pass that does not follow; may be NULL. Events, their order and cursors are the same with any number of them. */
+	struct workers *workers;
 	struct pass_sums sums; /* out */
 	uint32_t batch_max;    /* events of one batch; 0: LINK_EVENTS_MAX. Tests make it small */
+	uint64_t share_min;    /* bytes of a log that is lent to a worker; 0: SHARE_MIN. The same */
 };
+
+#define SHARE_MIN (1ULL << 20)
 
 /* Tells the enforcer why an analyzer that was to follow cannot be started: for `status`, until one can. link is fresh, and of no use afterwards. */
 int pass_tell_fault(int link, const char *fault, struct err *err);
@@ -63,5 +69,8 @@ int pass_check(struct pass *p, struct err *err);
 
 /* 0: all read and committed, or stopped. -1: the link broke or the enforcer refused; what was committed stays. */
 int pass_run(struct pass *p, struct err *err);
+
+/* What a worker does, at[0] of p->workers, until the pass ends; with the same conf, rules, geo and sources, and ready(). -1 where it ends before. */
+int pass_work(struct pass *p, struct err *err);
 
 #endif

@@ -44,6 +44,8 @@ void feed_release(struct feed *f) {
 void feed_cursor(const struct feed *f, struct cursor *out) {
 	bool pending = f->state == FEED_PENDING;
 
+	if (f->told)
+		source_stand_at(f->source, pending ? &f->told->front : &f->told->behind);
 	if (pending && f->retold) {
 		*out = f->mark;
 	} else {
@@ -86,25 +88,35 @@ static bool feed_again(struct feed *f) {
 	return true;
 }
 
-int feed_keep(struct feed *f, struct err *err) {
-	struct event *e = &f->event;
+size_t event_texts_size(const struct event *e) {
+	return e->user.n + e->realm.n + e->account.n + e->agent.n + e->folder.n + e->vendor.n + e->model.n + e->version.n +
+	       e->rule.n + e->line.n;
+}
+
+char *event_texts_move(struct event *e, char *to) {
 	struct slice *const texts[] = {&e->user,   &e->realm, &e->account, &e->agent, &e->folder,
 	                               &e->vendor, &e->model, &e->version, &e->rule,  &e->line};
-	size_t n = 0;
-	char *to;
 
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
-		n += texts[i]->n;
-	buf_clear(&f->texts);
-	to = buf_reserve(&f->texts, n);
-	if (!to)
-		return err_set(err, ERR_SYSTEM, "pass: out of memory");
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		if (texts[i]->n > 0)
 			memcpy(to, texts[i]->p, texts[i]->n);
 		texts[i]->p = to;
 		to += texts[i]->n;
 	}
+	return to;
+}
+
+int feed_keep(struct feed *f, struct err *err) {
+	char *to;
+
+	/* What a worker told stays where it is. */
+	if (f->told)
+		return 0;
+	buf_clear(&f->texts);
+	to = buf_reserve(&f->texts, event_texts_size(&f->event));
+	if (!to)
+		return err_set(err, ERR_SYSTEM, "pass: out of memory");
+	(void)event_texts_move(&f->event, to);
 	return 0;
 }
 
@@ -126,24 +138,23 @@ static int64_t later(int64_t a, int64_t b) {
 	return a > b || b > LAST_SECOND ? a : b;
 }
 
-void feed_read(struct run *r, struct feed *f) {
+int feed_read(struct feed *f, struct err *err) {
 	struct line_context *context = &f->setting->context;
+	int result = 0;
 
 	f->state = FEED_READING;
 	f->touched = true;
 	if (feed_again(f))
-		return;
+		return 0;
 	context->time = f->time;
 	for (unsigned i = 0; i < FEED_STEP && f->read.lines < f->until && f->state == FEED_READING; i++) {
 		int64_t before = f->high;
 		uint64_t offset;
 		struct slice line;
-		struct err err;
-		int got = source_line(f->source, &line, &offset, &err);
+		int got = source_line(f->source, &line, &offset, err);
 
-		if (got < 0)
-			run_notice(r, slice_of(r->p->sources[source_conf(f->source)].path), slice_of(err.text));
 		if (got <= 0) {
+			result = got;
 			f->state = FEED_DONE;
 			break;
 		}
@@ -170,4 +181,5 @@ void feed_read(struct run *r, struct feed *f) {
 		f->read.lines++;
 	}
 	context->time = f->setting->time;
+	return result;
 }

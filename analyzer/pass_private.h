@@ -1,5 +1,5 @@
-/* What the phases of a pass share. pass.c opens the logs and merges; pass_follow.c waits for more; pass_feed.c turns the lines of one log into one event at a time; pass_batch.c packs events and
- * cursors into batches, sends them and hears what became of them.
+/* What the phases of a pass share. pass.c opens the logs and merges; pass_follow.c waits for more; pass_feed.c turns the lines of one log into one event at a time; pass_worker.c lets another
+ * process do so; pass_batch.c packs events and cursors into batches, sends them and hears what became of them.
  */
 #ifndef PROVCTL_PASS_PRIVATE_H
 #define PROVCTL_PASS_PRIVATE_H
@@ -10,6 +10,7 @@
 #include "analyzer/recall.h"
 #include "analyzer/uplink.h"
 #include "analyzer/watch.h"
+#include "analyzer/worker.h"
 #include "common/batch.h"
 
 #define PENDING_MAX 8192 /* the texts of one event */
@@ -25,6 +26,18 @@ struct setting {
 
 /* DONE: at the end of the log, as far as was looked. */
 enum feed_state { FEED_READING, FEED_PENDING, FEED_DONE };
+
+/* What a worker tells of a log that it reads, once it has an event, came to the end, or read a good many lines. The texts of the event, the sample and the problem
+ * stand behind it. */
+struct told {
+	enum feed_state state;
+	int64_t high, before;                        /* as in struct feed */
+	uint64_t lines, events, unreadable, skipped; /* sums of all that was read, the event's line included */
+	struct source_stand front, behind;           /* of the event's line; `behind` of what was read without one */
+	struct event event;                          /* where FEED_PENDING */
+	struct slice sample;                         /* the first unreadable line since it told the last time, or empty */
+	struct slice problem;                        /* why it cannot be read any further, or empty */
+};
 
 /* One log of the merge. */
 struct feed {
@@ -50,6 +63,10 @@ struct feed {
 	bool sampled;   /* `sample` is newer than what was sent */
 	bool input;
 	struct buf sample;
+	/* Of a log that a worker reads. */
+	struct worker *worker;
+	struct lane_end lane;
+	const struct told *told; /* what it told last, once it did */
 	/* Standard input alone, for it cannot be read twice: what was committed, and events to be sent again. */
 	struct cursor acked;
 	int64_t acked_high;
@@ -114,13 +131,14 @@ struct run {
 	uint32_t nfds;
 	int64_t opened, opening; /* when the session was opened, and how long that took */
 	int64_t alive, heard;    /* when alive() was called last, and when a batch was answered */
+	bool alone;              /* a worker was lost: all is read by this process */
 };
 
 #define PACE_FIRST 2048
 #define PACE_MIN   128 /* below that a commit costs more than the events */
 #define PACE_MAX   LINK_EVENTS_MAX
 
-/* What a step ends with: 0 well; RUN_STALE, and RUN_ANEW of a pass that follows: everything must be opened anew; -1 failed. */
+/* What a step ends with: 0 well; RUN_STALE, and RUN_ANEW of a pass that follows, or that lost a worker: everything must be opened anew; -1 failed. */
 #define RUN_STALE 1
 #define RUN_ANEW  2
 
@@ -129,6 +147,9 @@ int64_t milliseconds(void);
 bool run_stopped(const struct run *r);
 /* Tells how far it is, and that it goes on, where that is due. */
 void run_show(struct run *r);
+/* For the formats, patterns and zones of the sources. */
+int settings_init(struct run *r, struct err *err);
+void settings_release(struct run *r);
 /* One round of the feeds that are due and are behind, or of those that are not; `turn` lines of each. What it gives is in the batch at hand, or was
  * sent. */
 int run_round(struct run *r, bool behind, uint64_t turn, struct err *err);
@@ -144,13 +165,23 @@ void follow_beat(struct run *r);
 /* pass_feed.c */
 int feed_init(struct feed *f, struct run *r, struct source *source, uint32_t order, struct err *err);
 void feed_release(struct feed *f);
-/* Reads on, some lines at most: a log without events must not hold up what is due. */
-void feed_read(struct run *r, struct feed *f);
+/* Reads on, some lines at most: a log without events must not hold up what is due. -1: it cannot be read any further, and is done. */
+int feed_read(struct feed *f, struct err *err);
 /* Makes the pending event its own: before another log is read. */
 int feed_keep(struct feed *f, struct err *err);
+/* Of all texts of an event; and copies them to `to`, where the event has them then. What is behind them. */
+size_t event_texts_size(const struct event *e);
+char *event_texts_move(struct event *e, char *to);
 /* Where the log stands: in front of the pending event, or behind all that was read. */
 void feed_cursor(const struct feed *f, struct cursor *out);
 void run_notice(struct run *r, struct slice name, struct slice problem);
+
+/* pass_worker.c */
+/* Lends the longest logs to the workers, where there are two that are worth it. */
+void workers_lend(struct run *r);
+/* What the worker tells next of a log that was lent: as feed_read; or, where it tells nothing for a while, the log stays as it is. RUN_ANEW: the worker is
+ * gone. */
+int feed_hear(struct run *r, struct feed *f, struct err *err);
 
 /* pass_batch.c */
 int batches_init(struct run *r, struct err *err);

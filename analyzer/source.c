@@ -459,25 +459,18 @@ int source_line(struct source *s, struct slice *line, uint64_t *offset, struct e
 	return 0;
 }
 
-/* The tail's hash at a place whose bytes the buffer holds, or that is parked. */
-static void place_tail(const struct source *s, bool in_front, struct cursor *io) {
+/* What stands before a place whose bytes the buffer holds, or that is parked. */
+static struct slice tail_before(const struct source *s, bool in_front) {
 	const char *end;
 	size_t n;
 
-	if (s->parked && !in_front) {
-		io->tail_len = (uint32_t)s->tail_length;
-		io->tail_hash = hash_bytes(0, s->tail, s->tail_length);
-		return;
-	}
-	if (!s->buffer) {
-		io->tail_len = (uint32_t)s->front_length;
-		io->tail_hash = hash_bytes(0, s->front, s->front_length);
-		return;
-	}
+	if (s->parked && !in_front)
+		return (struct slice){s->tail, s->tail_length};
+	if (!s->buffer)
+		return (struct slice){s->front, s->front_length};
 	end = s->buffer + (in_front ? s->line : s->next);
 	n = (size_t)(end - s->buffer) < CURSOR_TAIL ? (size_t)(end - s->buffer) : CURSOR_TAIL;
-	io->tail_len = (uint32_t)n;
-	io->tail_hash = hash_bytes(0, end - n, n);
+	return (struct slice){end - n, n};
 }
 
 void source_place(const struct source *s, bool in_front, struct cursor *io) {
@@ -495,8 +488,11 @@ void source_place(const struct source *s, bool in_front, struct cursor *io) {
 	if (s->journal) {
 		source_journal_place(s, in_front, io);
 	} else {
+		struct slice tail = tail_before(s, in_front);
+
 		io->offset = in_front ? s->before : s->at;
-		place_tail(s, in_front, io);
+		io->tail_len = (uint32_t)tail.n;
+		io->tail_hash = hash_bytes(0, tail.p, tail.n);
 		io->head_len = head_of(&s->head, io->offset, &io->head_hash);
 		io->dev = s->dev;
 		io->ino = s->ino;
@@ -538,4 +534,61 @@ uint64_t source_left(const struct source *s) {
 
 uint64_t source_skipped(const struct source *s) {
 	return s->skipped;
+}
+
+/* ---- a log that another process reads ---- */
+
+uint64_t source_share(const struct source *s) {
+	uint64_t size = s->gz ? s->gz_length : s->size;
+
+	if (!s->set || s->journal || s->lost || s->ended || s->buffer || s->head.got < CURSOR_HEAD || size == SIZE_UNKNOWN)
+		return 0;
+	return size > s->at ? size - s->at : 0;
+}
+
+size_t source_pack(const struct source *s, char *to, size_t room) {
+	size_t n = sizeof(*s) + strlen(s->path) + 1;
+
+	if (n > room)
+		return 0;
+	memcpy(to, s, sizeof(*s));
+	memcpy(to + sizeof(*s), s->path, n - sizeof(*s));
+	return n;
+}
+
+int source_unpack(struct source_set *set, const char *packed, struct source **out, struct err *err) {
+	struct source told, *s;
+
+	memcpy(&told, packed, sizeof(told));
+	s = source_new(set, packed + sizeof(told), told.conf);
+	if (!s)
+		return err_set(err, ERR_SYSTEM, "source: out of memory");
+	told.set = set;
+	told.path = s->path;
+	told.root = s->root;
+	/* The enforcer's, and they are told by who asked for this. */
+	told.known.name = told.known.file = told.known.sample = told.known.mark = (struct slice){0};
+	*s = told;
+	*out = s;
+	return source_set_add(set, s, err);
+}
+
+void source_stand(const struct source *s, bool in_front, struct source_stand *out) {
+	struct slice tail = tail_before(s, in_front);
+
+	out->at = in_front ? s->before : s->at;
+	out->size = s->size;
+	out->skipped = s->skipped;
+	out->tail_length = (uint32_t)tail.n;
+	memcpy(out->tail, tail.p, tail.n);
+}
+
+void source_stand_at(struct source *s, const struct source_stand *stand) {
+	s->at = s->before = stand->at;
+	s->size = stand->size;
+	s->skipped = stand->skipped;
+	s->tail_length = s->front_length = stand->tail_length;
+	memcpy(s->tail, stand->tail, stand->tail_length);
+	memcpy(s->front, stand->tail, stand->tail_length);
+	s->parked = true;
 }

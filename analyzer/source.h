@@ -88,4 +88,25 @@ uint64_t source_left(const struct source *s);     /* bytes yet to be read, as fa
 /* Lines skipped because they were too long or held a NUL, since opening. */
 uint64_t source_skipped(const struct source *s);
 
+/* ---- a log that another process reads, one that parted from this one (worker.h) ---- */
+
+/* About how many bytes there are to read of a log of which nothing was read yet; 0 where it cannot be read elsewhere: a journal, standard input, a log
+ * whose beginning is shorter than CURSOR_HEAD. */
+uint64_t source_share(const struct source *s);
+/* What the other process needs of it: how long that is, or 0 where it does not fit. */
+size_t source_pack(const struct source *s, char *to, size_t room);
+/* There: a set for such logs, and one of them in it. */
+int source_set_new(struct source_set **out, const struct conf *conf, const struct conf_source *sources,
+                   uint32_t nsources, struct err *err);
+int source_unpack(struct source_set *set, const char *packed, struct source **out, struct err *err);
+
+/* How far it was read there: behind the last line handed out, or in front of it. Once told here, source_place and source_skipped tell of that place. */
+struct source_stand {
+	uint64_t at, size, skipped;
+	uint32_t tail_length;
+	char tail[CURSOR_TAIL];
+};
+void source_stand(const struct source *s, bool in_front, struct source_stand *out);
+void source_stand_at(struct source *s, const struct source_stand *stand);
+
 #endif

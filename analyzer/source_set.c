@@ -175,29 +175,42 @@ static void set_finish(struct source_set *set) {
 	set->buffer_size = n <= BUFFER_FEW ? BUFFER_MAX : BUFFER_SMALL;
 }
 
-int source_set_open(struct source_set **out, const struct conf *conf, const struct conf_source *sources,
-                    uint32_t nsources, const struct cursor *cursors, uint32_t ncursors, bool follow,
-                    struct source_notice notice, struct err *err) {
+int source_set_new(struct source_set **out, const struct conf *conf, const struct conf_source *sources,
+                   uint32_t nsources, struct err *err) {
 	struct source_set *set = calloc(1, sizeof(*set));
-	struct match match = {0};
-	uint32_t found;
-	int result = -1;
 
 	if (!set)
 		return err_set(err, ERR_SYSTEM, "source: out of memory");
 	set->confs = sources;
 	set->nconfs = nsources;
 	set->configured = sources == conf->sources;
-	set->follow = follow;
-	/* Before they are looked at, so that what changes meanwhile shows. */
-	set->places = follow ? places_hash(set) : 0;
+	set->buffer_size = BUFFER_MAX;
 	set->problems = calloc(nsources + 1, sizeof(*set->problems));
-	if (!set->problems || match_init(&match, set, cursors, ncursors, err) < 0) {
-		(void)err_set(err, ERR_SYSTEM, "source: out of memory");
-		goto out;
+	if (!set->problems) {
+		source_set_close(&set);
+		return err_set(err, ERR_SYSTEM, "source: out of memory");
 	}
 	for (uint32_t i = 0; i < nsources; i++)
 		buf_init(&set->problems[i], PROBLEM_MAX);
+	*out = set;
+	return 0;
+}
+
+int source_set_open(struct source_set **out, const struct conf *conf, const struct conf_source *sources,
+                    uint32_t nsources, const struct cursor *cursors, uint32_t ncursors, bool follow,
+                    struct source_notice notice, struct err *err) {
+	struct source_set *set = NULL;
+	struct match match = {0};
+	uint32_t found;
+	int result = -1;
+
+	if (source_set_new(&set, conf, sources, nsources, err) < 0)
+		return -1;
+	set->follow = follow;
+	/* Before they are looked at, so that what changes meanwhile shows. */
+	set->places = follow ? places_hash(set) : 0;
+	if (match_init(&match, set, cursors, ncursors, err) < 0)
+		goto out;
 	for (uint32_t i = 0; i < nsources; i++)
 		if (conf_expand(set, i, err) < 0)
 			goto out;

@@ -430,6 +430,35 @@ static int analyze(const struct options *o, struct pass *pass, struct file_sourc
 	return go;
 }
 
+/* How many processes are to read beside this one. */
+static unsigned workers_wanted(const struct options *o, const struct conf *conf, const struct pass *pass,
+                               const struct file_sources *files) {
+	bool many = pass->nsources > 1;
+
+	for (uint32_t i = 0; i < pass->nsources; i++)
+		many = many || strpbrk(pass->sources[i].path, "*?[");
+	if (!many || o->follow || files->standard_input || conf->workers == 1)
+		return 0;
+	return conf->workers > 0 ? conf->workers : workers_for_cores();
+}
+
+/* In a worker: whoever reads what this process says hears of its end from the pass alone. */
+static int work(const struct options *o, struct pass *pass, struct file_sources *files, struct err *err) {
+	if (confine_analyzer(pass->conf, pass->sources, pass->nsources, err) < 0 ||
+	    (o->nfiles > 0 && file_sources_look(files, o, pass->rules, err) < 0))
+		return 0;
+	return pass_work(pass, err);
+}
+
+static void close_others(const struct options *o, struct pass *pass) {
+	const int others[] = {pass->link, o->report, o->go};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (others[i] >= 0)
+			(void)close(others[i]);
+	pass->link = -1;
+}
+
 static void prepare_journals(const struct pass *pass) {
 	bool any = false;
 
@@ -441,6 +470,7 @@ static void prepare_journals(const struct pass *pass) {
 
 static int run(const struct options *o, const struct conf *conf, struct err *err) {
 	struct file_sources files = {0};
+	struct workers workers = {0};
 	struct report report = {.fd = o->report, .files = o->nfiles > 0};
 	struct pass pass = {.conf = conf,
 	                    .sources = conf->sources,
@@ -456,8 +486,9 @@ static int run(const struct options *o, const struct conf *conf, struct err *err
 	                    .wake = wake,
 	                    .beat = (int64_t)o->beat,
 	                    .alive = on_alive,
-	                    .begins = on_begins};
-	int result = -1;
+	                    .begins = on_begins,
+	                    .workers = &workers};
+	int result = -1, worker;
 
 	if (rules_load(&pass.rules, conf, NULL, err) < 0)
 		return -1;
@@ -475,9 +506,15 @@ static int run(const struct options *o, const struct conf *conf, struct err *err
 	    (o->link < 0 && o->go < 0 && (pass.link = connect_enforcer(conf, err)) < 0))
 		goto out;
 	prepare_journals(&pass);
-	if (confine_analyzer(conf, pass.sources, pass.nsources, err) == 0)
+	worker = workers_start(&workers, workers_wanted(o, conf, &pass, &files), err);
+	if (worker > 0) {
+		close_others(o, &pass);
+		result = work(o, &pass, &files, err);
+	} else if (worker == 0 && confine_analyzer(conf, pass.sources, pass.nsources, err) == 0) {
 		result = analyze(o, &pass, &files, err);
+	}
 out:
+	workers_end(&workers);
 	if (o->link < 0 && pass.link >= 0)
 		(void)close(pass.link);
 	file_sources_release(&files);
@@ -517,6 +554,8 @@ int main(int argc, char **argv) {
 	(void)sigaction(SIGINT, &action, NULL);
 	action.sa_handler = SIG_IGN;
 	(void)sigaction(SIGPIPE, &action, NULL);
+	/* Nobody waits for workers. */
+	(void)sigaction(SIGCHLD, &action, NULL);
 	/* Rules are read anew by a new analyzer: whoever started us sees to that. */
 	if (o.follow)
 		(void)sigaction(SIGHUP, &action, NULL);

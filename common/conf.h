@@ -105,6 +105,8 @@ struct port_range {
 	uint16_t first, last;
 };
 
+#define CONF_WORKERS_MAX 4
+
 struct conf {
 	char *file; /* as given to conf_load */
 	enum conf_mode mode;
@@ -119,6 +121,7 @@ struct conf {
 	uint32_t nrules;
 	struct conf_source *sources;
 	uint32_t nsources;
+	uint32_t workers; /* 0 to CONF_WORKERS_MAX; see the manual */
 	struct {
 		char **secret; /* patterns of secret folders, PCRE2, matched on the path's folder part */
 		uint32_t nsecret;

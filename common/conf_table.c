@@ -33,6 +33,8 @@ const struct conf_row conf_rows[] = {
 	{"rules", &conf_type_paths, AT(rules), "[" PROVCTL_DATADIR "/rules, " PROVCTL_SYSCONFDIR "/rules]", 0,
 	 CONF_FOLDERS_MAX, "", NULL, AT(nrules), "folders of rules and triggers; a later one of the same id replaces the former"},
 	{"sources", &conf_type_sources, AT(sources), "[]", 0, CONF_SOURCES_MAX, "", NULL, AT(nsources), "the logs"},
+	{"workers", &conf_type_count, AT(workers), "0", 0, CONF_WORKERS_MAX, "processes", NULL, 0,
+	 "how many processes read logs beside each other in a pass that does not follow; 0: as many as there are cores for"},
 	{"urls.secret", &conf_type_patterns, AT(urls.secret), "[]", 0, CONF_PATTERNS_MAX, "", NULL, AT(urls.nsecret),
 	 "patterns of secret folders"},
 	{"urls.authenticated", &conf_type_choice, AT(urls.authenticated), "provision", 0, 0, "", claims, 0,

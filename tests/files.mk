@@ -275,6 +275,9 @@ UNIT_TESTS += tests/unit/test_notify
 tests_unit_test_notify_SOURCES = tests/unit/test_notify.c cmd/notify.c
 tests_unit_test_notify_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
+UNIT_TESTS += tests/unit/test_lane
+tests_unit_test_lane_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS) -lpthread
+
 UNIT_TESTS += tests/unit/test_pass
 tests_unit_test_pass_LDADD = $(ANALYZER_LIBS) $(CMOCKA_LIBS) -lpthread
 

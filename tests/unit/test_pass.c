@@ -1,5 +1,6 @@
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -8,6 +9,7 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -17,9 +19,10 @@
 #include "analyzer/uplink.h"
 #include "common/batch.h"
 
-/* ---- rules of the test's own: "TIME KIND WORD", kind e: an event; n: none; l: match limit; anything else is unreadable ---- */
+/* ---- rules of the test's own: "TIME KIND WORD", kind e: an event; n: none; l: match limit; k: the end of a worker; anything else is unreadable ---- */
 
 static struct field_names *names;
+static bool in_worker;
 
 int rules_own_format(struct rules *rules, const char *pattern, struct format **out, struct err *err) {
 	(void)rules;
@@ -63,7 +66,7 @@ struct slice evidence_of(struct buf *out, struct slice line, struct slice folder
 }
 
 enum outcome rules_event(struct line_context *ctx, struct slice line, struct event *e) {
-	char text[128], kind, word[32];
+	char text[256], kind, word[32];
 	long long time;
 
 	(void)ctx;
@@ -72,6 +75,8 @@ enum outcome rules_event(struct line_context *ctx, struct slice line, struct eve
 		return OUTCOME_UNREADABLE;
 	if (kind == 'l')
 		return OUTCOME_LIMIT;
+	if (kind == 'k' && in_worker)
+		(void)raise(SIGKILL);
 	if (kind != 'e' && kind != 'w')
 		return OUTCOME_NONE;
 	*e = (struct event){.kind = EVENT_PROVISION_SERVED, .proof = PROOF_HANDSHAKE, .time = time, .mac = 0x1565abcdef};
@@ -409,6 +414,9 @@ static struct {
 	struct conf conf;
 	struct conf_source sources[4];
 	struct pass pass;
+	struct workers workers;
+	unsigned nworkers;
+	unsigned killed; /* of the workers, in the last pass */
 	volatile sig_atomic_t stop;
 } w;
 
@@ -423,6 +431,13 @@ static int set_up(void **state) {
 	names = field_names_new();
 	assert_non_null(names);
 	return 0;
+}
+
+static int set_up_workers(void **state) {
+	int result = set_up(state);
+
+	w.nworkers = 2;
+	return result;
 }
 
 static void forget(void) {
@@ -471,6 +486,35 @@ static void put(const char *path, const char *mode, const char *text) {
 	assert_int_equal(fclose(f), 0);
 }
 
+/* Before there is a thread. */
+static void start_workers(void) {
+	struct err err = {0};
+	int started;
+
+	w.pass.workers = &w.workers;
+	w.pass.share_min = 1;
+	started = workers_start(&w.workers, w.nworkers, &err);
+	assert_int_not_equal(started, -1);
+	if (started == 0)
+		return;
+	in_worker = true;
+	if (pass_work(&w.pass, &err) < 0)
+		(void)fprintf(stderr, "worker: %s\n", err.text);
+	_exit(err.text[0] != '\0');
+}
+
+static void end_workers(void) {
+	int status;
+
+	workers_end(&w.workers);
+	w.killed = 0;
+	for (unsigned i = 0; i < w.nworkers; i++) {
+		assert_true(wait(&status) > 0);
+		w.killed += WIFSIGNALED(status);
+		assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
+	}
+}
+
 /* One pass; -1 where it broke. */
 static int pass_of(uint32_t batch_max, struct err *err) {
 	int fds[2];
@@ -480,18 +524,20 @@ static int pass_of(uint32_t batch_max, struct err *err) {
 	it.dead = it.stale = false;
 	it.input_offset = 0;
 	memset(it.own, 0, sizeof(it.own));
-	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
-	it.fd = fds[0];
-	assert_int_equal(pthread_create(&it.thread, NULL, serve, NULL), 0);
 	w.pass.conf = &w.conf;
 	w.pass.sources = w.sources;
 	w.pass.nsources = w.conf.nsources;
+	start_workers();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds), 0);
+	it.fd = fds[0];
+	assert_int_equal(pthread_create(&it.thread, NULL, serve, NULL), 0);
 	w.pass.link = fds[1];
 	w.pass.batch_max = batch_max;
 	w.pass.stop = &w.stop;
 	result = pass_run(&w.pass, err);
 	(void)close(fds[1]);
 	assert_int_equal(pthread_join(it.thread, NULL), 0);
+	end_workers();
 	assert_string_equal(it.fault, "");
 	return result;
 }
@@ -515,7 +561,7 @@ static void is_committed(const char *expected) {
 	free(words);
 }
 
-/* Three logs whose times overlap, run backwards at places, and are full of other lines. */
+/* Three logs whose times overlap, run backwards at places, and are full of other lines; long enough to be lent. */
 static void three_logs(void) {
 	static const char *const files[] = {"a", "b", "c"};
 	unsigned seed = 7;
@@ -525,12 +571,12 @@ static void three_logs(void) {
 
 		put(files[i], "w", "");
 		for (int k = 0; k < 40; k++) {
-			char line[64];
+			char line[256];
 
 			seed = seed * 1103515245 + 12345;
 			time += (int)(seed >> 16 & 7) - 2;
-			(void)snprintf(line, sizeof(line), "%s%d %c %s%d\n", k % 7 == 3 ? "?" : "", time, "enene"[seed >> 20 & 3],
-			               files[i], k);
+			(void)snprintf(line, sizeof(line), "%s%d %c %s%d %120s\n", k % 7 == 3 ? "?" : "", time,
+			               "enene"[seed >> 20 & 3], files[i], k, "");
 			put(files[i], "a", line);
 		}
 	}
@@ -668,6 +714,161 @@ static void test_killed(void **state) {
 static void test_killed_after_commit(void **state) {
 	(void)state;
 	broken_at_each(false, true);
+}
+
+/* ---- workers ---- */
+
+static void is_same_cursor(const struct cursor *a, const struct cursor *b) {
+	assert_int_equal(a->dev, b->dev);
+	assert_int_equal(a->ino, b->ino);
+	assert_int_equal(a->head_len, b->head_len);
+	assert_int_equal(a->head_hash, b->head_hash);
+	assert_int_equal(a->tail_len, b->tail_len);
+	assert_int_equal(a->tail_hash, b->tail_hash);
+	assert_int_equal(a->offset, b->offset);
+	assert_int_equal(a->high_time, b->high_time);
+	assert_int_equal(a->lines, b->lines);
+	assert_int_equal(a->events, b->events);
+	assert_int_equal(a->unreadable, b->unreadable);
+	assert_int_equal(a->skipped, b->skipped);
+	assert_int_equal(a->lost, b->lost);
+	assert_int_equal(a->size, b->size);
+	assert_int_equal(a->name.n, b->name.n);
+	assert_memory_equal(a->name.p, b->name.p, a->name.n);
+	assert_int_equal(a->file.n, b->file.n);
+	assert_memory_equal(a->file.p, b->file.p, a->file.n);
+}
+
+/* Whatever the number of workers and of events in a batch, all is as by one process. */
+static void same_with_workers(void) {
+	struct cursor alone[4];
+	uint32_t nalone;
+	struct pass_sums sums;
+	char *whole;
+
+	passes(0);
+	whole = committed();
+	assert_true(strlen(whole) > 100);
+	sums = w.pass.sums;
+	nalone = it.nkept;
+	assert_in_range(nalone, 2, 4);
+	memcpy(alone, it.kept, sizeof(alone));
+	it.nkept = 0;
+	for (w.nworkers = 1; w.nworkers <= WORKERS_MAX; w.nworkers++)
+		for (uint32_t max = 0; max < 60; max += 7) {
+			forget();
+			passes(max);
+			is_committed(whole);
+			assert_memory_equal(&sums, &w.pass.sums, sizeof(sums));
+			assert_int_equal(it.nkept, nalone);
+			for (uint32_t i = 0; i < nalone; i++) {
+				uint32_t k = 0;
+
+				while (k < nalone && (alone[i].dev != it.kept[k].dev || alone[i].ino != it.kept[k].ino))
+					k++;
+				assert_in_range(k, 0, nalone - 1);
+				is_same_cursor(&alone[i], &it.kept[k]);
+			}
+			passes(max);
+			assert_int_equal(it.batches, 0);
+		}
+	for (uint32_t i = 0; i < nalone; i++)
+		free_texts(&alone[i]);
+	free(whole);
+}
+
+static void test_workers(void **state) {
+	(void)state;
+	source("a");
+	source("b");
+	source("c");
+	three_logs();
+	/* One ends with a line that is none, one with a line that is not whole yet. */
+	put("a", "a", "? what is this\n");
+	put("b", "a", "1100 e b100");
+	same_with_workers();
+}
+
+static void compress(const char *files, bool cut) {
+	char command[256];
+
+	(void)snprintf(command, sizeof(command), "cd %s && gzip -9 %s && if %s; then truncate -s -20 a.gz; fi", w.folder,
+	               files, cut ? "true" : "false");
+	assert_int_equal(system(command), 0);
+}
+
+static void test_workers_gz(void **state) {
+	(void)state;
+	source("a.gz");
+	source("b");
+	source("c.gz");
+	three_logs();
+	compress("a c", false);
+	same_with_workers();
+}
+
+/* The problem of a log is told by the pass, and the others are read. */
+static void test_workers_problem(void **state) {
+	unsigned notices;
+	char *whole;
+
+	(void)state;
+	source("a.gz");
+	source("b");
+	three_logs();
+	compress("a", true);
+	passes(0);
+	whole = committed();
+	notices = it.notices;
+	forget();
+	w.nworkers = 2;
+	passes(0);
+	is_committed(whole);
+	/* And one to say that no worker was lost. */
+	assert_int_equal(it.notices, notices + 1);
+	free(whole);
+}
+
+static void test_workers_later(void **state) {
+	char *whole;
+
+	(void)state;
+	source("a");
+	source("b");
+	three_logs();
+	passes(0);
+	put("a", "a", "1200 e a100\n1204 n x\n1202 e a101\n");
+	put("b", "a", "1201 e b100\n? \n1203 e b101\n");
+	w.nworkers = 2;
+	passes(0);
+	whole = committed();
+	assert_string_equal(strstr(whole, " a100"), " a100 b100 a101 b101");
+	free(whole);
+}
+
+static void test_workers_killed(void **state) {
+	char *whole;
+
+	(void)state;
+	source("a");
+	source("b");
+	source("c");
+	three_logs();
+	put("b", "a", "1500 k x\n");
+	put("c", "a", "1600 e c100\n");
+	passes(0);
+	whole = committed();
+	for (w.nworkers = 1; w.nworkers <= 3; w.nworkers++)
+		for (uint32_t max = 0; max < 40; max += 13) {
+			forget();
+			passes(max);
+			is_committed(whole);
+			assert_int_equal(w.killed, 1);
+			passes(max);
+			assert_int_equal(it.batches, 0);
+			assert_int_equal(w.killed, 0);
+		}
+	free(whole);
 }
 
 static void input_from(const char *path) {
@@ -1099,6 +1300,8 @@ static void test_a_thousand(void **state) {
 
 #define TEST(title, function)                                                                                          \
 	{ title, function, set_up, tear_down, NULL }
+#define WORKERS_TEST(title, function)                                                                                  \
+	{ title ", with workers", function, set_up_workers, tear_down, NULL }
 
 static void test_last_words(void **state) {
 	struct uplink up;
@@ -1135,6 +1338,17 @@ int main(void) {
 		TEST("who is refused while he writes learns why", test_last_words),
 		TEST("killed at any batch, the next pass goes on in the same order", test_killed),
 		TEST("killed between commit and answer, nothing is twice", test_killed_after_commit),
+		WORKERS_TEST("however events are cut into batches, their order is the same", test_chunks),
+		WORKERS_TEST("after a stale batch nothing is lost and nothing is twice", test_stale),
+		WORKERS_TEST("where another was quicker nothing is lost and nothing is twice", test_overtaken),
+		WORKERS_TEST("killed at any batch, the next pass goes on in the same order", test_killed),
+		WORKERS_TEST("killed between commit and answer, nothing is twice", test_killed_after_commit),
+		WORKERS_TEST("a pass that is stopped goes on in the next", test_stop),
+		TEST("workers tell what one process reads: events, order, sums and places", test_workers),
+		TEST("workers read compressed logs", test_workers_gz),
+		TEST("what a worker cannot read is told by the pass, and the rest is read", test_workers_problem),
+		TEST("workers begin where the state says", test_workers_later),
+		TEST("a worker that is killed leaves nothing out and nothing twice", test_workers_killed),
 		TEST("standard input is merged and read to its end", test_input),
 		TEST("what was peeked of standard input is read", test_input_peeked),
 		TEST("standard input survives a stale batch", test_input_stale),
