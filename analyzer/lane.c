@@ -50,11 +50,16 @@ void lane_put(struct lane *lane, size_t n) {
 	if (begin != written)
 		header_at(lane, written)->size = 0;
 	*header_at(lane, begin) = (struct header){.size = size_of(n), .bytes = n};
+	lane->last = begin;
 	atomic_store_explicit(&lane->written, begin + size_of(n), memory_order_release);
 }
 
 bool lane_has_room(const struct lane *lane) {
 	return space(lane) > LANE_SIZE / 2;
+}
+
+bool lane_is_taken(const struct lane *lane) {
+	return atomic_load_explicit(&lane->taken, memory_order_acquire) >= lane->last;
 }
 
 void lane_end_init(struct lane_end *end, struct lane *lane) {

@@ -20,6 +20,7 @@
 /* Begins as zeroes. Places count all bytes ever written; each side has a line of the cache for what it changes. */
 struct lane {
 	_Alignas(64) _Atomic uint64_t written;
+	uint64_t last;                       /* the writer's: where the record begins that was put last */
 	_Alignas(64) _Atomic uint64_t taken; /* up to here the room is free again */
 	_Alignas(64) char bytes[LANE_SIZE];
 };
@@ -32,6 +33,8 @@ void *lane_room(struct lane *lane);
 void lane_put(struct lane *lane, size_t n);
 /* So much is free that it is worth going on writing. */
 bool lane_has_room(const struct lane *lane);
+/* The reader took all that was put. */
+bool lane_is_taken(const struct lane *lane);
 
 /* ---- the reader ---- */
 

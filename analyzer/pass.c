@@ -11,7 +11,7 @@
 #define TICK_EVENTS 256     /* events between two looks at the clock */
 #define FAULT_NAME  "rules" /* of the notice about an analyzer that could not be started */
 #define WORKER_LOST "one of the processes that read logs beside each other ended too early: one alone read them all"
-#define STALE_MAX   1000    /* another analyzer that always is quicker gets somewhere, so this ends long before */
+#define STALE_MAX   1000 /* another analyzer that always is quicker gets somewhere, so this ends long before */
 
 int64_t milliseconds(void) {
 	struct timespec now;

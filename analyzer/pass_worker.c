@@ -9,7 +9,8 @@
 #define ALIKE_SHIFT 56  /* numbers of one worker differ from all others' */
 #define PROBLEM_MAX sizeof(((struct err *)0)->text)
 
-_Static_assert(sizeof(struct told) + PENDING_MAX + EVENT_LINE_MAX + PROBLEM_MAX <= LANE_RECORD_MAX, "what is told fits");
+_Static_assert(sizeof(struct told) + PENDING_MAX + EVENT_LINE_MAX + PROBLEM_MAX <= LANE_RECORD_MAX,
+               "what is told fits");
 
 /* ---- the pass ---- */
 
@@ -195,25 +196,24 @@ static void work_tell(struct work *w, unsigned lane, struct slice problem) {
 
 /* Reads on, as far as there is room. False: there was none. */
 static bool work_on(struct work *w, unsigned lane) {
+	struct lane *to = &w->worker->shared->lanes[lane];
 	struct feed *f = &w->feeds[lane];
-	unsigned told = 0;
+	unsigned events = 0;
 
+	if (!lane_room(to))
+		return false;
 	f->until = UINT64_MAX;
-	while (told < WORK_EVENTS && lane_room(&w->worker->shared->lanes[lane])) {
+	do {
 		struct err err;
 		int result = feed_read(f, &err);
 
-		work_tell(w, lane, result < 0 ? slice_of(err.text) : (struct slice){0});
-		told++;
-		if (f->state == FEED_DONE) {
-			w->open &= ~(1U << lane);
-			break;
-		}
-		/* Many lines, and no event. */
-		if (f->state == FEED_READING)
-			break;
-	}
-	return told > 0;
+		/* Where it merely got on, nobody needs to know who has not even taken what was told before. */
+		if (f->state != FEED_READING || lane_is_taken(to))
+			work_tell(w, lane, result < 0 ? slice_of(err.text) : (struct slice){0});
+	} while (f->state == FEED_PENDING && ++events < WORK_EVENTS && lane_room(to));
+	if (f->state == FEED_DONE)
+		w->open &= ~(1U << lane);
+	return true;
 }
 
 static int work(struct work *w, struct err *err) {

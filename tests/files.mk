@@ -56,6 +56,7 @@ SCRIPT_TESTS += tests/scenario/verbs_explain.bats
 SCRIPT_TESTS += tests/scenario/verbs_help.bats
 SCRIPT_TESTS += tests/scenario/verbs_inventory.bats
 SCRIPT_TESTS += tests/scenario/verbs_state.bats
+SCRIPT_TESTS += tests/scenario/workers.bats
 TESTS += $(SCRIPT_TESTS)
 EXTRA_DIST += tests/scenario/kamailio/kamailio.cfg tests/scenario/kamailio/options.xml tests/scenario/kamailio/register.xml \
 	tests/scenario/kamailio/stale.xml tests/scenario/kamailio/stamp.pl

@@ -100,6 +100,36 @@ door_closed() {
 	stop
 }
 
+@test "workers of an analyzer are confined as it is, without its link to the enforcer" {
+	local worker
+	with_users
+	configure "rules: [$folder/rules]
+users: {enforcer: provctl, analyzer: provctl-analyzer}
+workers: 2"
+	start_daemon
+	pids=$daemon
+	# Before it answers, nothing is lent to them.
+	kill -STOP "$daemon"
+	"$bin/provctl" -c provctl.yaml analyze >pass.out 2>pass.err 3>&- &
+	follower=$!
+	pids="$pids $follower"
+	soon child "$follower" prov-analyzer
+	analyzer=$(child "$follower" prov-analyzer)
+	soon eval '[ "$(child "$analyzer" prov-analyzer | wc -l)" = 2 ]'
+	for worker in $(child "$analyzer" prov-analyzer); do
+		pids="$pids $worker"
+		soon eval '[ "$(of "$worker" Seccomp_filters)" = 2 ]'
+		confined "$worker" 64102 $none
+		same "$(of "$worker" CapBnd)" $none
+		same "$(of "$worker" Groups)" "$(of "$analyzer" Groups)"
+		# Of sockets there is the one to the pass alone.
+		same "$(find "/proc/$worker/fd" -lname 'socket:*' | wc -l)" 1
+	done
+	kill -CONT "$daemon"
+	wait "$follower"
+	stop
+}
+
 @test "the state is the enforcer's alone; what is published and the sockets are open to whom they are for" {
 	with_users
 	start_daemon

@@ -44,6 +44,7 @@ static void what_the_file_leaves_out_has_its_default(void **state) {
 	assert_string_equal(conf->geoip.country, "");
 	assert_int_equal(conf->ntriggers, 0);
 	assert_int_equal(conf->spare_homes, 3);
+	assert_int_equal(conf->workers, 0);
 	assert_int_equal(conf->firewall.backend, BACKEND_NFTABLES);
 	assert_string_equal(conf->firewall.table, "provctl");
 	assert_false(conf->firewall.all_ports);
@@ -107,6 +108,7 @@ static const char everything[] =
 	"    do: {ban: [1h, 24h, 7d], suspect: true, report: true}\n"
 	"  - {id: plain, on: sip.scan, by: ip, limit: 1, within: 1s, do: report, when: {agent: x}}\n"
 	"spare_homes: 4\n"
+	"workers: 3\n"
 	"firewall:\n"
 	"  backend: none\n"
 	"  table: other_1\n"
@@ -185,6 +187,7 @@ static void every_key_is_read(void **state) {
 	assert_string_equal(conf->geoip.asn, path);
 	assert_string_equal(conf->geoip.country, "/geo/country.mmdb");
 	assert_int_equal(conf->spare_homes, 4);
+	assert_int_equal(conf->workers, 3);
 	assert_int_equal(conf->firewall.backend, BACKEND_NONE);
 	assert_string_equal(conf->firewall.table, "other_1");
 	assert_int_equal(conf->firewall.ntcp, 2);
@@ -351,6 +354,7 @@ static void each_fault_is_told_with_its_place_and_the_nearest_name(void **state)
 		{"devices: {same_network: {ipv4: 8}}\n", "2:32: devices.same_network.ipv4: \"8\" is out of range, 16 to 32"},
 		{"record: {keep: 10m}\n", "2:16: record.keep: \"10m\" is out of range, 1h to 36500d"},
 		{"record: {max: 1GB}\n", "2:15: record.max: \"1GB\" must be a size such as 500M or 1G"},
+		{"workers: 5\n", "2:10: workers: \"5\" is out of range, 0 to 4"},
 		{"spare_homes: 3.5\n", "2:14: spare_homes: \"3.5\" must be a whole number"},
 		{"state: &a x\n", "2:8: anchor: not allowed here, write the value out where it is needed"},
 		{"a: &a [x,x]\nb: &b [*a,*a]\nc: [*b,*b]\n",

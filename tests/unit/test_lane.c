@@ -113,6 +113,7 @@ static void test_held(void **state) {
 
 		(void)set_up(NULL);
 		lane_end_init(&end, &lane);
+		assert_true(lane_is_taken(&lane));
 		put = fill_up(lengths[i]);
 		assert_in_range(put, 2, LANE_SIZE);
 		assert_false(lane_has_room(&lane));
@@ -122,9 +123,11 @@ static void test_held(void **state) {
 		assert_int_equal(n, lengths[i]);
 		assert_true(is_filled(record, n, 0));
 		for (uint32_t k = 1; k < put; k++) {
+			assert_false(lane_is_taken(&lane));
 			assert_int_equal(lane_take(&end, &record, &n), 1);
 			assert_true(is_filled(record, n, k));
 		}
+		assert_true(lane_is_taken(&lane));
 		none = record;
 		assert_int_equal(lane_take(&end, &none, &n), 0);
 		assert_ptr_equal(none, record);
