@@ -159,16 +159,16 @@ static void test_anew(void **state) {
 static void test_no_record(void **state) {
 	static const struct {
 		const char *label;
-		uint64_t written, size, bytes;
+		uint64_t place, written, size, bytes;
 	} rows[] = {
-		{"a size that is no multiple", 4096, 100, 10},
-		{"shorter than what it holds", 4096, 128, 500},
-		{"longer than what it holds", 4096, 1024, 10},
-		{"longer than any", 65536, 32768 + 64, 32768},
-		{"past the ring's end", 4096, LANE_SIZE + 64, LANE_SIZE},
-		{"a size that wraps", 4096, 0, UINT64_MAX},
-		{"nothing but what is left out", 4096, 0, 0},
-		{"more than the ring holds", LANE_SIZE + 64, 128, 64},
+		{"a size that is no multiple", 0, 4096, 100, 10},
+		{"shorter than what it holds", 0, 4096, 128, 500},
+		{"longer than what it holds", 0, 4096, 1024, 10},
+		{"longer than any", 0, 65536, 32768 + 64, 32768},
+		{"past the ring's end", LANE_SIZE - 128, 4096, 192, 128},
+		{"a size that wraps", 0, 4096, 0, UINT64_MAX},
+		{"nothing but what is left out", 0, 4096, 0, 0},
+		{"more than the ring holds", 0, LANE_SIZE + 64, 128, 64},
 	};
 
 	(void)state;
@@ -178,10 +178,11 @@ static void test_no_record(void **state) {
 		size_t n;
 
 		(void)set_up(NULL);
+		atomic_store(&lane.written, rows[i].place);
 		lane_end_init(&end, &lane);
-		memcpy(lane.bytes, &rows[i].size, sizeof(uint64_t));
-		memcpy(lane.bytes + sizeof(uint64_t), &rows[i].bytes, sizeof(uint64_t));
-		atomic_store(&lane.written, rows[i].written);
+		memcpy(lane.bytes + rows[i].place, &rows[i].size, sizeof(uint64_t));
+		memcpy(lane.bytes + rows[i].place + sizeof(uint64_t), &rows[i].bytes, sizeof(uint64_t));
+		atomic_store(&lane.written, rows[i].place + rows[i].written);
 		if (lane_take(&end, &record, &n) != -1)
 			fail_msg("%s", rows[i].label);
 	}
