@@ -34,18 +34,6 @@ story() {
 	at 30m
 }
 
-dump() {
-	provctl list --json
-	provctl bans --all --json
-	provctl log --json
-	cat publish/lockstate publish/bans
-	provctl status --json | jq '.sources[] | {source, lines, events, unreadable, lag}'
-}
-
-alike() { # WANTED GOT
-	diff "$1" "$2" >difference || { head -20 difference; return 1; }
-}
-
 # faulty PROGRAM:GROUP:N:WHAT VERB...: the verb, with that fault; its status is in $status, 0 hits mean that there was no such call.
 faulty() {
 	local order=$1

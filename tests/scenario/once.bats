@@ -7,27 +7,6 @@ story() { # SEED LINES: writes the logs of that day, and puts the clock behind i
 	at 2d
 }
 
-# All that a user can see of the state: devices, bans, the record, what is published, how far the logs were read.
-dump() {
-	provctl list --json
-	provctl bans --all --json
-	provctl log --json
-	cat publish/lockstate publish/bans
-	provctl status --json | jq '.sources[] | {source, lines, events, unreadable, lag}'
-}
-
-# forget: as if nothing had been read yet.
-forget() {
-	rm -rf state publish
-}
-
-alike() { # A B
-	cmp "$1" "$2" || {
-		diff "$1" "$2" | head -20
-		return 1
-	}
-}
-
 # children NAME: pids of that program that belong to this test's folder
 children() {
 	pgrep -f "^[^ ]*$1 .*$folder" || true

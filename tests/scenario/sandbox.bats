@@ -31,16 +31,6 @@ teardown() {
 	rm -rf "$folder"
 }
 
-# soon COMMAND...: it succeeds within 20 s
-soon() {
-	for _ in {1..400}; do
-		! "$@" >/dev/null 2>&1 || return 0
-		sleep 0.05
-	done
-	echo "not within 20 s: $*"
-	return 1
-}
-
 child() { # PARENT NAME: its child of that name
 	pgrep -P "$1" -x "$2"
 }

@@ -120,6 +120,38 @@ banned() {
 	sed -n 's/^ban \([^ ]*\) .*/\1/p' "$folder/publish/bans" | sort
 }
 
+# All that a user can see of the state: devices, bans, the record, what is published, how far the logs were read.
+dump() {
+	provctl list --json
+	provctl bans --all --json
+	provctl log --json
+	cat publish/lockstate publish/bans
+	provctl status --json | jq '.sources[] | {source, lines, events, unreadable, lag}'
+}
+
+# forget: as if nothing had been read yet.
+forget() {
+	rm -rf state publish
+}
+
+# Two such dumps are the same.
+alike() { # A B
+	cmp "$1" "$2" || {
+		diff "$1" "$2" | head -20
+		return 1
+	}
+}
+
+# soon COMMAND...: it succeeds within 20 s
+soon() {
+	for _ in {1..400}; do
+		! "$@" >/dev/null 2>&1 || return 0
+		sleep 0.05
+	done
+	echo "not within 20 s: $*"
+	return 1
+}
+
 # fails STATUS COMMAND...: it ends with that status; its output is in $output.
 fails() {
 	local status=0 wanted=$1

@@ -30,39 +30,9 @@ sources:
   - {path: $folder/log/web2.log.gz, format: combined, account: acct1}"
 }
 
-forget() {
-	rm -rf state publish
-}
-
-# All that a user can see of the state.
-dump() {
-	provctl list --json
-	provctl bans --all --json
-	provctl log --json
-	cat publish/lockstate publish/bans
-	provctl status --json | jq '.sources[] | {source, lines, events, unreadable, lag}'
-}
-
 # What status tells of workers.
 problem() {
 	provctl status --json | jq -r '.problems[] | select(.about == "workers") | .problem'
-}
-
-alike() { # A B
-	cmp "$1" "$2" || {
-		diff "$1" "$2" | head -20
-		return 1
-	}
-}
-
-# soon COMMAND...: it succeeds within 20 s
-soon() {
-	for _ in {1..400}; do
-		! "$@" >/dev/null 2>&1 || return 0
-		sleep 0.05
-	done
-	echo "not within 20 s: $*"
-	return 1
 }
 
 # are N: there is an analyzer with so many workers. Its pid is in $analyzer, theirs in $workers.

@@ -601,6 +601,13 @@ static void three_logs(void) {
 	}
 }
 
+static void three_sources(void) {
+	source("a");
+	source("b");
+	source("c");
+	three_logs();
+}
+
 /* ---- tests ---- */
 
 static void test_merge(void **state) {
@@ -658,10 +665,7 @@ static void test_chunks(void **state) {
 	char *whole;
 
 	(void)state;
-	source("a");
-	source("b");
-	source("c");
-	three_logs();
+	three_sources();
 	passes(0);
 	whole = committed();
 	assert_true(strlen(whole) > 100);
@@ -681,10 +685,7 @@ static void broken_at_each(bool stale, bool commit_first) {
 	uint64_t lines;
 	unsigned all;
 
-	source("a");
-	source("b");
-	source("c");
-	three_logs();
+	three_sources();
 	passes(3);
 	whole = committed();
 	all = it.committed;
@@ -798,10 +799,7 @@ static void same_with_workers(void) {
 
 static void test_workers(void **state) {
 	(void)state;
-	source("a");
-	source("b");
-	source("c");
-	three_logs();
+	three_sources();
 	/* One ends with a line that is none, one with a line that is not whole yet. */
 	put("a", "a", "? what is this\n");
 	put("b", "a", "1100 e b100");
@@ -869,10 +867,7 @@ static void test_workers_killed(void **state) {
 	char *whole;
 
 	(void)state;
-	source("a");
-	source("b");
-	source("c");
-	three_logs();
+	three_sources();
 	put("b", "a", "1500 k x\n");
 	put("c", "a", "1600 e c100\n");
 	passes(0);
