@@ -128,7 +128,8 @@ struct work {
 static int work_begin(struct work *w, struct err *err) {
 	const struct pass *p = w->run.p;
 
-	return source_set_new(&w->set, p->conf, p->sources, p->nsources, err);
+	w->set = source_set_new(p->conf, p->sources, p->nsources);
+	return w->set ? 0 : err_set(err, ERR_SYSTEM, "worker: out of memory");
 }
 
 static void work_end(struct work *w) {

@@ -95,9 +95,8 @@ uint64_t source_skipped(const struct source *s);
 uint64_t source_share(const struct source *s);
 /* What the other process needs of it: how long that is, or 0 where it does not fit. */
 size_t source_pack(const struct source *s, char *to, size_t room);
-/* There: a set for such logs, and one of them in it. */
-int source_set_new(struct source_set **out, const struct conf *conf, const struct conf_source *sources,
-                   uint32_t nsources, struct err *err);
+/* There: a set for such logs, NULL where memory is out; and one of them in it. */
+struct source_set *source_set_new(const struct conf *conf, const struct conf_source *sources, uint32_t nsources);
 int source_unpack(struct source_set *set, const char *packed, struct source **out, struct err *err);
 
 /* How far it was read there: behind the last line handed out, or in front of it. Once told here, source_place and source_skipped tell of that place. */

@@ -175,37 +175,35 @@ static void set_finish(struct source_set *set) {
 	set->buffer_size = n <= BUFFER_FEW ? BUFFER_MAX : BUFFER_SMALL;
 }
 
-int source_set_new(struct source_set **out, const struct conf *conf, const struct conf_source *sources,
-                   uint32_t nsources, struct err *err) {
+struct source_set *source_set_new(const struct conf *conf, const struct conf_source *sources, uint32_t nsources) {
 	struct source_set *set = calloc(1, sizeof(*set));
 
 	if (!set)
-		return err_set(err, ERR_SYSTEM, "source: out of memory");
+		return NULL;
 	set->confs = sources;
 	set->nconfs = nsources;
 	set->configured = sources == conf->sources;
 	set->buffer_size = BUFFER_MAX;
 	set->problems = calloc(nsources + 1, sizeof(*set->problems));
 	if (!set->problems) {
-		source_set_close(&set);
-		return err_set(err, ERR_SYSTEM, "source: out of memory");
+		free(set);
+		return NULL;
 	}
 	for (uint32_t i = 0; i < nsources; i++)
 		buf_init(&set->problems[i], PROBLEM_MAX);
-	*out = set;
-	return 0;
+	return set;
 }
 
 int source_set_open(struct source_set **out, const struct conf *conf, const struct conf_source *sources,
                     uint32_t nsources, const struct cursor *cursors, uint32_t ncursors, bool follow,
                     struct source_notice notice, struct err *err) {
-	struct source_set *set = NULL;
+	struct source_set *set = source_set_new(conf, sources, nsources);
 	struct match match = {0};
 	uint32_t found;
 	int result = -1;
 
-	if (source_set_new(&set, conf, sources, nsources, err) < 0)
-		return -1;
+	if (!set)
+		return err_set(err, ERR_SYSTEM, "source: out of memory");
 	set->follow = follow;
 	/* Before they are looked at, so that what changes meanwhile shows. */
 	set->places = follow ? places_hash(set) : 0;

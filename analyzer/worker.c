@@ -143,11 +143,11 @@ void worker_told(struct worker *w) {
 
 bool worker_lend(struct worker *w, unsigned lane, const char *format, const struct source *s) {
 	struct message m = {.what = LEND, .lane = lane};
-	size_t n = source_pack(s, m.source, sizeof(m.source));
+	size_t n = source_pack(s, m.source, sizeof(m.source)), length = strlen(format);
 
-	if (w->fd < 0 || n == 0 || strlen(format) >= sizeof(m.format))
+	if (w->fd < 0 || n == 0 || length >= sizeof(m.format))
 		return false;
-	strcpy(m.format, format);
+	memcpy(m.format, format, length);
 	/* Where it is gone, what it had before is noticed when that is waited for. */
 	return send(w->fd, &m, offsetof(struct message, source) + n, MSG_NOSIGNAL) >= 0;
 }

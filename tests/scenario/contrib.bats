@@ -214,7 +214,8 @@ sofia profile internal flush_inbound_reg 101@other.example"
 	# The environment is cleared: a wrapper stands for /etc/provctl/hooks.d.
 	printf '#!/bin/sh\nPROVCTL_HOOKS_FOLDER=%s/hooks.d exec %s/each\n' "$folder" "$hooks" >hook
 	chmod +x hook
-	configure "hook: $folder/hook"
+	configure "hook: $folder/hook
+workers: 2"
 	for i in {10..20}; do fetch 198.51.100.66 "0015650000$i" 404; done
 	pass
 	same "$(jq -r .what told)" banned
@@ -305,7 +306,8 @@ unit_file() {
 	without_sanitizers "they do not run under strace, and make calls of their own"
 	printf '#!/bin/sh\ncat >>%s/told\n' "$folder" >hook
 	chmod +x hook
-	configure "hook: $folder/hook"
+	configure "hook: $folder/hook
+workers: 2"
 	for i in {10..20}; do fetch 198.51.100.66 "0015650000$i" 404; done
 	fetch 203.0.113.7 001565abcdef 200
 	strace -f -qq -o trace "$bin/provctl" -c provctl.yaml analyze
