@@ -10,8 +10,7 @@
 #define SHOW_EVERY  100
 #define TICK_EVENTS 256     /* events between two looks at the clock */
 #define FAULT_NAME  "rules" /* of the notice about an analyzer that could not be started */
-#define WORKER_LOST "one of the processes that read logs beside each other ended too early: one alone read them all"
-#define STALE_MAX   1000 /* another analyzer that always is quicker gets somewhere, so this ends long before */
+#define STALE_MAX   1000    /* another analyzer that always is quicker gets somewhere, so this ends long before */
 
 int64_t milliseconds(void) {
 	struct timespec now;
@@ -135,8 +134,6 @@ static void session_close(struct run *r) {
 	r->heap = NULL;
 	r->nfeeds = r->nheap = 0;
 	source_set_close(&r->set);
-	for (unsigned i = 0; r->p->workers && i < r->p->workers->n; i++)
-		worker_halt(&r->p->workers->at[i]);
 }
 
 static int feeds_open(struct run *r, uint32_t logs, struct err *err) {
@@ -169,6 +166,7 @@ static int session_open(struct run *r, struct err *err) {
 	uint32_t logs;
 	int result;
 
+	workers_halt(r);
 	if (r->watch && follow_places(r, err) < 0)
 		return -1;
 	if (source_set_open(&r->set, r->p->conf, r->p->sources, r->p->nsources, r->up.cursors, r->up.ncursors, r->p->follow,
@@ -360,13 +358,17 @@ static void tell_geo(struct run *r) {
 		run_notice(r, slice_of("geoip"), slice_of(geo_problem(r->p->geo)));
 }
 
+static void tell_workers(struct run *r) {
+	if (r->p->workers)
+		run_notice(r, slice_of("workers"), slice_of(workers_problem(r->p->workers)));
+}
+
 static int end(struct run *r, struct err *err) {
 	enum link_type type;
 	uint64_t seq;
 
 	tell_geo(r);
-	if (r->p->workers && r->p->workers->n > 0)
-		run_notice(r, slice_of("workers"), slice_of(r->alone ? WORKER_LOST : ""));
+	tell_workers(r);
 	if (uplink_done(&r->up, err) < 0 || uplink_answer(&r->up, &type, &seq, err) < 0)
 		return -1;
 	return type == LINK_ACK ? 0 : err_set(err, ERR_INPUT, "link: the end of the pass was not taken");
@@ -419,6 +421,7 @@ int pass_run(struct pass *p, struct err *err) {
 	if (p->follow) {
 		run_notice(&r, slice_of(FAULT_NAME), slice_of(""));
 		tell_geo(&r);
+		tell_workers(&r);
 		if (p->begins)
 			p->begins(p->context);
 	}

@@ -94,15 +94,21 @@ size_t event_texts_size(const struct event *e) {
 }
 
 char *event_texts_move(struct event *e, char *to) {
-	struct slice *const texts[] = {&e->user,   &e->realm, &e->account, &e->agent, &e->folder,
-	                               &e->vendor, &e->model, &e->version, &e->rule,  &e->line};
+	struct slice *const texts[] = {&e->line,   &e->user,  &e->realm,   &e->account, &e->folder,
+	                               &e->vendor, &e->model, &e->version, &e->rule,    &e->agent};
+	uintptr_t line = (uintptr_t)e->line.p, agent = (uintptr_t)e->agent.p;
+	bool within = e->agent.n > 0 && agent >= line && agent + e->agent.n <= line + e->line.n;
+	size_t n = sizeof(texts) / sizeof(texts[0]) - within;
 
-	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (texts[i]->n > 0)
 			memcpy(to, texts[i]->p, texts[i]->n);
 		texts[i]->p = to;
 		to += texts[i]->n;
 	}
+	/* Mostly it is a part of the line, and stays one. */
+	if (within)
+		e->agent.p = e->line.p + (agent - line);
 	return to;
 }
 

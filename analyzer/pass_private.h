@@ -169,7 +169,7 @@ void feed_release(struct feed *f);
 int feed_read(struct feed *f, struct err *err);
 /* Makes the pending event its own: before another log is read. */
 int feed_keep(struct feed *f, struct err *err);
-/* Of all texts of an event; and copies them to `to`, where the event has them then. What is behind them. */
+/* Of all texts of an event, at most; and copies them to `to`, where the event has them then. What is behind them. */
 size_t event_texts_size(const struct event *e);
 char *event_texts_move(struct event *e, char *to);
 /* Where the log stands: in front of the pending event, or behind all that was read. */
@@ -177,6 +177,8 @@ void feed_cursor(const struct feed *f, struct cursor *out);
 void run_notice(struct run *r, struct slice name, struct slice problem);
 
 /* pass_worker.c */
+/* Of what was lent in a session before, nothing is read any more. */
+void workers_halt(struct run *r);
 /* Lends the longest logs to the workers, where there are two that are worth it. */
 void workers_lend(struct run *r);
 /* What the worker tells next of a log that was lent: as feed_read; or, where it tells nothing for a while, the log stays as it is. RUN_ANEW: the worker is

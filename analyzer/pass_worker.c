@@ -14,6 +14,14 @@ _Static_assert(sizeof(struct told) + PENDING_MAX + EVENT_LINE_MAX + PROBLEM_MAX 
 
 /* ---- the pass ---- */
 
+void workers_halt(struct run *r) {
+	struct workers *all = r->p->workers;
+
+	/* Where one was lost nothing is lent again. */
+	for (unsigned i = 0; all && !r->alone && i < all->n; i++)
+		worker_halt(&all->at[i]);
+}
+
 /* The longest first. */
 static int longer_first(const void *a, const void *b) {
 	uint64_t x = source_share((*(struct feed *const *)a)->source), y = source_share((*(struct feed *const *)b)->source);

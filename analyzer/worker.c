@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
@@ -10,7 +11,11 @@
 
 #include "analyzer/worker.h"
 
+/* Where they were not, the C library would keep locks for them, in each process its own. */
+_Static_assert(ATOMIC_LLONG_LOCK_FREE == 2 && ATOMIC_INT_LOCK_FREE == 2, "processes share what is atomic");
+
 #define FORMAT_MAX 64
+#define LOST       "one of the processes that read logs beside each other ended too early: one alone read what was left"
 #define HALT_WAITS 30000 /* milliseconds for which a worker may read on before it hears */
 
 /* Messages, in either direction but LEND. */
@@ -48,7 +53,7 @@ void workers_end(struct workers *w) {
 }
 
 /* In the new process: of all workers there is this one, at the other end. Signals are for the pass, which ends its workers. */
-static int begin(struct workers *w, struct worker mine) {
+static bool begin(struct workers *w, struct worker mine) {
 	const struct sigaction ignore = {.sa_handler = SIG_IGN};
 
 	workers_end(w);
@@ -56,34 +61,56 @@ static int begin(struct workers *w, struct worker mine) {
 	w->n = 1;
 	(void)sigaction(SIGINT, &ignore, NULL);
 	(void)sigaction(SIGTERM, &ignore, NULL);
-	return 1;
+	return true;
 }
 
-int workers_start(struct workers *w, unsigned n, struct err *err) {
+/* As fork: this side of the worker is in *out. -1: there is none, and nothing is left of it. */
+static pid_t worker_start(struct worker *out) {
+	int fds[2], why;
+	pid_t pid;
+
+	/* What is never touched takes no memory. */
+	out->shared = mmap(NULL, sizeof(*out->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (out->shared == MAP_FAILED)
+		return -1;
+	pid = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0 ? -2 : fork();
+	why = errno;
+	if (pid != -2) {
+		out->fd = fds[pid == 0];
+		(void)close(fds[pid != 0]);
+	}
+	if (pid == -1)
+		worker_drop(out);
+	if (pid < 0)
+		(void)munmap(out->shared, sizeof(*out->shared));
+	errno = why;
+	return pid;
+}
+
+bool workers_start(struct workers *w, unsigned n) {
 	*w = (struct workers){0};
 	while (w->n < n && w->n < WORKERS_MAX) {
 		struct worker made = {.number = w->n + 1};
-		int fds[2];
-		pid_t pid;
+		pid_t pid = worker_start(&made);
 
-		/* What is never touched takes no memory. */
-		made.shared = mmap(NULL, sizeof(*made.shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-		if (made.shared == MAP_FAILED)
-			return err_errno(err, "workers");
-		if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0) {
-			(void)munmap(made.shared, sizeof(*made.shared));
-			return err_errno(err, "workers");
-		}
-		pid = fork();
-		made.fd = fds[pid == 0];
-		(void)close(fds[pid != 0]);
 		if (pid == 0)
 			return begin(w, made);
+		if (pid < 0) {
+			(void)snprintf(w->problem, sizeof(w->problem),
+			               "%u of %u processes to read logs beside each other could be started: %s", w->n, n,
+			               strerror(errno));
+			break;
+		}
 		w->at[w->n++] = made;
-		if (pid < 0)
-			return err_errno(err, "workers");
 	}
-	return 0;
+	return false;
+}
+
+const char *workers_problem(const struct workers *w) {
+	for (unsigned i = 0; i < w->n; i++)
+		if (w->at[i].fd < 0)
+			return LOST;
+	return w->problem;
 }
 
 /* ---- waiting for each other ---- */
@@ -148,8 +175,10 @@ bool worker_lend(struct worker *w, unsigned lane, const char *format, const stru
 	if (w->fd < 0 || n == 0 || length >= sizeof(m.format))
 		return false;
 	memcpy(m.format, format, length);
-	/* Where it is gone, what it had before is noticed when that is waited for. */
-	return send(w->fd, &m, offsetof(struct message, source) + n, MSG_NOSIGNAL) >= 0;
+	if (send(w->fd, &m, offsetof(struct message, source) + n, MSG_NOSIGNAL) >= 0)
+		return true;
+	worker_drop(w);
+	return false;
 }
 
 void worker_halt(struct worker *w) {

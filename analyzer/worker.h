@@ -31,23 +31,27 @@ struct worker {
 
 struct workers {
 	unsigned n;
+	char problem[128]; /* why there are fewer than were wanted, or empty */
 	struct worker at[WORKERS_MAX];
 };
 
 /* As many as there are cores for beside this process and the enforcer; 0 where two cores are all. */
 unsigned workers_for_cores(void);
 
-/* 0: n workers were started. 1: this is one of them, at[0], n is 1. They are nobody's children to wait for where SIGCHLD is ignored. */
-int workers_start(struct workers *w, unsigned n, struct err *err);
+/* False: n workers were started, or as many as could be. True: this is one of them, at[0], and w->n is 1. They are nobody's children to wait for
+ * where SIGCHLD is ignored. */
+bool workers_start(struct workers *w, unsigned n);
 /* Workers end then by themselves. */
 void workers_end(struct workers *w);
+/* What a person should know: that some could not be started, or ended too early. "" where all is well. */
+const char *workers_problem(const struct workers *w);
 
 /* ---- the pass ---- */
 
 /* False: it is not lent, the worker is gone or the log's path too long. Formats are told apart by name only to be compared. */
 bool worker_lend(struct worker *w, unsigned lane, const char *format, const struct source *s);
-/* Some milliseconds, or until it told something. False: it is gone, and nothing more comes than stands in its lanes. Looked for before: with
- * `expected` in the lane of `end` there is no wait. */
+/* Some milliseconds, or until it told something; where something stands in the lane of `end` there is no wait. False: it is gone, and nothing stands
+ * there. */
 bool worker_wait(struct worker *w, const struct lane_end *end, int ms);
 /* A lane has more room than it had. */
 void worker_rouse(struct worker *w, const struct lane *lane);

@@ -12,6 +12,7 @@
  * answers.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <getopt.h>
 #include <limits.h>
@@ -442,7 +443,7 @@ static unsigned workers_wanted(const struct options *o, const struct conf *conf,
 	return conf->workers > 0 ? conf->workers : workers_for_cores();
 }
 
-/* In a worker: whoever reads what this process says hears of its end from the pass alone. */
+/* In a worker: of its end the pass tells. */
 static int work(const struct options *o, struct pass *pass, struct file_sources *files, struct err *err) {
 	if (confine_analyzer(pass->conf, pass->sources, pass->nsources, err) < 0 ||
 	    (o->nfiles > 0 && file_sources_look(files, o, pass->rules, err) < 0))
@@ -450,9 +451,15 @@ static int work(const struct options *o, struct pass *pass, struct file_sources 
 	return pass_work(pass, err);
 }
 
+/* Nothing may stay open that somebody reads until the pass is over: a worker that hangs is not to hold him. */
 static void close_others(const struct options *o, struct pass *pass) {
 	const int others[] = {pass->link, o->report, o->go};
+	int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
 
+	if (nothing < 0 || dup2(nothing, STDERR_FILENO) < 0)
+		(void)close(STDERR_FILENO);
+	if (nothing > STDERR_FILENO)
+		(void)close(nothing);
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (others[i] >= 0)
 			(void)close(others[i]);
@@ -488,7 +495,7 @@ static int run(const struct options *o, const struct conf *conf, struct err *err
 	                    .alive = on_alive,
 	                    .begins = on_begins,
 	                    .workers = &workers};
-	int result = -1, worker;
+	int result = -1;
 
 	if (rules_load(&pass.rules, conf, NULL, err) < 0)
 		return -1;
@@ -506,11 +513,10 @@ static int run(const struct options *o, const struct conf *conf, struct err *err
 	    (o->link < 0 && o->go < 0 && (pass.link = connect_enforcer(conf, err)) < 0))
 		goto out;
 	prepare_journals(&pass);
-	worker = workers_start(&workers, workers_wanted(o, conf, &pass, &files), err);
-	if (worker > 0) {
+	if (workers_start(&workers, workers_wanted(o, conf, &pass, &files))) {
 		close_others(o, &pass);
 		result = work(o, &pass, &files, err);
-	} else if (worker == 0 && confine_analyzer(conf, pass.sources, pass.nsources, err) == 0) {
+	} else if (confine_analyzer(conf, pass.sources, pass.nsources, err) == 0) {
 		result = analyze(o, &pass, &files, err);
 	}
 out:

@@ -127,7 +127,8 @@ static uint16_t row_find(struct batch_writer *w, uint16_t likely, const struct e
 }
 
 static uint16_t row_of(struct batch_writer *w, const struct event *e) {
-	uint64_t slot = e->alike % BATCH_ALIKE;
+	/* The highest bits tell whose number it is, where several processes give numbers. */
+	uint64_t slot = (e->alike ^ e->alike >> 49) % BATCH_ALIKE;
 
 	if (e->alike == 0 || w->alike[slot].number != e->alike) {
 		w->alike[slot].row = row_find(w, w->alike[slot].row, e);

@@ -120,6 +120,23 @@ workers: 2"
 	stop
 }
 
+@test "where no process can be made a pass reads without workers, and says so" {
+	with_users
+	configure "rules: [$folder/rules]
+users: {enforcer: provctl, analyzer: provctl-analyzer}
+workers: 2"
+	start_daemon
+	pids=$daemon
+	fetch 203.0.113.7 001565abcdef 200
+	prlimit --nproc=1 "$bin/provctl" -c provctl.yaml analyze >pass.out
+	grep -q '^device 001565abcdef locked' publish/lockstate
+	same "$(provctl status --json | jq -r '.problems[] | select(.about == "workers") | .problem')" \
+		"0 of 2 processes to read logs beside each other could be started: Resource temporarily unavailable"
+	"$bin/provctl" -c provctl.yaml analyze >pass.out
+	same "$(provctl status --json | jq -r '.problems[] | select(.about == "workers") | .problem')" ""
+	stop
+}
+
 @test "the state is the enforcer's alone; what is published and the sockets are open to whom they are for" {
 	with_users
 	start_daemon

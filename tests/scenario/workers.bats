@@ -92,7 +92,7 @@ held() {
 	kill -KILL "$one"
 	kill -CONT "${workers##*$'\n'}"
 	wait "$analyze"
-	grep -q "ended too early: one alone read them all" <<<"$(problem)"
+	grep -q "ended too early: one alone read what was left" <<<"$(problem)"
 	stop
 	dump >beside
 	alike alone beside
@@ -121,6 +121,31 @@ held() {
 	pass
 	dump >alone
 	alike alone after
+}
+
+@test "workers: one that hangs does not hold the pass that is over, nor one that is to end" {
+	local late
+	story 14
+	with_workers 2
+	pass
+	# Nothing is new, and both hang.
+	held 2
+	soon eval "! kill -0 $analyze"
+	wait "$analyze"
+	stop
+	# shellcheck disable=SC2086 # pids
+	kill -KILL $workers
+	# All is new, and what was lent to them does not come.
+	forget
+	held 2
+	sleep 0.5
+	late=$SECONDS
+	kill -TERM "$analyzer"
+	wait "$analyze" || true
+	[ $((SECONDS - late)) -lt 10 ]
+	# shellcheck disable=SC2086 # pids
+	kill -KILL $workers
+	stop
 }
 
 @test "workers: none are started where one log is all, where standard input is read, or by who follows" {

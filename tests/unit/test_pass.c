@@ -434,7 +434,8 @@ static struct {
 	struct pass pass;
 	struct workers workers;
 	unsigned nworkers;
-	unsigned killed; /* of the workers, in the last pass */
+	bool dies;       /* the first of them, before a log is lent */
+	unsigned killed; /* of them, in the last pass */
 	volatile sig_atomic_t stop;
 } w;
 
@@ -507,22 +508,22 @@ static void put(const char *path, const char *mode, const char *text) {
 /* Before there is a thread. */
 static void start_workers(void) {
 	struct err err = {0};
-	int started;
 
-	w.pass.workers = &w.workers;
+	w.pass.workers = w.nworkers > 0 ? &w.workers : NULL;
 	w.pass.share_min = 1;
-	started = workers_start(&w.workers, w.nworkers, &err);
-	assert_int_not_equal(started, -1);
-	if (started == 0)
+	if (!workers_start(&w.workers, w.nworkers))
 		return;
 	in_worker = true;
 	memset(met, 0, sizeof(met));
+	if (w.dies && w.workers.at[0].number == 1)
+		(void)raise(SIGKILL);
 	if (pass_work(&w.pass, &err) < 0)
 		(void)fprintf(stderr, "worker: %s\n", err.text);
 	_exit(err.text[0] != '\0');
 }
 
 static void end_workers(void) {
+	bool told = workers_problem(&w.workers)[0] != '\0';
 	int status;
 
 	workers_end(&w.workers);
@@ -532,6 +533,7 @@ static void end_workers(void) {
 		w.killed += WIFSIGNALED(status);
 		assert_true(WIFSIGNALED(status) || WEXITSTATUS(status) == 0);
 	}
+	assert_int_equal(told, w.killed > 0);
 }
 
 /* One pass; -1 where it broke. */
@@ -860,6 +862,23 @@ static void test_workers_later(void **state) {
 	passes(0);
 	whole = committed();
 	assert_string_equal(strstr(whole, " a100"), " a100 b100 a101 b101");
+	free(whole);
+}
+
+static void test_workers_dead(void **state) {
+	char *whole;
+
+	(void)state;
+	three_sources();
+	passes(0);
+	whole = committed();
+	w.dies = true;
+	for (w.nworkers = 1; w.nworkers <= 3; w.nworkers++) {
+		forget();
+		passes(0);
+		is_committed(whole);
+		assert_int_equal(w.killed, 1);
+	}
 	free(whole);
 }
 
@@ -1362,6 +1381,7 @@ int main(void) {
 		TEST("workers read compressed logs", test_workers_gz),
 		TEST("what a worker cannot read is told by the pass, and the rest is read", test_workers_problem),
 		TEST("workers begin where the state says", test_workers_later),
+		TEST("a worker that ended before a log was lent to it is told", test_workers_dead),
 		TEST("a worker that is killed leaves nothing out and nothing twice", test_workers_killed),
 		TEST("standard input is merged and read to its end", test_input),
 		TEST("what was peeked of standard input is read", test_input_peeked),
