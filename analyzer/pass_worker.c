@@ -115,6 +115,7 @@ int feed_hear(struct run *r, struct feed *f, struct err *err) {
 		taken = -1;
 	}
 	if (taken < 0 || n < sizeof(struct told)) {
+		worker_drop(f->worker);
 		r->alone = true;
 		return RUN_ANEW;
 	}

@@ -38,7 +38,7 @@ unsigned workers_for_cores(void) {
 	return n < 3 ? 0 : n - 1 < WORKERS_MAX ? (unsigned)n - 1 : WORKERS_MAX;
 }
 
-static void worker_drop(struct worker *w) {
+void worker_drop(struct worker *w) {
 	if (w->fd >= 0)
 		(void)close(w->fd);
 	w->fd = -1;

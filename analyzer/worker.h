@@ -53,6 +53,8 @@ bool worker_lend(struct worker *w, unsigned lane, const char *format, const stru
 /* Some milliseconds, or until it told something; where something stands in the lane of `end` there is no wait. False: it is gone, and nothing stands
  * there. */
 bool worker_wait(struct worker *w, const struct lane_end *end, int ms);
+/* Nothing more is wanted of it, which is told as a problem; it ends by itself. */
+void worker_drop(struct worker *w);
 /* A lane has more room than it had. */
 void worker_rouse(struct worker *w, const struct lane *lane);
 /* All its logs are let go, and its lanes can be lent anew; or it is gone. */
