@@ -200,6 +200,11 @@ banned"
 	stop
 }
 
+# is_over PID: there is no such process, or nothing but its end to be told to its parent
+is_over() {
+	! grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"
+}
+
 @test "a slow hook holds up nobody; after 10 s it is killed with its children and tried again" {
 	hook "$tells; [ -e \$folder/quick ] || { touch \$folder/quick; sleep 600 & echo \$! >\$folder/grandchild; wait; }"
 	scan 198.51.100.66
@@ -212,7 +217,7 @@ banned"
 	wait_for count_told 2
 	same "$(told '"\(.id) \(.try)"')" "1 1
 1 2"
-	[ ! -e "/proc/$(cat grandchild)" ] || grep -q '^State:.Z' "/proc/$(cat grandchild)/status"
+	wait_for is_over "$(cat grandchild)"
 	[ -z "$(problems)" ]
 	stop
 }
