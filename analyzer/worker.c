@@ -66,25 +66,27 @@ static bool begin(struct workers *w, struct worker mine) {
 
 /* As fork: this side of the worker is in *out. -1: there is none, and nothing is left of it. */
 static pid_t worker_start(struct worker *out) {
-	int fds[2], why;
+	int fds[2];
 	pid_t pid;
 
 	/* What is never touched takes no memory. */
 	out->shared = mmap(NULL, sizeof(*out->shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (out->shared == MAP_FAILED)
 		return -1;
-	pid = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0 ? -2 : fork();
-	why = errno;
-	if (pid != -2) {
-		out->fd = fds[pid == 0];
-		(void)close(fds[pid != 0]);
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) < 0)
+		goto fail;
+	pid = fork();
+	if (pid < 0) {
+		(void)close(fds[0]);
+		(void)close(fds[1]);
+		goto fail;
 	}
-	if (pid == -1)
-		worker_drop(out);
-	if (pid < 0)
-		(void)munmap(out->shared, sizeof(*out->shared));
-	errno = why;
+	out->fd = fds[pid == 0];
+	(void)close(fds[pid != 0]);
 	return pid;
+fail:
+	(void)munmap(out->shared, sizeof(*out->shared));
+	return -1;
 }
 
 bool workers_start(struct workers *w, unsigned n) {
