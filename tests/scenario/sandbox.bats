@@ -128,7 +128,8 @@ workers: 2"
 	start_daemon
 	pids=$daemon
 	fetch 203.0.113.7 001565abcdef 200
-	prlimit --nproc=1 "$bin/provctl" -c provctl.yaml analyze >pass.out
+	# Who looks for leaks makes a process of its own for it.
+	ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 prlimit --nproc=1 "$bin/provctl" -c provctl.yaml analyze >pass.out
 	grep -q '^device 001565abcdef locked' publish/lockstate
 	same "$(provctl status --json | jq -r '.problems[] | select(.about == "workers") | .problem')" \
 		"0 of 2 processes to read logs beside each other could be started: Resource temporarily unavailable"
