@@ -64,7 +64,7 @@ bool lane_is_taken(const struct lane *lane) {
 
 void lane_end_init(struct lane_end *end, struct lane *lane) {
 	*end = (struct lane_end){.lane = lane};
-	end->held = end->next = atomic_load_explicit(&lane->written, memory_order_acquire);
+	end->next = atomic_load_explicit(&lane->written, memory_order_acquire);
 	atomic_store_explicit(&lane->taken, end->next, memory_order_release);
 }
 
@@ -84,8 +84,8 @@ int lane_take(struct lane_end *end, const void **record, size_t *n) {
 		return -1;
 	*record = (const char *)header + HEADER;
 	*n = header->bytes;
-	end->held = end->next;
+	/* Up to this one, which is held. */
+	atomic_store_explicit(&end->lane->taken, end->next, memory_order_release);
 	end->next += header->size;
-	atomic_store_explicit(&end->lane->taken, end->held, memory_order_release);
 	return 1;
 }

@@ -40,7 +40,7 @@ bool lane_is_taken(const struct lane *lane);
 
 struct lane_end {
 	struct lane *lane;
-	uint64_t held, next; /* the record that was taken last, and behind it */
+	uint64_t next; /* behind the record that was taken last */
 };
 
 /* For a lane that nobody writes to: all that is in it is dropped. */
