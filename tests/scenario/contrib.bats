@@ -214,8 +214,7 @@ sofia profile internal flush_inbound_reg 101@other.example"
 	# The environment is cleared: a wrapper stands for /etc/provctl/hooks.d.
 	printf '#!/bin/sh\nPROVCTL_HOOKS_FOLDER=%s/hooks.d exec %s/each\n' "$folder" "$hooks" >hook
 	chmod +x hook
-	configure "hook: $folder/hook
-workers: 2"
+	configure "hook: $folder/hook"
 	for i in {10..20}; do fetch 198.51.100.66 "0015650000$i" 404; done
 	pass
 	same "$(jq -r .what told)" banned
