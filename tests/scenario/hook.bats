@@ -45,7 +45,7 @@ scan() {
 }
 
 problems() {
-	provctl status --json | jq -r '.problems[] | select(.about == "hook") | .problem'
+	problem_of hook
 }
 
 problem() {

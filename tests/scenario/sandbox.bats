@@ -90,14 +90,19 @@ door_closed() {
 	stop
 }
 
-@test "workers of an analyzer are confined as it is, without its link to the enforcer" {
-	local worker
+# Two of them, and a running enforcer.
+with_workers() {
 	with_users
 	configure "rules: [$folder/rules]
 users: {enforcer: provctl, analyzer: provctl-analyzer}
 workers: 2"
 	start_daemon
 	pids=$daemon
+}
+
+@test "workers of an analyzer are confined as it is, without its link to the enforcer" {
+	local worker
+	with_workers
 	# Before it answers, nothing is lent to them.
 	kill -STOP "$daemon"
 	"$bin/provctl" -c provctl.yaml analyze >pass.out 2>pass.err 3>&- &
@@ -121,20 +126,15 @@ workers: 2"
 }
 
 @test "where no process can be made a pass reads without workers, and says so" {
-	with_users
-	configure "rules: [$folder/rules]
-users: {enforcer: provctl, analyzer: provctl-analyzer}
-workers: 2"
-	start_daemon
-	pids=$daemon
+	with_workers
 	fetch 203.0.113.7 001565abcdef 200
 	# Who looks for leaks makes a process of its own for it.
 	ASAN_OPTIONS=${ASAN_OPTIONS:-}:detect_leaks=0 prlimit --nproc=1 "$bin/provctl" -c provctl.yaml analyze >pass.out
 	grep -q '^device 001565abcdef locked' publish/lockstate
-	same "$(provctl status --json | jq -r '.problems[] | select(.about == "workers") | .problem')" \
+	same "$(problem_of workers)" \
 		"0 of 2 processes to read logs beside each other could be started: Resource temporarily unavailable"
 	"$bin/provctl" -c provctl.yaml analyze >pass.out
-	same "$(provctl status --json | jq -r '.problems[] | select(.about == "workers") | .problem')" ""
+	same "$(problem_of workers)" ""
 	stop
 }
 

@@ -134,6 +134,11 @@ forget() {
 	rm -rf state publish
 }
 
+# problem_of ABOUT: what status tells of that; empty where all is well.
+problem_of() {
+	provctl status --json | jq -r --arg about "$1" '.problems[] | select(.about == $about) | .problem'
+}
+
 # Two such dumps are the same.
 alike() { # A B
 	cmp "$1" "$2" || {

@@ -30,11 +30,6 @@ sources:
   - {path: $folder/log/web2.log.gz, format: combined, account: acct1}"
 }
 
-# What status tells of workers.
-problem() {
-	provctl status --json | jq -r '.problems[] | select(.about == "workers") | .problem'
-}
-
 # are N: there is an analyzer with so many workers. Its pid is in $analyzer, theirs in $workers.
 are() {
 	analyzer=$(pgrep -o -f "^[^ ]*prov-analyzer .*$folder") && workers=$(pgrep -P "$analyzer") && [ "$(wc -w <<<"$workers")" = "$1" ]
@@ -66,7 +61,7 @@ held() {
 		pass
 		dump >beside
 		alike alone beside
-		same "$(problem)" ""
+		same "$(problem_of workers)" ""
 	done
 	# What comes later is read from where they were.
 	fetch 203.0.113.99 001565abcdef 200
@@ -92,13 +87,13 @@ held() {
 	kill -KILL "$one"
 	kill -CONT "${workers##*$'\n'}"
 	wait "$analyze"
-	grep -q "ended too early: one alone read what was left" <<<"$(problem)"
+	grep -q "ended too early: one alone read what was left" <<<"$(problem_of workers)"
 	stop
 	dump >beside
 	alike alone beside
 	# The next pass has its workers again.
 	pass
-	same "$(problem)" ""
+	same "$(problem_of workers)" ""
 }
 
 @test "workers: they end with the pass, however it ends" {
