@@ -46,7 +46,8 @@ sub throughput { # ID LOG FORMAT PATTERN STATE
 # ---- fail2ban ----
 
 # fail2ban-server as it runs, but for actions: its own database, its backend that asks the file, and a filter of ours that looks for what the grep looks
-# for. From its log: from the jail's start to the sentinel, which is the last line. Its start-up does not count.
+# for. From its log: from the line of the log's adding, some milliseconds before it is read, to the sentinel, which is the last line. Its start-up does not
+# count. That the jail has started is told by another thread than the reading one, often when much of the log is read, or all of it.
 sub fail2ban { # LOG FILTER PATTERN-OF-DATE SENTINEL
 	my ($log, $regex, $date, $sentinel) = @_;
 	my $f = "$folder/fail2ban";
@@ -80,7 +81,7 @@ sub fail2ban { # LOG FILTER PATTERN-OF-DATE SENTINEL
 	my ($begin, $end);
 	wait_for('fail2ban', 180, sub {
 		my $said = -e "$f/log" ? slurp("$f/log") : '';
-		($begin) = $said =~ /^\S+ ([\d:,]+) .*Jail 'bench' started/m;
+		($begin) = $said =~ /^\S+ ([\d:,]+) .*Added logfile: /m;
 		($end) = $said =~ /^\S+ ([\d:,]+) .*Found \Q$sentinel\E /m;
 		return $end;
 	});
