@@ -159,6 +159,7 @@ dump() {
 		for _ in \$(seq 50); do [ -s log/tftp.log ] && break; sleep 0.1; done
 		curl -s --interface 203.0.113.7 tftp://127.0.0.1/$mac.cfg
 		curl -s --interface 203.0.113.7 tftp://127.0.0.1/0004f2000001.cfg
+		for _ in \$(seq 50); do grep -q ' sent ' log/tftp.log && break; sleep 0.1; done
 		kill \$server
 		wait \$server || true
 	END
@@ -201,6 +202,8 @@ dump() {
 		for _ in \$(seq 50); do curl -s -o /dev/null http://127.0.0.1:8001/ && break; sleep 0.1; done
 		curl -s --interface 203.0.113.7 -A 'Yealink SIP-T46S 66.86.0.15 "|}' http://127.0.0.1:8001/0015650f0001.cfg?x=y
 		curl -s --interface 203.0.113.7 -A 'Yealink SIP-T46S 66.86.0.15' -H 'X-Forwarded-For: 198.51.100.1' http://127.0.0.1:8002/0015650f0002.cfg
+		# An answer is there before its line.
+		for _ in \$(seq 50); do [ "\$(grep -c 0015650f000 log/haproxy.log)" = 2 ] && break; sleep 0.1; done
 		kill \$server
 		wait \$server || true
 	END
