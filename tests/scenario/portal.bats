@@ -275,7 +275,9 @@ refused_by_portal() {
 	done
 	# Where nginx' own token is not good nobody is an attacker for it, least of all whom a phone names.
 	sed -i 's/pvt_./pvt_z/' verdict.token
+	former=$(pgrep -P "$(cat nginx/nginx.pid)")
 	kill -HUP "$(cat nginx/nginx.pid)"
+	until_done test ! -e "/proc/$former" # until then it answers too
 	until_done refused_by_portal
 	for n in {1..12}; do
 		refused_by_portal
