@@ -36,7 +36,10 @@ sources: [{path: $folder/nginx/access.log, format: combined, account: acct1}, {p
 # What the cases call.
 scripts() {
 	cat >provctl <<-END
-		#!/bin/sh
+		#!/bin/bash
+		folder=$folder
+		$(declare -f until_done asleep logged)
+		[ "\$1" != analyze ] || logged $folder/nginx || exit
 		exec nsenter -t $web -n $bin/provctl -c $folder/provctl.yaml "\$@"
 	END
 	cat >enforcer <<-END

@@ -103,6 +103,19 @@ server() {
 	until_done test -s "$at/nginx.pid"
 }
 
+# logged FOLDER: the nginx of that folder has written a line of all that it answered. A client has its answer before the line is there; then the
+# worker sleeps.
+logged() {
+	until_done asleep "$1"
+}
+
+asleep() {
+	local worker
+	for worker in $(pgrep -P "$(cat "$1/nginx.pid")"); do
+		grep -q '^State:[[:space:]]*S' "/proc/$worker/status" || return 1
+	done
+}
+
 # The block by which nginx asks the generator.
 to_generator='location / { proxy_pass http://127.0.0.1:8090; proxy_set_header X-Real-IP $remote_addr; }'
 

@@ -34,6 +34,7 @@ sources: [{path: $folder/nginx/access.log, format: combined, account: acct1}]"
 }
 
 verb() {
+	[ "$1" != analyze ] || logged nginx
 	within "$web" "$bin/provctl" -c provctl.yaml "$@"
 }
 
