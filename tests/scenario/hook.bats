@@ -308,7 +308,7 @@ is_over() {
 	for i in {1..5}; do scan 198.51.100.$i; done
 	SECONDS=0
 	pass
-	timeout 1 "$bin/provctl" -c provctl.yaml list >/dev/null
+	timeout 1.9 "$bin/provctl" -c provctl.yaml list >/dev/null # the hook takes longer
 	[ $SECONDS -lt 8 ]
 }
 
