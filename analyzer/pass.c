@@ -113,7 +113,7 @@ static int input_open(struct run *r, struct err *err) {
 		conf++;
 	if (!r->p->standard_input || conf == r->p->nsources)
 		return 0;
-	if (source_input_new(&r->input, conf, r->p->peeked, err) < 0)
+	if (source_input_new(&r->input, conf, r->p->peeked, r->p->wake, err) < 0)
 		return -1;
 	if (feed_init(&r->input_feed, r, r->input, 0, err) < 0) {
 		feed_release(&r->input_feed);

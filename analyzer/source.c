@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -89,7 +90,14 @@ void source_free(struct source **s) {
 	*s = NULL;
 }
 
-int source_input_new(struct source **out, uint32_t conf, struct slice peeked, struct err *err) {
+bool source_input_wait(int wake) {
+	/* -1 is left out by poll. */
+	struct pollfd fds[] = {{.fd = wake, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
+
+	return poll(fds, 2, -1) > 0 && fds[0].revents == 0;
+}
+
+int source_input_new(struct source **out, uint32_t conf, struct slice peeked, int wake, struct err *err) {
 	struct source *s = source_new(NULL, "-", conf);
 
 	if (!s)
@@ -97,6 +105,7 @@ int source_input_new(struct source **out, uint32_t conf, struct slice peeked, st
 	s->input = true;
 	s->size = SIZE_UNKNOWN;
 	s->peeked = peeked;
+	s->wake = wake;
 	*out = s;
 	return 0;
 }
@@ -171,8 +180,10 @@ static ssize_t reader_read(struct source *s, char *to, size_t n, uint64_t offset
 			s->peeked.n -= (size_t)got;
 			return got;
 		}
-		got = read(STDIN_FILENO, to, n);
 		/* Signals are caught only to end the pass. */
+		if (!source_input_wait(s->wake))
+			return 0;
+		got = read(STDIN_FILENO, to, n);
 		return got < 0 && errno == EINTR ? 0 : got < 0 ? err_errno(err, "standard input") : got;
 	}
 	if (offset >= s->size)

@@ -58,8 +58,11 @@ bool source_set_differs(const struct source_set *set);
 uint32_t source_set_count(const struct source_set *set);
 struct source *source_set_at(struct source_set *set, uint32_t i);
 
-/* Standard input, from the bytes of it that were read already (borrowed) on. Of no set; ends when the input does, or a signal comes. */
-int source_input_new(struct source **out, uint32_t conf, struct slice peeked, struct err *err);
+/* Waits until standard input can be read. False: it is to be read no further, because `wake` can be read (-1: is none) or a signal came. A signal
+ * whose handler makes `wake` readable is not missed, whether it comes before the wait or in it. */
+bool source_input_wait(int wake);
+/* Standard input, from the bytes of it that were read already (borrowed) on. Of no set; ends when the input does, or as source_input_wait tells. */
+int source_input_new(struct source **out, uint32_t conf, struct slice peeked, int wake, struct err *err);
 void source_free(struct source **s);
 
 /* The first bytes of a log's content, decompressed; *n in: room, out: how many. -1: it cannot be opened, with a class that

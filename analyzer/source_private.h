@@ -46,6 +46,7 @@ struct source {
 	bool gz;
 	uint32_t gz_length; /* as gz_length tells */
 	bool input;         /* standard input */
+	int wake;           /* of standard input: see source_input_wait */
 	bool rotated;       /* its successor is there: the last line is whole */
 	bool searched;      /* found beside a source, not named by it */
 	uint32_t group;     /* logs and rotations of one name in one folder, where a search was needed; 0 none */

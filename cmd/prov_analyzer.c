@@ -181,11 +181,9 @@ static int peek_input(struct file_sources *f, struct err *err) {
 	f->peeked = malloc(SNIFF_MAX);
 	if (!f->peeked)
 		return err_set(err, ERR_SYSTEM, "out of memory");
-	while (f->npeeked < SNIFF_MAX && lines < GUESS_LINES && !stop) {
+	while (f->npeeked < SNIFF_MAX && lines < GUESS_LINES && source_input_wait(wake)) {
 		ssize_t n = read(STDIN_FILENO, f->peeked + f->npeeked, SNIFF_MAX - f->npeeked);
 
-		if (n < 0 && errno == EINTR)
-			continue;
 		if (n < 0)
 			return err_errno(err, "standard input");
 		if (n == 0)
@@ -552,7 +550,8 @@ int main(int argc, char **argv) {
 	if (help)
 		return usage(stdout, 0);
 	/* No SA_RESTART: a wait for standard input is to end. */
-	if (o.follow && (wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0) {
+	wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (wake < 0) {
 		(void)err_errno(&err, "eventfd");
 		return fail(&err);
 	}

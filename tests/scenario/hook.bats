@@ -200,11 +200,6 @@ banned"
 	stop
 }
 
-# is_over PID: there is no such process, or nothing but its end to be told to its parent
-is_over() {
-	! grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"
-}
-
 @test "a slow hook holds up nobody; after 10 s it is killed with its children and tried again" {
 	hook "$tells; [ -e \$folder/quick ] || { touch \$folder/quick; sleep 600 & echo \$! >\$folder/grandchild; wait; }"
 	scan 198.51.100.66

@@ -301,7 +301,10 @@ workers: 2"
 	timeout 60 perl -e 'print "no line\n" x 30000' >&7
 	kill -KILL $command
 	wait $command || true
-	soon test ! -e "/proc/$analyzer/status"
+	soon is_over "$analyzer" || {
+		cat "/proc/$analyzer/status"
+		false
+	}
 	exec 7>&-
 }
 

@@ -147,6 +147,11 @@ alike() { # A B
 	}
 }
 
+# is_over PID: there is no such process, or nothing but its end to be told to its parent
+is_over() {
+	! grep -qs '^State:[[:space:]]*[^ZX]' "/proc/$1/status"
+}
+
 # soon COMMAND...: it succeeds within 20 s
 soon() {
 	for _ in {1..400}; do

@@ -442,6 +442,7 @@ static struct {
 static int set_up(void **state) {
 	(void)state;
 	memset(&w, 0, sizeof(w));
+	w.pass.wake = -1;
 	memset(&it, 0, sizeof(it));
 	buf_init(&it.events, 1U << 24);
 	buf_init(&it.texts, 1U << 24);
@@ -940,6 +941,28 @@ static void test_input_peeked(void **state) {
 	is_committed(" i1 i2 i3");
 }
 
+/* A signal that comes while lines are read, and not in the wait for more: nobody else would end it. */
+static void test_input_signal(void **state) {
+	const char text[] = "10 e i1\n11 e i2\n";
+	const uint64_t one = 1;
+	int fds[2];
+
+	(void)state;
+	source("-");
+	w.pass.standard_input = true;
+	assert_int_equal(pipe(fds), 0);
+	assert_int_equal(write(fds[1], text, sizeof(text) - 1), sizeof(text) - 1);
+	assert_int_equal(dup2(fds[0], STDIN_FILENO), STDIN_FILENO);
+	w.pass.peeked = slice_of("9 e i0\n");
+	w.pass.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	assert_int_equal(write(w.pass.wake, &one, sizeof(one)), sizeof(one));
+	passes(0);
+	is_committed(" i0");
+	(void)close(w.pass.wake);
+	(void)close(fds[0]);
+	(void)close(fds[1]);
+}
+
 static void test_input_stale(void **state) {
 	(void)state;
 	source("a");
@@ -1385,6 +1408,7 @@ int main(void) {
 		TEST("a worker that is killed leaves nothing out and nothing twice", test_workers_killed),
 		TEST("standard input is merged and read to its end", test_input),
 		TEST("what was peeked of standard input is read", test_input_peeked),
+		TEST("a signal ends the reading of standard input, though its writer says nothing more", test_input_signal),
 		TEST("standard input survives a stale batch", test_input_stale),
 		TEST("a rotated log and its successor are two logs", test_rotation),
 		TEST("lost bytes are committed once", test_lost),
