@@ -47,7 +47,7 @@ struct pass {
 	void *context;
 	const volatile sig_atomic_t *stop; /* not 0: ends after the batch at hand. May be NULL */
 	bool follow;
-	int wake;                     /* can be read when *stop was set: ends the waits of a pass that follows, and for standard input; -1 none */
+	int wake;                     /* can be read when *stop was set: ends a wait for logs or standard input; -1 none */
 	int64_t beat;                 /* of a pass that follows: milliseconds between two alive(); 0 none */
 	void (*alive)(void *context); /* it goes on, and the enforcer answers. May be NULL */
 	/* Of a pass that follows: called once, when the enforcer has told from where the logs are read on. May be NULL. */
