@@ -94,7 +94,8 @@ bool source_input_wait(int wake) {
 	/* -1 is left out by poll. */
 	struct pollfd fds[] = {{.fd = wake, .events = POLLIN}, {.fd = STDIN_FILENO, .events = POLLIN}};
 
-	return poll(fds, 2, -1) > 0 && fds[0].revents == 0;
+	/* Where the kernel has no memory to wait with, the read waits. */
+	return poll(fds, 2, -1) < 0 ? errno != EINTR : fds[0].revents == 0;
 }
 
 int source_input_new(struct source **out, uint32_t conf, struct slice peeked, int wake, struct err *err) {
