@@ -274,7 +274,7 @@ refused_by_portal() {
 		same "$(answer "$world" 203.0.113.8 http://192.0.2.1:$port/$mine.cfg)" 200
 	done
 	# Where nginx' own token is not good nobody is an attacker for it, least of all whom a phone names.
-	sed -i 's/pvt_./pvt_z/' verdict.token
+	sed -i 's/pvt_......../pvt_aaaaaaaa/' verdict.token
 	former=$(pgrep -P "$(cat nginx/nginx.pid)")
 	kill -HUP "$(cat nginx/nginx.pid)"
 	until_done test ! -e "/proc/$former" # until then it answers too
