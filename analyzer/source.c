@@ -272,6 +272,22 @@ static bool same_before(struct source *s) {
 	return source_peek(s, s->at - n, now, n, &ignored) == 0 && memcmp(now, then, n) == 0;
 }
 
+/* By nothing that was in it an empty log is known. What it holds now may be a copy that is being made of a log that is read; or it was written, copied
+ * and cut more than once, and may be empty again: the logs beside it tell, where something happened to its folder. */
+static bool empty_is_known(struct source *s, const struct stat *st) {
+	size_t n = st->st_size < CURSOR_HEAD ? (size_t)st->st_size : CURSOR_HEAD;
+	char start[CURSOR_HEAD];
+	struct err ignored;
+
+	if (!change_differs(change_of(st), s->changed))
+		return true;
+	if (s->rank != RANK_LIVE || source_peek(s, 0, start, n, &ignored) < 0)
+		return false;
+	head_feed(&s->head, 0, start, n);
+	/* Behind that: what is copied and cut from now on shows. */
+	return !change_differs(folder_change(s), s->folder_changed);
+}
+
 int source_again(struct source *s) {
 	struct stat st;
 	bool grown;
@@ -285,6 +301,8 @@ int source_again(struct source *s) {
 	if (s->fd >= 0 ? fstat(s->fd, &st) < 0 : stat(s->path, &st) < 0)
 		return -1;
 	if ((uint64_t)st.st_dev != s->dev || (uint64_t)st.st_ino != s->ino || (uint64_t)st.st_size < s->size)
+		return -1;
+	if (s->head.got == 0 && !empty_is_known(s, &st))
 		return -1;
 	grown = (uint64_t)st.st_size > s->size;
 	/* A log that was cut, and is as long as it was, or longer, again. */

@@ -73,7 +73,7 @@ int source_read_start(const char *path, char *to, size_t *n, struct err *err);
  * The line borrows a buffer until the next call for any source of the set: long unused ones are closed. */
 int source_line(struct source *s, struct slice *line, uint64_t *offset, struct err *err);
 /* Looks at a log of a followed set again: 1 there is more than was seen, 0 nothing new, -1 it is not what it was (cut, written anew, replaced,
- * gone), or a rotated log's last line may be taken: the set must be opened anew, from the cursors. */
+ * gone), it was empty and may have been copied since, or a rotated log's last line may be taken: the set must be opened anew, from the cursors. */
 int source_again(struct source *s);
 /* Of a journal that is followed: can be read when there is more; -1 of all others, which watch.h is for. */
 int source_fd(const struct source *s);

@@ -3,10 +3,15 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "analyzer/source_private.h"
+
+#define CHANGE_UNSURE INT64_MIN
+#define CHANGE_TICK   20000000 /* nanoseconds; the kernel's longest tick is 10 ms */
 
 bool path_is_glob(const char *path) {
 	return strpbrk(path, "*?[") != NULL;
@@ -44,6 +49,29 @@ static int read_start(const struct source *s, int fd, char *start, size_t n, str
 	return (int)have;
 }
 
+int64_t change_of(const struct stat *st) {
+	int64_t changed = (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_REALTIME, &now);
+	/* The kernel stamps files with a clock that stands still between its ticks. One that was set back makes no file younger. */
+	return llabs((int64_t)now.tv_sec * 1000000000 + now.tv_nsec - changed) < CHANGE_TICK ? CHANGE_UNSURE : changed;
+}
+
+int64_t folder_change(const struct source *s) {
+	int folder = (int)(path_name(s->path) - s->path);
+	char path[PATH_MAX];
+	struct stat st;
+
+	if (snprintf(path, sizeof(path), "%.*s.", folder, s->path) >= PATH_MAX || stat(path, &st) < 0)
+		return CHANGE_UNSURE;
+	return change_of(&st);
+}
+
+bool change_differs(int64_t a, int64_t b) {
+	return a != b || a == CHANGE_UNSURE;
+}
+
 int source_probe(struct source *s, char *problem, size_t size) {
 	unsigned char magic[GZ_HEADER];
 	char start[CURSOR_HEAD];
@@ -53,8 +81,10 @@ int source_probe(struct source *s, char *problem, size_t size) {
 	ssize_t got;
 	int n;
 	int result = 0;
-	int fd = open(s->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+	int fd;
 
+	s->folder_changed = folder_change(s);
+	fd = open(s->path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	problem[0] = '\0';
 	if (fd < 0) {
 		/* A socket cannot be opened at all (ENXIO). */
@@ -82,6 +112,7 @@ int source_probe(struct source *s, char *problem, size_t size) {
 	s->ino = (uint64_t)st.st_ino;
 	s->size = (uint64_t)st.st_size;
 	s->file_time = (int64_t)st.st_mtime;
+	s->changed = change_of(&st);
 	got = pread(fd, magic, sizeof(magic), 0);
 	s->gz = got > 0 && gz_is(magic, (size_t)got);
 	n = read_start(s, fd, start, sizeof(start), &stream, &err);

@@ -42,7 +42,8 @@ struct source {
 	uint32_t conf;
 	uint64_t dev, ino;
 	int64_t file_time;
-	uint64_t size; /* content; SIZE_UNKNOWN of a .gz that was not read to its end */
+	int64_t changed, folder_changed; /* change_of it and folder_change, before it was seen */
+	uint64_t size;                   /* content; SIZE_UNKNOWN of a .gz that was not read to its end */
 	bool gz;
 	uint32_t gz_length; /* as gz_length tells */
 	bool input;         /* standard input */
@@ -118,6 +119,11 @@ int source_open_file(const struct source *s, struct err *err);
 /* Tells what stands at s->path: 1 a log; 0 none, `problem` says why (empty: silently); the head is read. */
 int source_probe(struct source *s, char *problem, size_t size);
 bool path_is_glob(const char *path);
+/* When a file was last written to or cut, and when a name last came into a log's folder or left it: nanoseconds since the epoch, or CHANGE_UNSURE,
+ * where that is so short a while ago that what happens next may bear the same time, or cannot be told. */
+int64_t change_of(const struct stat *st);
+int64_t folder_change(const struct source *s);
+bool change_differs(int64_t a, int64_t b);
 /* The name of the log of which `name` is a rotation, and its rank: access.log of access.log.2.gz, access.log-20261122;
  * provisioning.log of provisioning-20261122.log. A name that is no rotation is its own. NAME_MAX + 1 bytes. */
 void rotation_base(const char *name, char *base, int64_t *rank);

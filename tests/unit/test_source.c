@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -974,6 +975,101 @@ static void test_followed_rotated(void **state) {
 	source_set_close(&set);
 }
 
+static void test_followed_empty(void **state) {
+	struct source_set *set;
+	struct source *live;
+	struct slice line;
+	uint64_t offset;
+	struct err err;
+
+	(void)state;
+	source("log");
+	put("log", "w", "a1-3");
+	reads("a1-3");
+	run("cp log log-20261101; : > log");
+	set = open_followed();
+	assert_int_equal(source_set_count(set), 2);
+	/* Twice written, once copied and cut, before anybody looks. */
+	run("echo b1 > log; cp log log-20261102; : > log; echo c1 > log");
+	assert_int_equal(source_again(source_set_at(set, 1)), -1);
+	source_set_close(&set);
+	reads("b1 c1");
+	/* A copy that nothing was written to yet when it was seen. */
+	run(": > log-20261103");
+	(void)usleep(50000);
+	set = open_followed();
+	assert_int_equal(source_set_count(set), 4);
+	run("cat log > log-20261103");
+	assert_int_equal(source_again(source_set_at(set, 2)), -1);
+	assert_int_equal(source_again(source_set_at(set, 3)), 0);
+	source_set_close(&set);
+	reads("");
+	/* Empty at each look, and full in between. */
+	run(": > log");
+	(void)usleep(50000);
+	set = open_followed();
+	live = source_set_at(set, source_set_count(set) - 1);
+	assert_string_equal(strrchr(source_path(live), '/'), "/log");
+	assert_int_equal(source_again(live), 0);
+	run("echo d1 > log; cp log log-20261104; : > log");
+	assert_int_equal(source_again(live), -1);
+	source_set_close(&set);
+	reads("d1");
+	/* Nothing was made beside it: it is what it was. */
+	(void)usleep(50000);
+	set = open_followed();
+	live = source_set_at(set, source_set_count(set) - 1);
+	run("echo e1 > log");
+	assert_int_equal(source_again(live), 1);
+	/* ... until it is read. */
+	run("cp log log-20261105; echo f1 > log");
+	assert_int_equal(source_line(live, &line, &offset, &err), -1);
+	assert_int_equal(source_again(live), -1);
+	source_set_close(&set);
+	reads("e1 f1");
+}
+
+static int64_t nanoseconds(void) {
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+/* Where a log was cut just before it was seen empty, what happened to it next may bear the same time. */
+static void test_followed_just_cut(void **state) {
+	struct source_set *set;
+	int64_t cut, took;
+
+	(void)state;
+	source("log");
+	put("log", "w", "a1");
+	reads("a1");
+	for (unsigned i = 0;; i++) {
+		char beside[32];
+		int again;
+
+		assert_true(i < 1000);
+		(void)snprintf(beside, sizeof(beside), "beside%u", i);
+		cut = nanoseconds();
+		put(beside, "w", "");
+		put("log", "w", "");
+		set = open_followed();
+		took = nanoseconds() - cut;
+		again = source_again(source_set_at(set, 0));
+		source_set_close(&set);
+		if (took < 10000000) {
+			assert_int_equal(again, -1);
+			break;
+		}
+	}
+	/* A while ago it is not looked for again. */
+	(void)usleep(50000);
+	set = open_followed();
+	assert_int_equal(source_again(source_set_at(set, 0)), 0);
+	source_set_close(&set);
+}
+
 static void test_followed_glob(void **state) {
 	struct source_set *set;
 
@@ -1025,6 +1121,8 @@ int main(void) {
 		TEST("a device is told, an empty log and an empty glob are not", test_device_and_empty),
 		TEST("a log that is followed tells growth from another log", test_followed),
 		TEST("a rotated log is followed too, its last line in time", test_followed_rotated),
+		TEST("a log that was empty when it was seen is known by nothing", test_followed_empty),
+		TEST("a log that was cut just before it was seen is looked at twice", test_followed_just_cut),
 		TEST("a new file in a glob shows", test_followed_glob),
 		TEST("a log without permission is told, and others go on", test_no_permission),
 		TEST("a .gz of several members is read, its last line too", test_gz),
