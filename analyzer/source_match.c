@@ -160,6 +160,20 @@ static bool is_related(const struct match *m, uint32_t log) {
 	return false;
 }
 
+/* A rotated log holds all of what a cursor knows but its end, and nobody has that any more: it was copied, and what was written behind the copy was
+ * read before the log was cut. */
+static void copies_know(struct match *m) {
+	for (uint32_t i = 0; i < m->npairs; i++) {
+		const struct match_pair *pair = &m->pairs[i];
+		const struct cursor *c = &m->cursors[pair->cursor];
+		struct source *s = m->set->at[pair->log];
+
+		if (pair->relation == RELATION_SHORT && s->searched && m->owner[pair->cursor] == CURSOR_NONE &&
+		    c->head_len >= SOURCE_SURE && slice_is(c->name, m->set->confs[s->conf].path))
+			s->copied = true;
+	}
+}
+
 /* A rotated log that no cursor knows is younger than one of the same source that a cursor knows: it was written and rotated while nobody
  * read, or was not to be seen in the moment in which it was compressed. */
 static bool in_gap(const struct match *m, uint32_t log) {
@@ -169,8 +183,8 @@ static bool in_gap(const struct match *m, uint32_t log) {
 	for (uint32_t i = 0; s->group != 0 && i < set->n; i++) {
 		const struct source *other = set->at[i];
 
-		if (other->group == s->group && other->cursor != CURSOR_NONE && other->rank < s->rank &&
-		    slice_is(other->known.name, set->confs[s->conf].path))
+		if (other->group == s->group && other->rank < s->rank &&
+		    (other->copied || (other->cursor != CURSOR_NONE && slice_is(other->known.name, set->confs[s->conf].path))))
 			return !is_related(m, log);
 	}
 	return false;
@@ -319,6 +333,7 @@ static int lost_settle(struct match *m, struct err *err) {
 int match_settle(struct match *m, struct err *err) {
 	struct source_set *set = m->set;
 
+	copies_know(m);
 	for (uint32_t i = 0; i < set->n; i++) {
 		struct source *s = set->at[i];
 

@@ -56,6 +56,7 @@ struct source {
 	/* What it was found to be. */
 	uint32_t cursor; /* index, or CURSOR_NONE */
 	bool gone;       /* not read: a copy, or an old archive */
+	bool copied;     /* ... which holds what was read of its log before that was cut, but for its end */
 	bool lost;       /* no file: only tells that the rest of the cursor's log is lost */
 	struct cursor known;
 	struct head head;

@@ -1029,6 +1029,24 @@ static void test_followed_empty(void **state) {
 	reads("e1 f1");
 }
 
+/* What is written behind a copy is read, and cut: no log beside it ends as what was read, and yet what comes after is not lost. */
+static void test_read_behind_copy(void **state) {
+	(void)state;
+	source("log");
+	put("log-20261031", "w", "o1-9");
+	put("log", "w", "a1-20");
+	run("cp log log-20261101");
+	put("log", "a", "b1-2");
+	reads("a1-20 b1-2");
+	put("log", "w", "c1-9");
+	run("cp log log-20261102");
+	put("log", "w", "d1-9");
+	reads("c1-9 d1-9");
+	reads("");
+	put("log", "a", "d10");
+	reads("d10");
+}
+
 static int64_t nanoseconds(void) {
 	struct timespec t;
 
@@ -1122,6 +1140,7 @@ int main(void) {
 		TEST("a log that is followed tells growth from another log", test_followed),
 		TEST("a rotated log is followed too, its last line in time", test_followed_rotated),
 		TEST("a log that was empty when it was seen is known by nothing", test_followed_empty),
+		TEST("what was read behind a copy hides no later one", test_read_behind_copy),
 		TEST("a log that was cut just before it was seen is looked at twice", test_followed_just_cut),
 		TEST("a new file in a glob shows", test_followed_glob),
 		TEST("a log without permission is told, and others go on", test_no_permission),
