@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "cmd/analyzer.h"
+#include "cmd/program.h"
 
 #define REPORT_MAX 65536
 
@@ -191,8 +192,8 @@ static int take_lines(struct analyzer *a, void (*take)(void *context, const stru
 		size_t n = (size_t)(end - a->line.p);
 		struct json *report;
 
-		if (js_parse((struct slice){a->line.p, n}, &report, err) < 0)
-			return err_prefix(err, "prov-analyzer's report");
+		if (program_json((struct slice){a->line.p, n}, "prov-analyzer's report", &report, err) < 0)
+			return -1;
 		take(context, report);
 		js_free(&report);
 		buf_consume(&a->line, n + 1);

@@ -9,11 +9,11 @@
 #include <unistd.h>
 
 #include "common/event.h"
-#include "common/js.h"
 
 #include "enforcer/control.h"
 
 #include "cmd/client_private.h"
+#include "cmd/program.h"
 
 #define ANSWER_MAX     (16U << 20) /* held in memory; what is longer goes through a file */
 #define CHILD_PATIENCE 1000        /* milliseconds from the end of its connection to its own */
@@ -147,7 +147,7 @@ static int take_end(struct slice body, int *exit, struct err *err) {
 	const char *error;
 	int64_t status;
 
-	if (js_parse(body, &end, err) < 0)
+	if (program_json(body, "the enforcer's answer", &end, err) < 0)
 		return -1;
 	error = js_text(end, "error");
 	status = js_number(end, "exit", ERR_SYSTEM);

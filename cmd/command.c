@@ -6,6 +6,7 @@
 
 #include "cmd/cells.h"
 #include "cmd/command.h"
+#include "cmd/program.h"
 #include "enforcer/control.h"
 
 #define CELL_MAX (1U << 20)
@@ -80,8 +81,8 @@ static int answer_row(void *context, struct slice text, struct err *err) {
 		return 0;
 	if (a->plain && (listing_text(a->plain, text, &read, err) < 0 || read))
 		return read ? 0 : -1;
-	if (js_parse(text, &row, err) < 0)
-		return err_prefix(err, "the enforcer's answer");
+	if (program_json(text, "the enforcer's answer", &row, err) < 0)
+		return -1;
 	result = a->show(a->c, a->context, row, err);
 	js_free(&row);
 	return result;

@@ -71,6 +71,13 @@ struct slice program_line(struct slice *text) {
 	return line;
 }
 
+int program_json(struct slice text, const char *what, struct json **out, struct err *err) {
+	if (js_parse(text, out, err) == 0)
+		return 0;
+	err->class = ERR_SYSTEM;
+	return err_prefix(err, "%s", what);
+}
+
 /* What it complained of, as our own words. */
 static int complaint(const char *name, struct slice text, int status, struct err *err) {
 	int class = WIFEXITED(status) ? WEXITSTATUS(status) : ERR_SYSTEM;

@@ -10,6 +10,7 @@
 #include "cmd/analyze.h"
 #include "cmd/analyzer.h"
 #include "cmd/follow.h"
+#include "cmd/program.h"
 
 static const struct option_row analyze_options[] = {
 	{"follow", NULL, "go on with what the logs get; SIGHUP reads the rules again", 0},
@@ -93,8 +94,8 @@ static int take_row(void *context, struct slice text, struct err *err) {
 	struct rows *rows = context;
 	struct json *row;
 
-	if (js_parse(text, &row, err) < 0)
-		return err_prefix(err, "the enforcer's answer");
+	if (program_json(text, "the enforcer's answer", &row, err) < 0)
+		return -1;
 	return analysis_summary(rows->out, row, rows->after, err);
 }
 

@@ -39,7 +39,7 @@ static int show(const struct command *c, struct slice text, struct err *err) {
 		(void)printf("%.*s\n", (int)text.n, text.p);
 		return 0;
 	}
-	if (js_parse(text, &row, err) < 0)
+	if (program_json(text, "prov-enforcer", &row, err) < 0)
 		return -1;
 	buf_init(&b, 4096);
 	member_text(&b, row, "place");

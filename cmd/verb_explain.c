@@ -5,6 +5,7 @@
 #include "common/mac.h"
 
 #include "cmd/command.h"
+#include "cmd/program.h"
 
 #define SHOWN_MAX 4096 /* columns of a line */
 
@@ -239,7 +240,7 @@ static int show_explained(const struct command *c, struct slice line, struct sli
 		(void)printf("%.*s\n", (int)text.n, text.p);
 		return 0;
 	}
-	if (js_parse(text, &j, err) < 0)
+	if (program_json(text, "what explains the line", &j, err) < 0)
 		return -1;
 	show_lines(j, lines);
 	show_members("fields", js_get(j, "fields"));
@@ -283,7 +284,8 @@ static int explain_line(struct command *c, const char *text, struct err *err) {
 	}
 	if (rules_explain(&ctx, line, &out, err) < 0)
 		goto out;
-	result = show_explained(c, line, (struct slice){out.p, out.n}, err);
+	result = out.failed ? err_set(err, ERR_SYSTEM, "out of memory")
+	                    : show_explained(c, line, (struct slice){out.p, out.n}, err);
 out:
 	if (ready)
 		line_context_release(&ctx);

@@ -74,8 +74,8 @@ static int show(const struct command *c, struct slice text, bool *sound, struct 
 		struct slice line = program_line(&text);
 		struct json *row = NULL;
 
-		if (js_parse(line, &row, err) < 0)
-			return err_prefix(err, "prov-enforcer");
+		if (program_json(line, "prov-enforcer", &row, err) < 0)
+			return -1;
 		if (first)
 			*sound = js_true(row, "sound");
 		if (c->json)

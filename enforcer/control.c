@@ -107,6 +107,7 @@ static void put_end(struct buf *out, int status, const char *error, const char *
 	js_end(&b, '}');
 	at = begin(out, 'e');
 	buf_add(out, b.p, b.n);
+	out->failed = out->failed || b.failed;
 	end(out, at);
 	buf_release(&b);
 }

@@ -156,7 +156,7 @@ tests_unit_test_portal_upstream_LDADD = $(PORTAL_LIBS) $(CMOCKA_LIBS)
 UNIT_TESTS += tests/unit/test_target
 tests_unit_test_target_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)
 
-CLIENT_SOURCES = cmd/client.c cmd/client_child.c cmd/client_request.c
+CLIENT_SOURCES = cmd/client.c cmd/client_child.c cmd/client_request.c cmd/program.c
 UNIT_TESTS += tests/unit/test_callers
 tests_unit_test_callers_SOURCES = tests/unit/test_callers.c tests/unit/liar.c tests/unit/liar.h $(CLIENT_SOURCES)
 tests_unit_test_callers_LDADD = $(COMMON_LIBS) $(CMOCKA_LIBS)

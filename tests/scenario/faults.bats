@@ -208,7 +208,7 @@ undisturbed() {
 	faults_of unlock prov-enforcer sync EIO kill
 	faults_of unlock prov-enforcer rename EIO kill
 	faults_of unlock prov-enforcer open EMFILE
-	faults_of unlock prov-enforcer memory ENOMEM
+	faults_of unlock prov-enforcer memory ENOMEM ENOMEM+
 	faults_of unlock provctl memory ENOMEM
 	echo "# $tried faults" >&3
 }

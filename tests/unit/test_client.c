@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -211,6 +213,63 @@ static void a_failure_brings_its_class_and_its_reason(void **state) {
 	client_close(&c);
 }
 
+/* An enforcer that greets, reads a request, and says this. */
+static pid_t say(const struct place *p, const char *bytes, size_t n) {
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	char folder[72], request[4096];
+	int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+	pid_t pid;
+
+	(void)snprintf(folder, sizeof(folder), "%s/state", p->folder);
+	assert_true(mkdir(folder, 0700) == 0 || is_there(p, "state"));
+	(void)snprintf(at.sun_path, sizeof(at.sun_path), "%s/" ENFORCER_CONTROL_SOCKET, folder);
+	(void)unlink(at.sun_path);
+	assert_int_equal(bind(listener, (const struct sockaddr *)&at, sizeof(at)), 0);
+	assert_int_equal(listen(listener, 1), 0);
+	pid = fork();
+	if (pid == 0) {
+		int fd = accept(listener, NULL, NULL);
+
+		_exit(write(fd, "\0\0\0\0h", 5) == 5 && read(fd, request, sizeof(request)) > 0 &&
+		              write(fd, bytes, n) == (ssize_t)n
+		          ? 0
+		          : 1);
+	}
+	assert_int_equal(close(listener), 0);
+	return pid;
+}
+
+static void an_answer_that_is_none_is_not_the_fault_of_who_asked(void **state) {
+	static const struct {
+		const char bytes[16];
+		size_t n;
+		const char *why;
+	} rows[] = {
+		{"\0\0\0\0e", 5, "the enforcer's answer: JSON: 1:"},
+		{"\2\0\0\0e[1", 7, "the enforcer's answer: JSON: 1:"},
+		{"\377\377\377\377e", 5, "the enforcer's answer is malformed"},
+		{"\2\0\0\0e", 5, "the enforcer ended before it answered"},
+		{"", 0, "the enforcer ended before it answered"},
+	};
+	struct place *p = *state;
+
+	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		pid_t pid = say(p, rows[i].bytes, rows[i].n);
+		struct client *c = open_client(p, 0);
+		struct err err;
+		unsigned n;
+		int status;
+
+		assert_int_equal(ask(c, "{\"verb\":\"list\"}", &n, &err), -1);
+		assert_int_equal(err.class, ERR_SYSTEM);
+		if (!strstr(err.text, rows[i].why))
+			fail_msg("%u: %s", i, err.text);
+		client_close(&c);
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		assert_int_equal(status, 0);
+	}
+}
+
 static void a_copy_changes_nothing(void **state) {
 	struct place *p = *state;
 	struct client *c = open_client(p, CLIENT_COPY);
@@ -300,6 +359,7 @@ int main(void) {
 		CASE(a_second_one_reaches_the_first_and_outlives_it),
 		CASE(many_at_once_all_get_their_answer),
 		CASE(a_failure_brings_its_class_and_its_reason),
+		CASE(an_answer_that_is_none_is_not_the_fault_of_who_asked),
 		CASE(a_copy_changes_nothing),
 		CASE(the_event_link_is_served_beside_the_commands),
 		CASE(a_state_that_cannot_be_is_told_in_one_line),
