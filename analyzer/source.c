@@ -139,19 +139,25 @@ static void reader_close(struct source *s) {
 		s->set->open--;
 }
 
-/* An inode that was let go is soon another file's: what begins otherwise is another log, or one that was cut. A .gz is never written again. */
-static bool is_that_log(const struct source *s, int fd) {
+static bool begins_with(const struct head *h, const char *start, size_t n) {
 	struct head now = {0};
+
+	if (n < h->got)
+		return false;
+	head_feed(&now, 0, start, h->got);
+	return now.run == h->run;
+}
+
+/* An inode that was let go is soon another file's: what begins otherwise is another log, or one that was cut. A .gz is never written again. Asked
+ * behind a read: what is asked before may have changed until then. */
+static bool is_that_log(const struct source *s, int fd) {
 	char start[CURSOR_HEAD];
 	ssize_t n;
 
 	if (s->gz || s->head.got == 0)
 		return true;
 	n = pread(fd, start, s->head.got, 0);
-	if (n != (ssize_t)s->head.got)
-		return false;
-	head_feed(&now, 0, start, (size_t)n);
-	return now.run == s->head.run;
+	return n >= 0 && begins_with(&s->head, start, (size_t)n);
 }
 
 int source_open_file(const struct source *s, struct err *err) {
@@ -161,7 +167,7 @@ int source_open_file(const struct source *s, struct err *err) {
 
 	if (fd < 0)
 		return err_errno(err, "%s: cannot be opened", s->path);
-	if (fstat(fd, &st) < 0 || (uint64_t)st.st_dev != s->dev || (uint64_t)st.st_ino != s->ino || !is_that_log(s, fd)) {
+	if (fstat(fd, &st) < 0 || (uint64_t)st.st_dev != s->dev || (uint64_t)st.st_ino != s->ino) {
 		(void)close(fd);
 		return err_set(err, ERR_SYSTEM, "%s: was replaced while it was read; its rest is for the next pass", s->path);
 	}
@@ -197,8 +203,8 @@ static ssize_t reader_read(struct source *s, char *to, size_t n, uint64_t offset
 	return got < 0 ? err_errno(err, "cannot be read") : got;
 }
 
-/* Reads on behind what the buffer holds. The last bytes of that are read once more: a log that was cut, and is longer again than it was, would be
- * taken for what it was else. */
+/* Reads on behind what the buffer holds. The last bytes of that are read once more, and of a log's beginning it is seen whether it is the one that is
+ * known: a log that was cut, and is longer again than it was, would be taken for what it was else. */
 static ssize_t reader_read_on(struct source *s, struct err *err) {
 	size_t again = s->fd < 0 || s->stream ? 0 : s->end < CURSOR_TAIL ? s->end : CURSOR_TAIL;
 	uint64_t offset = s->base + s->end - again;
@@ -208,7 +214,8 @@ static ssize_t reader_read_on(struct source *s, struct err *err) {
 
 	memcpy(then, to, again);
 	got = reader_read(s, to, s->room - s->end + again, offset, err);
-	if (got >= (ssize_t)again && memcmp(then, to, again) == 0)
+	if (got >= (ssize_t)again && memcmp(then, to, again) == 0 &&
+	    (offset > 0 || s->stream || begins_with(&s->head, to, (size_t)got)))
 		return got - (ssize_t)again;
 	memcpy(to, then, again);
 	if (got < 0 || (got == 0 && s->base + s->end >= s->size))
@@ -248,7 +255,9 @@ int source_peek(struct source *s, uint64_t offset, char *to, size_t n, struct er
 			stream ? gz_read(stream, to + have, n - have, err) : pread(fd, to + have, n - have, (off_t)(offset + have));
 		have += got > 0 ? (size_t)got : 0;
 	}
-	if (have == n)
+	if (have == n && !is_that_log(s, fd))
+		(void)err_set(err, ERR_SYSTEM, "%s: was replaced while it was read", s->path);
+	else if (have == n)
 		result = 0;
 	else if (got == 0)
 		(void)err_set(err, ERR_INPUT, "%s: ends too early", s->path);

@@ -566,9 +566,10 @@ static void test_another_by_its_inode(void **state) {
 	if (source_set_open(&set, &w.conf, w.sources, w.conf.nsources, w.cursors, w.ncursors, false, notice, &err) < 0)
 		fail_msg("%s", err.text);
 	put("log", "w", "b1-9");
+	assert_int_equal(source_again(source_set_at(set, 0)), -1);
 	assert_false(read_one(source_set_at(set, 0), &w.read));
 	buf_byte(&w.notices, '\0');
-	told("was replaced while it was read");
+	told("was cut while it was read");
 	source_set_close(&set);
 	reads("b1-9");
 }
